@@ -1,0 +1,45 @@
+# `make repro` sets up and runs the experiment; `make test` runs the fast tests. Both work in any order, again and again.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: repro setup test test-all lint clean help
+
+repro: $(READY)  ## set up, run the whole experiment on the default task, record it in MLflow
+	dvc repro
+	standin sync --current
+	@standin next
+
+setup: $(READY)  ## make the virtual environment
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))" || { echo "Python 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c "import torch" || { echo "torch does not import: the package index gave a CUDA build. Set PIP_EXTRA_INDEX_URL to PyTorch's CPU index and run make setup again."; exit 1; }
+	@touch $@
+
+test: $(READY)  ## the fast tests
+	pytest -n auto
+
+test-all: $(READY)  ## the slow tests too: whole pipelines, queue, servers
+	pytest -n auto -m ""
+
+lint: $(READY)  ## ruff and mypy
+	ruff check
+	ruff format --check
+	mypy
+
+clean:  ## remove the virtual environment and local stores; versioned data and models stay
+	rm -rf $(VENV) .standin .mypy_cache .pytest_cache .ruff_cache
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

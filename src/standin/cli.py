@@ -1,0 +1,83 @@
+"""Commands for people; the pipeline runs through dvc.yaml and ``src/pipeline.py``.
+
+A command is a function below ``@app.command()``. It imports what it needs itself, so that ``standin --help`` stays
+fast, and raises StandinError for a person's mistake: ``main`` prints the message and exits with status 1.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from standin.errors import StandinError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("standin"))
+        raise typer.Exit
+
+
+@app.callback()
+def standin(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Stand-in data for text classifiers. `dvc repro` runs the pipeline; these commands stand beside it."""
+
+
+@app.command()
+def sync(
+    current: Annotated[
+        bool, typer.Option("--current", help="Only the workspace's state, not HEAD and the DVC experiments.")
+    ] = False,
+) -> None:
+    """Record in MLflow what it lacks: the workspace, HEAD, all DVC experiments, failures. Again adds nothing."""
+    _need_project()
+    from standin.tracking.recording import sync as bring
+    from standin.tracking.runs import tracking_uri
+    from standin.tracking.trees import redact
+
+    recorded = bring(everything=not current)
+    for one in recorded:
+        if one.outcome == "added":
+            typer.echo(f"added {one.run} ({one.what})")
+        elif one.outcome == "left out":
+            typer.echo(f"left out {one.what}: {one.why}")
+    counts = {outcome: sum(one.outcome == outcome for one in recorded) for outcome in ("added", "known")}
+    typer.echo(f"{redact(tracking_uri())}: {counts['added']} added, {counts['known']} already there")
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000) -> None:
+    """Show the runs in a browser (MLflow). Ctrl-C ends it."""
+    import subprocess
+
+    _need_project()
+    from standin.tracking.runs import ui_command
+
+    raise typer.Exit(subprocess.call(ui_command(port)))
+
+
+def _need_project() -> None:
+    if not Path("dvc.yaml").exists():
+        raise StandinError(f"{Path.cwd()}: no dvc.yaml here. Run from the project's root.")
+
+
+def main() -> None:
+    """The command ``standin``: a person's mistake is one message on stderr and status 1; Ctrl-C is status 130."""
+    try:
+        app()
+    except StandinError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,331 @@
+"""params.yaml as typed values. The only place where a default lives.
+
+Every group is named after the stage that reads it. ``runtime`` and ``tracking`` are listed by no stage: they are not
+meant to change a result. A stage gets a view that holds only what ``dvc.yaml`` declares for it, so reading an
+undeclared parameter is an error instead of a silently stale cache.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from standin.errors import StandinError, nearest
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+TASK_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+class Group(BaseModel):
+    """One group of parameters: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Base(Group):
+    """What all stages stand on: the task and the seed of plan, generation and splits."""
+
+    task: str = "city-topics"
+    seed: int = Field(1, ge=0)
+
+    @field_validator("task")
+    @classmethod
+    def _task_name(cls, name: str) -> str:
+        if not TASK_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no task name: lower-case letters, digits and '-', as in 'city-topics'")
+        return name
+
+
+class Prepare(Group):
+    """Sizes of the real splits, in texts (per question where the task has questions), stratified by label."""
+
+    shots: int = Field(64, ge=0)
+    validation: int = Field(48, ge=0)
+    pool: int = Field(240, ge=1)
+    test: int = Field(288, ge=1)
+    near_duplicate: float = Field(0.8, gt=0, le=1)
+
+
+class Generator(Group):
+    """What is generated, by which engine and model, with which sampling."""
+
+    engine: str = "transformers"
+    model: str = "smollm2-135m-instruct"
+    revision: str = "main"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    texts: int = Field(48, ge=1)
+    shots: int = Field(0, ge=0)
+    conversation: int = Field(3, ge=1)
+    diversity_every: int = Field(1, ge=1)
+    temperature: float = Field(1.0, ge=0)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_tokens: int = Field(64, ge=1)
+    chunk: int = Field(64, ge=1)
+
+
+class Embed(Group):
+    """The encoder whose mean-pooled sentence embeddings serve curation, diversity and SQBC."""
+
+    model: str = "all-minilm-l6-v2"
+    revision: str = "main"
+
+
+class Translate(Group):
+    """The translation model, used only where the task's language differs from its prompts' (paper: NLLB)."""
+
+    model: str = "facebook/nllb-200-distilled-600M"
+    revision: str = "main"
+    max_tokens: int = Field(256, ge=1)
+    chunk: int = Field(16, ge=1)
+
+
+class Verify(Group):
+    """Who judges whether a synthetic text has the label it was written for, and what follows."""
+
+    by: Literal["none", "llm", "classifier"] = "none"
+    remove: bool = False
+
+
+class Curate(Group):
+    """When a synthetic text is removed."""
+
+    near_duplicate_cosine: float = Field(0.95, gt=0, le=1)
+    near_duplicate_jaccard: float = Field(0.7, gt=0, le=1)
+    contaminated_cosine: float = Field(0.95, gt=0, le=1)
+    contaminated_jaccard: float = Field(0.7, gt=0, le=1)
+    min_words: int = Field(3, ge=1)
+    max_words: int = Field(150, ge=1)
+
+
+class Validate(Group):
+    """Bounds of the Great Expectations suite over the curated texts."""
+
+    min_texts_per_label: int = Field(8, ge=1)
+    max_label_gap: float = Field(0.3, ge=0, le=1)
+    min_words: int = Field(3, ge=1)
+    max_words: int = Field(150, ge=1)
+    max_refused: float = Field(0.2, ge=0, le=1)
+    max_unparsable: float = Field(0.2, ge=0, le=1)
+    max_invalid: float = Field(0.3, ge=0, le=1)
+    max_duplicates: float = Field(0.5, ge=0, le=1)
+    max_contaminated: float = Field(0.02, ge=0, le=1)
+
+
+class Diversity(Group):
+    """Subsampling to equal size, and the number of most similar texts in Sim (Li et al. 2023: 5)."""
+
+    draws: int = Field(20, ge=1)
+    nearest: int = Field(5, ge=1)
+
+
+class Subjectivity(Group):
+    """The LLM panel that stands in for annotators where a task has none."""
+
+    engine: str = "transformers"
+    model: str = "smollm2-135m-instruct"
+    revision: str = "main"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    texts: int = Field(60, ge=0)
+    judges: int = Field(5, ge=2, le=5)
+
+
+class Evidence(Group):
+    """What a strategy reads beside the pool and the synthetic texts: one path, a dependency of its stage."""
+
+    evidence: str
+
+
+STRATEGY_EVIDENCE = {
+    "random": "data/real/pool.jsonl",
+    "sqbc": "data/embeddings",
+    "cal": "models/learner",
+}
+
+
+class Select(Group):
+    """Strategies, their evidence, the labelling budgets (texts, per question) and who labels."""
+
+    strategies: dict[str, Evidence] = Field(
+        default_factory=lambda: {name: Evidence(evidence=STRATEGY_EVIDENCE[name]) for name in ("random", "sqbc")}
+    )
+    budgets: list[int] = Field(default_factory=lambda: [48], min_length=1)
+    neighbours: int = Field(10, ge=1)
+    balance: bool = True
+    labels: str = "data/real/oracle.jsonl"
+
+    @model_validator(mode="after")
+    def _strategies_exist(self) -> Self:
+        for name, given in self.strategies.items():
+            if name not in STRATEGY_EVIDENCE:
+                raise ValueError(f"no strategy {name!r}: {nearest(name, STRATEGY_EVIDENCE)}")
+            if given.evidence != STRATEGY_EVIDENCE[name]:
+                raise ValueError(
+                    f"strategies.{name}.evidence must be {STRATEGY_EVIDENCE[name]!r}, not {given.evidence!r}"
+                )
+        if sorted(set(self.budgets)) != self.budgets or self.budgets[0] < 1:
+            raise ValueError(f"budgets must rise and start at 1 or more, found {self.budgets}")
+        return self
+
+
+class Finetune(Group):
+    """The classifier: encoder, training length, seeds. One classifier per question, arm, budget and seed."""
+
+    encoder: str = "all-minilm-l6-v2"
+    revision: str = "main"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    seeds: list[int] = Field(default_factory=lambda: [1, 2, 3], min_length=1)
+    steps: int = Field(30, ge=1)
+    batch: int = Field(16, ge=1)
+    learning_rate: float = Field(5e-4, gt=0)
+    warmup: float = Field(0.1, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    max_tokens: int = Field(96, ge=8)
+    frozen_layers: int = Field(3, ge=0)
+    save: Literal["first", "all"] = "first"
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError(f"seeds must differ, found {seeds}")
+        return seeds
+
+
+class Evaluate(Group):
+    """Bootstrap resamples, the confidence of the intervals, and the agreement thresholds gamma."""
+
+    resamples: int = Field(2000, ge=100)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    gammas: list[float] = Field(default_factory=lambda: [0.0, 0.4, 0.6, 0.8, 1.0])
+
+
+class Tracking(Group):
+    """MLflow: the experiment's name, and whether stages log as they run instead of at the end."""
+
+    experiment: str = "standin"
+    live: bool = False
+
+
+class Runtime(Group):
+    """Settings of this machine, listed by no stage."""
+
+    threads: int = Field(2, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch: int = Field(64, ge=1)
+
+
+SOURCES = ("real", "shots", "synthetic")
+
+
+class Params(Group):
+    """The whole of params.yaml."""
+
+    RESERVED: ClassVar[tuple[str, ...]] = SOURCES
+
+    base: Base = Field(default_factory=Base)
+    prepare: Prepare = Field(default_factory=Prepare)
+    generator: Generator = Field(default_factory=Generator)
+    embed: Embed = Field(default_factory=Embed)
+    translate: Translate = Field(default_factory=Translate)
+    verify: Verify = Field(default_factory=Verify)
+    curate: Curate = Field(default_factory=Curate)
+    validation: Validate = Field(default_factory=Validate, alias="validate")
+    diversity: Diversity = Field(default_factory=Diversity)
+    subjectivity: Subjectivity = Field(default_factory=Subjectivity)
+    select: Select = Field(default_factory=Select)
+    arms: dict[str, list[str]] = Field(
+        default_factory=lambda: {
+            "real": ["real"],
+            "synthetic": ["synthetic"],
+            "random": ["random"],
+            "sqbc": ["sqbc"],
+            "random_synthetic": ["random", "synthetic"],
+            "sqbc_synthetic": ["sqbc", "synthetic"],
+        }
+    )
+    finetune: Finetune = Field(default_factory=Finetune)
+    evaluate: Evaluate = Field(default_factory=Evaluate)
+    tracking: Tracking = Field(default_factory=Tracking)
+    runtime: Runtime = Field(default_factory=Runtime)
+
+    @model_validator(mode="after")
+    def _arms_name_sources(self) -> Self:
+        known = (*SOURCES, *self.select.strategies)
+        for arm, sources in self.arms.items():
+            if not NAME.fullmatch(arm):
+                raise ValueError(f"arms: {arm!r} is no arm name: letters a-z, digits, '_', as in 'sqbc_synthetic'")
+            if not sources:
+                raise ValueError(f"arms.{arm} names no source; known: {', '.join(known)}")
+            for source in sources:
+                if source not in known:
+                    raise ValueError(f"arms.{arm}: no source {source!r}: {nearest(source, known)}")
+        if self.select.budgets[-1] > self.prepare.pool:
+            raise ValueError(
+                f"select.budgets holds {self.select.budgets[-1]}, more than the pool's {self.prepare.pool} texts "
+                "(prepare.pool): lower the budget or enlarge the pool"
+            )
+        return self
+
+
+def read_yaml(path: Path) -> Any:
+    """Read one YAML file, safely. Raises StandinError with the line where the file is missing or broken."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StandinError(f"{path}: there is no such file. Run from the project's root, or create it.") from None
+    except UnicodeDecodeError as error:
+        raise StandinError(f"{path}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise StandinError(f"{path}{where}: broken YAML: {getattr(error, 'problem', error)}") from None
+
+
+def explain(path: Path, error: ValidationError) -> StandinError:
+    """Turn pydantic's findings into one message: file, key, what was found, what is allowed."""
+    lines = []
+    for found in error.errors():
+        key = ".".join(str(part) for part in found["loc"]) or "(whole file)"
+        if found["type"] == "extra_forbidden":
+            known = _known_keys(found["loc"][:-1])
+            lines.append(f"{path}: unknown key {key!r}: {nearest(str(found['loc'][-1]), known)}" if known
+                         else f"{path}: unknown key {key!r}: remove it")  # fmt: skip
+        elif found["type"] == "value_error":
+            lines.append(f"{path}: {key}: {found['msg'].removeprefix('Value error, ')}")
+        elif found["type"] == "missing":
+            lines.append(f"{path}: {key} is missing")
+        else:
+            lines.append(f"{path}: {key} is {found['input']!r}: {found['msg'][0].lower()}{found['msg'][1:]}")
+    return StandinError("\n".join(lines))
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed at a place of params.yaml; empty where the place is not one of its groups."""
+    model: Any = Params
+    for part in loc:
+        names = {(field.alias or name): field for name, field in model.model_fields.items()}
+        model = names[str(part)].annotation if str(part) in names else None
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def parse_params(raw: Any, path: Path = Path("params.yaml")) -> Params:
+    """Check raw YAML values against the groups. Raises StandinError naming every wrong key."""
+    try:
+        return Params.model_validate(raw if raw is not None else {})
+    except ValidationError as error:
+        raise explain(path, error) from None
+
+
+def load_params(root: Path = Path()) -> Params:
+    """Read and check ``params.yaml`` of a project."""
+    return parse_params(read_yaml(root / "params.yaml"), root / "params.yaml")
+
+
+def repository_root() -> Path:
+    """The project's root; inside the temporary copies of `dvc exp run --temp` and of the queue, the parent's root."""
+    return Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()

@@ -1,0 +1,173 @@
+"""Rows of text, and the JSON Lines files that hold them.
+
+Files are written in a stable order and hold no times and no paths, so equal inputs give equal bytes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from standin.errors import StandinError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One text. ``label`` is None where nobody has labelled it."""
+
+    id: str
+    text: str
+    label: str | None = None
+    question_id: str | None = None
+    question: str | None = None
+    split: str | None = None
+    annotations: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntheticRow(Row):
+    """A generated text. ``label`` is what the prompt asked for, ``judged_label`` what a judge says; both stay."""
+
+    plan_id: str
+    shots: int
+    engine: str
+    model: str
+    judged_label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRow:
+    """One text an arm trains on. ``budget`` is None where no selected text is among the arm's sources."""
+
+    seed: int
+    budget: int | None
+    id: str
+    text: str
+    label: str
+    question_id: str | None = None
+    question: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedRow:
+    """The place of one pool text in one ranking; it is selected where ``rank <= budget``. Ranks start at 1."""
+
+    seed: int
+    budget: int
+    rank: int
+    id: str
+    score: float
+    question_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What one classifier says of one test text: ``p`` maps every label to its probability."""
+
+    arm: str
+    budget: int | None
+    seed: int
+    question_id: str | None = None
+    id: str
+    label: str
+    p: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """A text that curation took out: why, which text survives in its place or it collides with, at which score."""
+
+    id: str
+    plan_id: str
+    label: str
+    text: str
+    reason: str
+    survivor: str | None = None
+    score: float | None = None
+
+
+Record = TypeVar("Record", Row, SyntheticRow, ArmRow, SelectedRow, Prediction, Removed)
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object). Raises StandinError naming the line that is not UTF-8, not JSON or no object."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        raise StandinError(f"{path}: there is no such file; `dvc repro` or `dvc pull` brings it.") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise StandinError(f"{path}, line {number}: not UTF-8 text. Save the file as UTF-8.") from None
+        except json.JSONDecodeError as error:
+            raise StandinError(f"{path}, line {number}: broken JSON: {error.msg} at column {error.colno}") from None
+        if not isinstance(value, dict):
+            raise StandinError(f"{path}, line {number}: expected a JSON object, found {type(value).__name__}")
+        yield number, value
+
+
+def read_rows(path: Path, kind: type[Record]) -> list[Record]:
+    """Read a file of rows. Raises StandinError naming the line with a missing or unknown column."""
+    columns = {field.name for field in fields(kind)}
+    required = {field.name for field in fields(kind) if field.default is MISSING}
+    rows = []
+    for number, value in read_json_lines(path):
+        if missing := required - value.keys():
+            raise StandinError(f"{path}, line {number}: column {min(missing)!r} is missing")
+        if unknown := value.keys() - columns:
+            raise StandinError(f"{path}, line {number}: unknown column {min(unknown)!r}; known: {sorted(columns)}")
+        if isinstance(value.get("annotations"), list):
+            value["annotations"] = tuple(value["annotations"])
+        rows.append(kind(**value))
+    return rows
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """One row as JSON values, in the order of its columns; optional columns without a value are left out."""
+    return {
+        field.name: value
+        for field in fields(record)
+        if (value := getattr(record, field.name)) is not None or field.name in ("label", "budget")
+    }
+
+
+def write_rows(path: Path, rows: Iterable[Row | ArmRow | SelectedRow | Prediction | Removed]) -> None:
+    """Write rows as JSON Lines, one at a time, in the order given."""
+    write_json_lines(path, (to_json(row) for row in rows))
+
+
+def write_json_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
+    """Write objects as JSON Lines, UTF-8, keys in the order given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for value in values:
+            file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one small JSON file with sorted keys."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read one small JSON file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StandinError(f"{path}: there is no such file; `dvc repro` or `dvc pull` brings it.") from None
+
+
+Grouped = TypeVar("Grouped", Row, SyntheticRow, ArmRow, SelectedRow, Prediction)
+
+
+def by_question(rows: Sequence[Grouped]) -> dict[str | None, list[Grouped]]:
+    """Rows per question, in order of first appearance; a task without questions is one group under None."""
+    groups: dict[str | None, list[Grouped]] = {}
+    for row in rows:
+        groups.setdefault(row.question_id, []).append(row)
+    return groups

@@ -1,0 +1,136 @@
+"""All rules, in the order of ``REASONS``: what is kept, and what was removed by which rule."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from standin.config import Curate
+from standin.corpus import Row, SyntheticRow, by_question
+from standin.curation.contamination import contaminated
+from standin.curation.duplicates import Vectors, deduplicate
+from standin.curation.reasons import REASONS, invalidity
+from standin.errors import StandinError
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A text taken out. ``detail`` says what made it invalid, or which measure found its likeness."""
+
+    row: SyntheticRow
+    reason: str
+    detail: str | None = None
+    survivor: str | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """Kept rows in plan order; removals in the order of ``REASONS``, each reason in plan order."""
+
+    kept: list[SyntheticRow]
+    removed: list[Removal]
+
+
+def curate(
+    rows: Sequence[SyntheticRow],
+    vectors: Vectors | None,
+    held_out: Sequence[Row],
+    held_out_vectors: Vectors | None,
+    judged: Mapping[str, str],
+    limits: Curate,
+    remove_judged_wrong: bool,
+) -> Curated:
+    """Apply the rules to parsed texts.
+
+    A text that is equal under two labels is one text: the first in plan order stays. Duplicates are sought within a
+    question, because each question has its own classifier; contamination is sought in all held-out texts.
+
+    Args:
+        rows: parsed texts in plan order.
+        vectors: their embeddings, unit rows, shape (rows, dimensions), or None to compare by characters only.
+        held_out: rows of the validation and test splits.
+        held_out_vectors: their embeddings, or None as above.
+        judged: id -> judged label, for the rows that a judge saw; written into the kept rows.
+        limits: thresholds and lengths.
+        remove_judged_wrong: whether a text judged to have another label is removed.
+    """
+    removed = []
+    places = []
+    for place, row in enumerate(rows):
+        if detail := invalidity(row.text, limits.min_words, limits.max_words):
+            removed.append(Removal(row, "invalid", detail))
+        else:
+            places.append(place)
+    if remove_judged_wrong:
+        wrong = [place for place in places if judged.get(rows[place].id, rows[place].label) != rows[place].label]
+        removed += [Removal(rows[place], "judged_wrong", judged[rows[place].id]) for place in wrong]
+        places = _without(places, wrong)
+    found = contaminated(
+        [rows[place].text for place in places],
+        None if vectors is None else vectors[places],
+        [row.text for row in held_out],
+        held_out_vectors,
+        jaccard=limits.contaminated_jaccard,
+        cosine=limits.contaminated_cosine,
+    )
+    removed += [
+        Removal(rows[places[match.row]], "contaminated", match.measure, held_out[match.other].id, match.score)
+        for match in found
+    ]
+    places = _without(places, [places[match.row] for match in found])
+    duplicates = _duplicates(rows, vectors, places, limits)
+    removed += [duplicates[place] for place in sorted(duplicates)]
+    kept = [rows[place] for place in _without(places, duplicates)]
+    return Curated([replace(row, judged_label=judged.get(row.id)) for row in kept], removed)
+
+
+def _without(places: Sequence[int], gone: Sequence[int] | Mapping[int, Removal]) -> list[int]:
+    out = set(gone)
+    return [place for place in places if place not in out]
+
+
+def _duplicates(
+    rows: Sequence[SyntheticRow], vectors: Vectors | None, places: Sequence[int], limits: Curate
+) -> dict[int, Removal]:
+    """Place -> removal of the duplicates within each question."""
+    place_of = {rows[place].id: place for place in places}
+    removals = {}
+    for group in by_question([rows[place] for place in places]).values():
+        members = [place_of[row.id] for row in group]
+        for match in deduplicate(
+            [row.text for row in group],
+            None if vectors is None else vectors[members],
+            jaccard=limits.near_duplicate_jaccard,
+            cosine=limits.near_duplicate_cosine,
+        ):
+            removals[members[match.row]] = Removal(
+                group[match.row], "duplicate", match.measure, group[match.other].id, match.score
+            )
+    return removals
+
+
+def tally(planned: int, kept: int, reasons: Sequence[str]) -> dict[str, int]:
+    """Count the planned rows by what became of them.
+
+    Args:
+        planned: number of planned rows.
+        kept: number of kept rows.
+        reasons: the reason of every removed row.
+
+    Returns:
+        ``planned``, ``kept`` and one number for each of ``REASONS``.
+
+    Raises:
+        StandinError: the numbers do not add up, or a reason is unknown.
+    """
+    counts = Counter(reasons)
+    if unknown := sorted(set(counts) - set(REASONS)):
+        raise StandinError(f"a row was removed for {unknown[0]!r}; known reasons: {', '.join(REASONS)}")
+    if planned != kept + len(reasons):
+        parts = ", ".join(f"{counts[reason]} {reason}" for reason in REASONS)
+        raise StandinError(
+            f"{planned} rows were planned, but {kept} kept and {len(reasons)} removed ({parts}) make "
+            f"{kept + len(reasons)}: data/generated/plan.jsonl, texts.jsonl, removed.jsonl and "
+            "data/translated/texts.jsonl do not belong together; `dvc repro --force generate` writes them anew"
+        )
+    return {"planned": planned, "kept": kept, **{reason: counts[reason] for reason in REASONS}}

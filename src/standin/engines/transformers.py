@@ -1,0 +1,94 @@
+"""The transformers engine: any causal language model with full attention, on CPU or GPU; the embedded default."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from standin.config import Runtime
+from standin.embedded import resolve
+from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.errors import StandinError
+
+
+class TransformersEngine:
+    """One causal language model. Models without a chat template get the messages as plain text to continue."""
+
+    name = "transformers"
+
+    def __init__(self, model: Any, tokenizer: Any, version: str) -> None:
+        from standin.engines.decoding import Decoder
+
+        ends = {tokenizer.eos_token_id}
+        configured = model.generation_config.eos_token_id
+        ends |= set(configured) if isinstance(configured, list) else {configured}
+        self.version = version
+        self.tokenizer = tokenizer
+        self.decoder = Decoder(model, frozenset(end for end in ends if end is not None))
+        self.window: int = getattr(model.config.get_text_config(), "max_position_embeddings", 1 << 30)
+
+    def tokens(self, chat: Chat) -> list[int]:
+        """The prompt's token ids, the assistant's turn opened."""
+        if self.tokenizer.chat_template:
+            messages = [{"role": role, "content": content} for role, content in chat]
+            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            return list(self.tokenizer(text, add_special_tokens=False).input_ids)
+        return list(self.tokenizer("\n\n".join(content for _, content in chat) + "\n\n").input_ids)
+
+    def answer(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+        """Answer chats as one batch. Raises StandinError where a prompt leaves no room in the model's window."""
+        prompts = [self.tokens(request.chat) for request in requests]
+        longest = max(len(prompt) for prompt in prompts)
+        if longest + sampling.max_tokens > self.window:
+            raise StandinError(
+                f"a prompt of {longest} tokens and {sampling.max_tokens} new ones (generator.max_tokens) exceed the "
+                f"model's window of {self.window}: lower generator.shots, generator.conversation or max_tokens"
+            )
+        seeds = [request.seed for request in requests]
+        drawn = self.decoder.generate(prompts, seeds, sampling.temperature, sampling.top_p, sampling.max_tokens)
+        return [self._answer(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True)]
+
+    def _answer(self, prompt: list[int], tokens: list[int]) -> Answer:
+        finish: Literal["stop", "length"] = "stop" if tokens[-1] in self.decoder.stop else "length"
+        text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        return Answer(text=text, finish=finish, tokens_in=len(prompt), tokens_out=len(tokens))
+
+    def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Log-probability of each choice as the answer's beginning, natural log, shape (chats, choices)."""
+        lead = "" if self.tokenizer.chat_template else " "
+        options = [self.tokenizer(lead + choice, add_special_tokens=False).input_ids for choice in choices]
+        scores = self.decoder.choose([self.tokens(chat) for chat in chats], options)
+        return np.asarray(scores.cpu().numpy(), dtype=np.float64)
+
+
+def load(model: str, revision: str, dtype: str, runtime: Runtime, version: str) -> TransformersEngine:
+    """Load a model by embedded name, folder or hub id. Raises StandinError where it cannot be had or used."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    from standin.engines.decoding import ATTENTION
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(runtime.threads)
+    cuda = runtime.device == "cuda" or (runtime.device == "auto" and torch.cuda.is_available())
+    place = resolve(model)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+        read = partial(AutoModelForCausalLM.from_pretrained, place, revision=revision, use_safetensors=True)
+        loaded = read(dtype=getattr(torch, dtype), attn_implementation=ATTENTION)
+    except (OSError, ValueError) as error:
+        raise StandinError(
+            f"model {model!r} (revision {revision!r}) cannot be loaded: {str(error).splitlines()[0]} "
+            "It must be an embedded model (smollm2-135m-instruct), a folder, or a hub id; a hub id needs the network "
+            "once, or a filled HF_HOME."
+        ) from None
+    kinds = set(getattr(loaded.config.get_text_config(), "layer_types", None) or ["full_attention"])
+    if kinds != {"full_attention"}:
+        raise StandinError(
+            f"model {model!r} mixes layer types ({', '.join(sorted(kinds))}); the transformers engine decodes models "
+            "with full attention in every layer: use generator.engine: vllm for this one"
+        )
+    return TransformersEngine(loaded.eval().to("cuda" if cuda else "cpu"), tokenizer, version)

@@ -1,0 +1,93 @@
+"""The answer store: every raw answer an engine gave, by everything that shaped it. Neither dep nor out of a stage.
+
+SQLite in WAL mode, so that parallel experiments share it. A stored row never changes: a second answer to the same
+request is dropped. What is kept is what the engine said, before any parsing.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from standin.engines.protocol import Answer
+from standin.errors import StandinError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+  key TEXT PRIMARY KEY, request TEXT NOT NULL, text TEXT NOT NULL, finish TEXT NOT NULL,
+  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL
+) WITHOUT ROWID
+"""
+WAIT_SECONDS = 120.0
+
+
+def request_key(request: Mapping[str, Any]) -> str:
+    """The key of a request: sha256 of its canonical JSON."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+class AnswerStore:
+    """Answers by key. Every method raises StandinError where the file is broken, locked for long, or the disk full."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.execute(SCHEMA)
+        except (sqlite3.Error, OSError) as error:
+            raise self._explained(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._database.close()
+
+    def _explained(self, error: Exception) -> StandinError:
+        return StandinError(
+            f"{self.path}: the answer store cannot be used: {error}. Nothing stored was changed. Free the disk or mend "
+            "the folder's permissions; a broken file can be moved away, its answers are then generated anew."
+        )
+
+    def get(self, keys: Sequence[str]) -> dict[str, Answer]:
+        """The stored answers among ``keys``."""
+        found = {}
+        try:
+            for start in range(0, len(keys), 500):  # SQLite's default limit is 999 variables
+                part = keys[start : start + 500]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT key, text, finish, tokens_in, tokens_out FROM answers WHERE key IN ({marks})"
+                for key, *answer in self._database.execute(query, part):
+                    found[key] = Answer(*answer)
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+        return found
+
+    def put(self, requests: Sequence[Mapping[str, Any]], answers: Sequence[Answer], seconds: float) -> None:
+        """Store a chunk's answers in one transaction: all or none. ``seconds`` is the chunk's share per answer."""
+        rows = [
+            (
+                request_key(request),
+                json.dumps(request, sort_keys=True, ensure_ascii=False),
+                answer.text,
+                answer.finish,
+                answer.tokens_in,
+                answer.tokens_out,
+                seconds,
+            )
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise self._explained(error) from None

@@ -1,0 +1,72 @@
+"""From scores to a ranking: seeded ties, budgets, and how much the ties decided."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from standin.errors import StandinError
+from standin.selection.pool import Scores, Settings, Strategy, Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """``order``: positions in the pool, to be labelled first to last. ``scores``: by position in the pool."""
+
+    order: npt.NDArray[np.intp]
+    scores: Scores
+
+
+def ranked(
+    strategy: Strategy,
+    pool: Texts,
+    labelled: Texts,
+    settings: Settings,
+    budgets: Sequence[int],
+    generator: np.random.Generator,
+) -> Ranking:
+    """Score a pool and rank all of it; a budget takes the ranking's beginning, so smaller budgets lie within larger.
+
+    Raises StandinError where the pool is empty, a budget is larger than the pool, or a text is in the pool and among
+    the labelled (it would be its own neighbour).
+    """
+    if not len(pool):
+        raise StandinError("the pool is empty: there is no text to select")
+    if max(budgets) > len(pool):
+        raise StandinError(
+            f"select.budgets holds {max(budgets)}, but the pool has {len(pool)} texts: "
+            "lower the budget or enlarge the pool (prepare.pool)"
+        )
+    if both := set(pool.ids).intersection(labelled.ids):
+        raise StandinError(f"text {min(both)!r} is in the pool and among the labelled texts")
+    scores = strategy(pool, labelled, settings, generator)
+    return Ranking(rank(scores, generator), scores)
+
+
+def rank(scores: Scores, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Order positions by falling score; equal scores in an order drawn from the generator.
+
+    Vote entropy takes few values (SQBC, two labels: floor(k/2) + 1), so this draw decides much of the selection.
+    """
+    if not np.isfinite(scores).all():
+        raise StandinError("a score is NaN or infinite: the embeddings or probabilities behind it are broken")
+    order: npt.NDArray[np.intp] = np.lexsort((generator.random(len(scores)), -scores))
+    return order
+
+
+def tie_share(scores: Scores, budget: int) -> float:
+    """Share of the selected texts that tie-breaking chose, not the score; 0 where the budget cuts between scores."""
+    boundary = np.sort(scores)[-budget]
+    above = int((scores > boundary).sum())
+    if above + int((scores == boundary).sum()) == budget:
+        return 0.0
+    return (budget - above) / budget
+
+
+def generator_for(seed: int, question_id: str | None, strategy: str) -> np.random.Generator:
+    """A random stream of its own for each seed, question and strategy, whatever runs before or beside it."""
+    key = json.dumps(["select", seed, question_id, strategy], ensure_ascii=False)
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest()))

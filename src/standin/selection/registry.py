@@ -1,0 +1,18 @@
+"""Strategies by name. A new one is a branch here, and its evidence in ``config.STRATEGY_EVIDENCE``."""
+
+from standin.config import STRATEGY_EVIDENCE
+from standin.errors import StandinError, nearest
+from standin.selection.pool import Strategy
+
+
+def load(name: str) -> Strategy:
+    """The strategy of that name. Raises StandinError naming the known ones."""
+    if name == "random":
+        from standin.selection.random import scores
+    elif name == "sqbc":
+        from standin.selection.sqbc import scores
+    elif name == "cal":
+        from standin.selection.cal import scores
+    else:
+        raise StandinError(f"no strategy {name!r}: {nearest(name, STRATEGY_EVIDENCE)}")
+    return scores

@@ -1,0 +1,101 @@
+"""A starter task file for data that was just added: complete, valid, and to be edited."""
+
+import json
+from collections.abc import Mapping
+
+from standin.sources.files import Reading
+
+HEAD = """\
+# Started by `standin data add`. Lines with "edit" want your words: prompts decide what is generated.
+name: {name}
+title: {name}
+# Language of the texts, as in en or de. Where prompts.language differs, generated texts are translated.
+language: en
+# true: the texts were written for demonstration; reports then carry a banner.
+demonstration: false
+description: >-
+  Edit: say in a sentence or two what has to be decided about a text.
+
+# name: the value in the data. phrase and description: how prompts speak of the label.
+labels:
+{labels}
+# Stance tasks list questions here (id, text); each gets its own classifier.
+questions: []
+
+# train: where shots, validation and pool are drawn from. test: a published test file; null draws it from train.
+# warmstart: labelled rows of other questions, for stance tasks. values: label values in the file -> label names.
+source:
+  kind: file
+  train: {train}
+  test: {test}
+  warmstart: null
+  columns:
+    text: {text}
+    label: {label}
+    id: {id}
+    question_id: null
+    annotations: null
+{values}
+# Three parts after Li et al. (2023): context, generation, and a diversity turn in the same chat.
+# Placeholders: {{label}} {{phrase}} {{description}} {{question}}; few_shot also {{examples}}; example also {{text}}.
+"""
+
+PROMPTS = """\
+prompts:
+  language: en
+  context: >-
+    Edit: Imagine you are a person who writes such texts. Say who you are and where you write.
+  generation: >-
+    Write one text that is an example of {phrase} ({description}). One to three sentences, in the words such a
+    person would use. Answer with the text only.
+  few_shot: |-
+    Here are real examples of {phrase}:
+    {examples}
+    You should imitate the examples I have provided, but you cannot simply modify or rewrite the examples I have given.
+  example: '- {text}'
+  diversity: >-
+    Can you provide something more diverse compared to the previously generated texts? Write one more example of
+    {phrase}, on another subject, from a different person. Answer with the text only.
+  judge: |-
+    Text: "{text}"
+    Which of these is it: {labels}?
+
+# Numbers to compare with, where a paper reports any for this task.
+published: {}
+"""
+
+
+def starter(name: str, reading: Reading, files: Mapping[str, str]) -> str:
+    """The text of ``tasks/<name>.yaml``.
+
+    Args:
+        name: the task's name.
+        reading: the columns, labels and values that were found.
+        files: the paths of "train" and perhaps "test" in the project.
+
+    Returns:
+        YAML with comments; ``standin.task.load_task`` accepts it as it is.
+    """
+    labels = "".join(
+        f"  - name: {_quoted(label)}\n    phrase: {_quoted(label)}\n"
+        f"    description: {_quoted(f'edit: what a text of {label} is like')}\n"
+        for label in reading.labels
+    )
+    values = "".join(f"    {_quoted(value)}: {_quoted(label)}\n" for value, label in reading.values.items())
+    columns = reading.columns
+    head = HEAD.format(
+        name=name,
+        labels=labels,
+        train=_quoted(files["train"]),
+        test=_quoted(files.get("test")),
+        text=_quoted(columns.text),
+        label=_quoted(columns.label),
+        id=_quoted(columns.id),
+        values=f"  values:\n{values}" if values else "",
+    )
+    return head + PROMPTS
+
+
+def _quoted(value: str | None) -> str:
+    """A JSON string is a YAML string, whatever it holds; null stays null."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,99 @@
+"""curate: take out invalid, wrong, contaminated and duplicate texts, and say of each why."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from standin.config import Params
+from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
+from standin.curation.reasons import REASONS
+from standin.curation.rules import Curated, Removal, curate, tally
+from standin.errors import StandinError
+from standin.measures.embeddings import read_embeddings
+from standin.task import Task
+
+BEFORE = {"refused", "unparsable"}
+"""Reasons that generation gives; the others are given here."""
+
+
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
+    """Write ``data/synthetic/``; returns the numbers of planned, kept and removed rows."""
+    planned = sum(1 for _ in read_json_lines(Path("data/generated/plan.jsonl")))
+    before = _generation_removed(Path("data/generated/removed.jsonl"))
+    rows = read_rows(Path("data/translated/texts.jsonl"), SyntheticRow)
+    held_out = [row for split in ("validation", "test") for row in read_rows(Path(f"data/real/{split}.jsonl"), Row)]
+    judged = _judged_labels(params, rows, Path("data/judged/texts.jsonl"))
+    generated = read_embeddings(Path("data/embeddings/generated"))
+    real = read_embeddings(Path("data/embeddings/real"))
+    found = curate(
+        rows,
+        generated.of([row.id for row in rows]) if rows else None,
+        held_out,
+        real.of([row.id for row in held_out]) if held_out else None,
+        judged,
+        params.curate,
+        params.verify.remove,
+    )
+    removed = [*before, *map(_removed, found.removed)]
+    counts = tally(planned, len(found.kept), [row.reason for row in removed])
+    write_rows(Path("data/synthetic/texts.jsonl"), found.kept)
+    write_rows(Path("data/synthetic/removed.jsonl"), removed)
+    gone = ", ".join(f"{counts[reason]} {reason}" for reason in REASONS if counts[reason]) or "none removed"
+    print(f"curate: {counts['kept']} of {planned} planned texts kept ({gone})")  # noqa: T201
+    return {**counts, **_shares(counts), **_breakdown(task, rows, judged, found)}
+
+
+def _generation_removed(path: Path) -> list[Removed]:
+    """The rows that generation could not use. Raises StandinError for a reason that is not generation's."""
+    removed = read_rows(path, Removed)
+    for row in removed:
+        if row.reason not in BEFORE:
+            raise StandinError(f"{path}: row {row.id!r}: reason is {row.reason!r}; allowed: refused, unparsable")
+    order = {reason: place for place, reason in enumerate(REASONS)}
+    return sorted(removed, key=lambda row: order[row.reason])
+
+
+def _judged_labels(params: Params, rows: Sequence[SyntheticRow], path: Path) -> dict[str, str]:
+    """Id -> judged label; empty where nobody judges. Raises StandinError where a text was not judged."""
+    judged = {str(value.get("id")): str(value.get("judged_label")) for _, value in read_json_lines(path)}
+    if params.verify.by == "none":
+        return {}
+    for row in rows:
+        if row.id not in judged:
+            raise StandinError(f"{path}: no judgement of text {row.id!r}; `dvc repro verify` judges every text")
+    return judged
+
+
+def _removed(removal: Removal) -> Removed:
+    row = removal.row
+    return Removed(
+        id=row.id,
+        plan_id=row.plan_id,
+        label=row.label or "",
+        text=row.text,
+        reason=removal.reason,
+        survivor=removal.survivor,
+        score=removal.score,
+    )
+
+
+def _shares(counts: dict[str, int]) -> dict[str, Any]:
+    """Shares of the planned rows; 0 where nothing was planned."""
+    shares = {name: counts[name] / max(counts["planned"], 1) for name in ("kept", *REASONS)}
+    return {"kept_share": shares.pop("kept"), "removed_share": shares}
+
+
+def _breakdown(task: Task, rows: Sequence[SyntheticRow], judged: dict[str, str], found: Curated) -> dict[str, Any]:
+    """Kept texts per label and question, what removed the others, and how often the judge agrees."""
+    labels = Counter(row.label for row in found.kept)
+    metrics: dict[str, Any] = {"kept_per_label": {name: labels[name] for name in task.label_names}}
+    if task.questions:
+        questions = Counter(row.question_id for row in found.kept)
+        metrics["kept_per_question"] = {question.id: questions[question.id] for question in task.questions}
+    for reason in ("invalid", "contaminated", "duplicate"):
+        details = Counter(removal.detail for removal in found.removed if removal.reason == reason)
+        metrics[f"{reason}_by"] = {str(name): number for name, number in sorted(details.items(), key=str)}
+    if judged and rows:
+        metrics["judged_agreement"] = sum(judged[row.id] == row.label for row in rows) / len(rows)
+    return metrics

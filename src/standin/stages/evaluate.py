@@ -1,0 +1,72 @@
+"""Scores of every arm with intervals, paired comparisons, curves over budgets, and accuracy by agreement."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from standin.config import Params
+from standin.corpus import Prediction, Row, read_json_lines, read_rows, write_json
+from standin.errors import StandinError
+from standin.evaluation.results import evaluate
+from standin.evaluation.summaries import TABLES, Cells, metrics, scope, table_rows
+from standin.evaluation.tables import csv_text
+from standin.task import Task
+
+TEST = Path("data/real/test.jsonl")
+AGREEMENT = Path("data/agreement/agreement.jsonl")
+REPORTS = Path("reports/evaluate")
+
+
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:  # noqa: ARG001
+    """Write the tables of ``reports/evaluate``; returns scores and bounds per arm, and per budget where several."""
+    test = read_rows(TEST, Row)
+    read = {arm: read_rows(Path(f"data/predictions/{arm}.jsonl"), Prediction) for arm in params.arms}
+    predictions = {arm: rows for arm, rows in read.items() if rows}
+    counts = {"arms": len(predictions), "skipped_arms": [arm for arm in read if arm not in predictions]}
+    if not predictions or not test:
+        _write({}, {**counts, "comparisons": 0, "scope": "There are no predictions on labelled test texts."})
+        print("evaluate: no predictions on labelled test texts, so no scores")  # noqa: T201
+        return {"evaluated_arms": 0}
+    labels, seeds = task.label_names, params.finetune.seeds
+    result = evaluate(predictions, test, labels, seeds, params.evaluate, _agreement(test))
+    compared = result.comparisons["macro_f1"]
+    said = scope(result)
+    _write(
+        table_rows(result, labels),
+        {
+            **counts,
+            "comparisons": len(compared),
+            "confidence": result.confidence,
+            "questions": sum(question is not None for question in result.texts),
+            "resamples": params.evaluate.resamples,
+            "scope": said,
+            "seeds": list(seeds),
+            "texts": sum(result.texts.values()),
+        },
+    )
+    clear = sum(one.verdict != "no difference" for _, one in compared)
+    print(  # noqa: T201
+        f"evaluate: {len(predictions)} of {len(read)} arms; {clear} of {len(compared)} differences in macro-F1 are "
+        f"clear of 0. {said}"
+    )
+    return metrics(result)
+
+
+def _agreement(test: list[Row]) -> dict[str, float]:
+    """Agreement of test texts by id. Raises StandinError for an id that is none of them."""
+    ids = {row.id for row in test}
+    found: dict[str, float] = {}
+    for line, value in read_json_lines(AGREEMENT):
+        if value.get("id") not in ids:
+            raise StandinError(
+                f"{AGREEMENT}, line {line}: id {value.get('id')!r} is not in {TEST}. Run `dvc repro subjectivity`."
+            )
+        found[value["id"]] = float(value["agreement"])
+    return found
+
+
+def _write(rows: Mapping[str, list[Cells]], said: Mapping[str, Any]) -> None:
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    for name, columns in TABLES.items():
+        (REPORTS / f"{name}.csv").write_text(csv_text(columns, rows.get(name, [])), encoding="utf-8", newline="\n")
+    write_json(REPORTS / "scope.json", said)

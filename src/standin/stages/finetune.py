@@ -1,0 +1,206 @@
+"""Fine-tune one classifier per question, budget and seed of an arm, and let it predict the test texts."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from standin.classifier.card import model_card
+from standin.classifier.encoders import Classifier, Encoding, Start, begin, save, tuned
+from standin.classifier.prediction import probabilities
+from standin.classifier.training import Step, fine_tune
+from standin.config import Params
+from standin.corpus import ArmRow, Prediction, Row, by_question, read_rows, write_json, write_rows
+from standin.evaluation.scores import score
+from standin.evaluation.tables import csv_text, rounded
+from standin.progress import progress
+from standin.task import Task
+
+VALIDATION = Path("data/real/validation.jsonl")
+TEST = Path("data/real/test.jsonl")
+WARMSTART = Path("models/warmstart")
+HISTORY = ("question_id", "budget", "seed", "step", "loss", "learning_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What one classifier is for."""
+
+    question: str | None
+    budget: int | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A question's validation or test rows, encoded once."""
+
+    rows: list[Row]
+    encodings: list[Encoding]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What is kept of one training: loss curve, number of texts, (macro-F1, accuracy, texts) on validation texts."""
+
+    history: list[Step]
+    rows: int
+    validation: tuple[float, float, int] | None
+
+
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
+    """Write ``data/predictions/<item>.jsonl``, ``models/<item>/`` and the loss curves of the arm ``item``."""
+    rows = read_rows(Path(f"data/arms/{item}.jsonl"), ArmRow)
+    models = Path(f"models/{item}")
+    shutil.rmtree(models, ignore_errors=True)
+    if reason := _nothing_to_learn(rows):
+        print(f"finetune {item}: skipped: {reason}")  # noqa: T201
+        write_json(models / "none.json", {"reason": reason})
+        write_rows(Path(f"data/predictions/{item}.jsonl"), [])
+        _write_history(item, {})
+        return {"classifiers": 0, "skipped": True}
+    start = begin(params.finetune, task.label_names, params.runtime, tuned(WARMSTART))
+    groups = _groups(rows)
+    encodings = _encode_once(start, rows)
+    test, validation = _held(start, TEST), _held(start, VALIDATION)
+    predictions: list[Prediction] = []
+    trained: dict[Key, Trained] = {}
+    with progress(f"finetune {item}", len(groups) * params.finetune.steps, "steps") as done:
+        for key, own in groups.items():
+            codes = np.array([task.label_names.index(row.label) for row in own], dtype=np.intp)
+            texts = [encodings[row.question, row.text] for row in own]
+            classifier, history = fine_tune(start, texts, codes, key.seed, done)
+            trained[key] = Trained(history, len(own), _validated(classifier, validation.get(key.question)))
+            predictions += _predictions(classifier, item, key, test.get(key.question))
+            if folder := _folder(models, key, groups, params.finetune.save):
+                _save(classifier, folder, params, item, key, trained[key], own[0].question)
+    write_rows(Path(f"data/predictions/{item}.jsonl"), predictions)
+    _write_history(item, trained)
+    print(f"finetune {item}: {_said(trained)}")  # noqa: T201
+    return _metrics(trained, params.finetune.steps)
+
+
+def _nothing_to_learn(rows: Sequence[ArmRow]) -> str | None:
+    if not rows:
+        return "the arm has no rows (the stage arms says why)"
+    labels = {row.label for row in rows}
+    return f"all {len(rows)} rows have the label {min(labels)!r}" if len(labels) < 2 else None
+
+
+def _groups(rows: Sequence[ArmRow]) -> dict[Key, list[ArmRow]]:
+    """The rows of each classifier: questions and seeds in the order of the file, budgets rising."""
+    groups: dict[Key, list[ArmRow]] = {}
+    for row in rows:
+        groups.setdefault(Key(row.question_id, row.budget, row.seed), []).append(row)
+    questions = list(by_question(rows))
+    order = sorted(groups, key=lambda key: (questions.index(key.question), key.budget or 0))
+    return {key: groups[key] for key in order}
+
+
+def _encode_once(start: Start, rows: Sequence[ArmRow]) -> dict[tuple[str | None, str], Encoding]:
+    """Each (question, text) as the model reads it; seeds and budgets share most texts."""
+    pairs = list(dict.fromkeys((row.question, row.text) for row in rows))
+    encodings = start.encode([text for _, text in pairs], [question for question, _ in pairs])
+    return dict(zip(pairs, encodings, strict=True))
+
+
+def _held(start: Start, path: Path) -> dict[str | None, Held]:
+    return {
+        question: Held(rows, start.encode([row.text for row in rows], [row.question for row in rows]))
+        for question, rows in by_question(read_rows(path, Row)).items()
+    }
+
+
+def _validated(classifier: Classifier, held: Held | None) -> tuple[float, float, int] | None:
+    if held is None:
+        return None
+    truth = np.array([classifier.labels.index(str(row.label)) for row in held.rows])
+    predicted = probabilities(classifier, held.encodings).argmax(axis=1)
+    return *score(truth, predicted, len(classifier.labels)), len(held.rows)
+
+
+def _predictions(classifier: Classifier, arm: str, key: Key, held: Held | None) -> list[Prediction]:
+    if held is None:
+        return []
+    found = probabilities(classifier, held.encodings)
+    return [
+        Prediction(
+            arm=arm,
+            budget=key.budget,
+            seed=key.seed,
+            question_id=key.question,
+            id=row.id,
+            label=classifier.labels[int(shares.argmax())],
+            p={label: rounded(float(share)) for label, share in zip(classifier.labels, shares, strict=True)},
+        )
+        for row, shares in zip(held.rows, found, strict=True)
+    ]
+
+
+def _folder(models: Path, key: Key, groups: Mapping[Key, Any], kept: str) -> Path | None:
+    """Where a classifier is saved: the first seed at the largest budget in ``models/<arm>/[<question>/]``.
+
+    With ``finetune.save: all`` the others go below it, to ``[budget_<n>_]seed_<seed>``.
+    """
+    own = [other for other in groups if other.question == key.question]
+    home = models / key.question if key.question is not None else models
+    largest = max((other.budget or 0) for other in own)
+    if (key.budget or 0) == largest and key.seed == own[0].seed:
+        return home
+    budget = f"budget_{key.budget}_" if key.budget is not None else ""
+    return home / f"{budget}seed_{key.seed}" if kept == "all" else None
+
+
+def _save(
+    classifier: Classifier, folder: Path, params: Params, arm: str, key: Key, trained: Trained, question: str | None
+) -> None:
+    card = model_card(
+        title=f"arm {arm}" + (f", question {key.question}" if key.question is not None else ""),
+        question=question,
+        encoder=params.finetune.encoder,
+        labels=classifier.labels,
+        rows=trained.rows,
+        steps=params.finetune.steps,
+        seed=key.seed,
+        validation=trained.validation,
+    )
+    noted = {"arm": arm, "budget": key.budget, "question_id": key.question, "seed": key.seed, "rows": trained.rows}
+    save(classifier, folder, params.finetune, noted, card)
+
+
+def _write_history(arm: str, trained: Mapping[Key, Trained]) -> None:
+    path = Path(f"reports/finetune/{arm}/history.csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        (key.question, key.budget, key.seed, point.step, point.loss, point.learning_rate)
+        for key, found in trained.items()
+        for point in found.history
+    ]
+    path.write_text(csv_text(HISTORY, rows), encoding="utf-8", newline="\n")
+
+
+def _metrics(trained: Mapping[Key, Trained], steps: int) -> dict[str, Any]:
+    """Counts, and means over seeds and questions: flat, or per ``budget_<n>`` where there are several budgets."""
+    budgets = list(dict.fromkeys(key.budget for key in trained))
+    found = {budget: _means([one for key, one in trained.items() if key.budget == budget]) for budget in budgets}
+    scores = found[budgets[0]] if len(budgets) == 1 else {f"budget_{budget}": found[budget] for budget in budgets}
+    return {"classifiers": len(trained), "skipped": False, "steps": steps, **scores}
+
+
+def _means(trained: Sequence[Trained]) -> dict[str, float]:
+    means = {"train_rows": rounded(fmean(one.rows for one in trained))}
+    if validated := [one.validation for one in trained if one.validation]:
+        means["validation_macro_f1"] = rounded(fmean(macro_f1 for macro_f1, _, _ in validated))
+        means["validation_accuracy"] = rounded(fmean(accuracy for _, accuracy, _ in validated))
+    return means
+
+
+def _said(trained: Mapping[Key, Trained]) -> str:
+    means = _means(list(trained.values()))
+    said = f"{len(trained)} classifiers on {means['train_rows']:.0f} texts each"
+    scored = "validation_macro_f1" in means
+    return said + (f", validation macro-F1 {means['validation_macro_f1']:.3f}" if scored else "")

@@ -1,0 +1,112 @@
+"""Stage generate: plan every row, ask the LLM, parse the answers."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from standin.config import Params, repository_root
+from standin.corpus import Removed, Row, SyntheticRow, read_rows, write_json_lines, write_rows
+from standin.engines import registry
+from standin.engines.protocol import Engine, Sampling
+from standin.generation.answering import Answered, answer_plan
+from standin.generation.plan import PlanRow, make_plan
+from standin.generation.prompts import turn
+from standin.generation.store import AnswerStore
+from standin.progress import progress
+from standin.task import Task
+
+OUT = Path("data/generated")
+
+
+def run(params: Params, task: Task, item: str) -> dict[str, Any]:
+    """Write plan.jsonl, answers.jsonl (raw), texts.jsonl and removed.jsonl (refused, unparsable)."""
+    chosen = params.generator
+    shots = read_rows(Path("data/real/shots.jsonl"), Row)
+    labels = {label.name: label for label in task.labels}
+    by_id = {row.id: row for row in shots}
+    plan = make_plan(task.labels, task.questions, shots, chosen, params.base.seed)
+    write_json_lines(OUT / "plan.jsonl", (asdict(row) for row in plan))
+
+    def say(row: PlanRow) -> str:
+        return turn(task.prompts, row.kind, labels[row.label], row.question, [by_id[shot] for shot in row.shots])
+
+    @cache
+    def engine() -> Engine:
+        return registry.load(chosen.engine, chosen.model, chosen.revision, chosen.dtype, params.runtime)
+
+    identity = {
+        "engine": chosen.engine,
+        "version": registry.version(chosen.engine),
+        "model": chosen.model,
+        "revision": chosen.revision,
+        "dtype": chosen.dtype,
+    }
+    sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens)
+    with (
+        AnswerStore(repository_root() / ".standin" / "answers.db") as store,
+        progress("generate", len(plan), "texts") as done,
+    ):
+        answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done)
+    write(answered, chosen.engine, chosen.model)
+    return metrics(answered)
+
+
+def write(answered: Sequence[Answered], engine: str, model: str) -> None:
+    """Write raw answers, parsed texts and what was refused or unparsable."""
+    write_json_lines(
+        OUT / "answers.jsonl",
+        ({"plan_id": each.row.plan_id, "key": each.key, **asdict(each.answer)} for each in answered),
+    )
+    write_rows(
+        OUT / "texts.jsonl",
+        [
+            SyntheticRow(
+                id=f"synthetic-{each.row.plan_id}",
+                text=each.parsed.text,
+                label=each.row.label,
+                question_id=each.row.question_id,
+                question=each.row.question,
+                plan_id=each.row.plan_id,
+                shots=len(each.row.shots),
+                engine=engine,
+                model=model,
+            )
+            for each in answered
+            if each.parsed.text is not None
+        ],
+    )
+    write_rows(
+        OUT / "removed.jsonl",
+        [
+            Removed(
+                id=f"synthetic-{each.row.plan_id}",
+                plan_id=each.row.plan_id,
+                label=each.row.label,
+                text=each.answer.text,
+                reason=each.parsed.reason,
+            )
+            for each in answered
+            if each.parsed.reason is not None
+        ],
+    )
+
+
+def metrics(answered: Sequence[Answered]) -> dict[str, Any]:
+    """Counts of rows, tokens and parsing changes."""
+    changes = Counter(change for each in answered for change in each.parsed.changes)
+    reasons = Counter(each.parsed.reason for each in answered)
+    counted = {
+        "planned": len(answered),
+        "parsed": reasons[None],
+        "refused": reasons["refused"],
+        "unparsable": reasons["unparsable"],
+        "cut_by_length": sum(each.answer.finish == "length" for each in answered),
+        "tokens_in": sum(each.answer.tokens_in for each in answered),
+        "tokens_out": sum(each.answer.tokens_out for each in answered),
+        "changes": dict(sorted(changes.items())),
+    }
+    print(f"generate: {counted['planned']} planned, {counted['parsed']} parsed")  # noqa: T201
+    return counted

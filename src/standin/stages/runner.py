@@ -1,0 +1,133 @@
+"""Run one stage: hand it what dvc.yaml declares, write its metrics and time, tell the tracker.
+
+A stage is a module ``standin.stages.<stage>`` with ``run(params, task, item) -> Metrics``. It reads and writes files
+by literal paths relative to the project's root, and returns its metrics.
+"""
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel
+
+from standin.config import NAME, Params, load_params, read_yaml
+from standin.corpus import write_json
+from standin.errors import StandinError, nearest
+from standin.task import Task, load_task, task_path
+from standin.tracking import events
+from standin.tracking.contents import results_digest
+
+Metrics: TypeAlias = Mapping[str, Any]
+"""Nested names -> numbers, strings or booleans; written to ``reports/<stage>/metrics.json``."""
+
+ALWAYS = {"runtime", "base.task"}
+USAGE = "usage: python src/pipeline.py STAGE [ITEM], as dvc.yaml calls it; `dvc repro` runs all stages"
+
+View = TypeVar("View", bound=BaseModel)
+
+
+def declared(stage: str, task: str, item: str = "") -> tuple[set[str], set[str]]:
+    """The parameters and the task's parts that dvc.yaml lists for a stage.
+
+    ``${key}`` and ``${item}`` of a ``foreach`` stage stand for ``item``. Raises StandinError where dvc.yaml has no such
+    stage, or where an item is given or missing against dvc.yaml.
+    """
+    stages = read_yaml(Path("dvc.yaml"))["stages"]
+    if stage not in stages:
+        raise StandinError(f"dvc.yaml: there is no stage {stage!r}: {nearest(stage, stages)}")
+    found = stages[stage]
+    if ("do" in found) != bool(item):
+        raise StandinError(f"dvc.yaml: stage {stage!r} takes {'one item (foreach)' if 'do' in found else 'no item'}")
+    if item and not NAME.fullmatch(item):
+        raise StandinError(f"{stage}: {item!r} is no item: letters a-z, digits, '_', as in 'sqbc_synthetic'")
+    params = set(ALWAYS)
+    parts: set[str] = set()
+    for entry in found.get("do", found).get("params", []):
+        if isinstance(entry, str):
+            params.add(_filled(entry, task, item))
+            continue
+        for file, names in entry.items():
+            if file == "params.yaml":
+                params |= {_filled(name, task, item) for name in names} if names else _keys(Params)
+            elif _filled(file, task, item) == task_path(task).as_posix():
+                parts |= set(names) if names else _keys(Task)
+    return params, parts
+
+
+def restrict(model: View, names: set[str]) -> View:
+    """A view of a model in which reading anything but ``names`` fails with an AttributeError (in a dict: a KeyError).
+
+    A name is a whole group (``generator``) or leads into one (``base.seed``, ``arms.real``).
+    """
+    view = model.model_copy()
+    for field, info in type(model).model_fields.items():
+        key = info.alias or field
+        if key in names:
+            continue
+        inner = {name.split(".", 1)[1] for name in names if name.startswith(f"{key}.")}
+        value = getattr(model, field)
+        if inner and isinstance(value, BaseModel):
+            view.__dict__[field] = restrict(value, inner)
+        elif inner and isinstance(value, dict):
+            keys = {name.split(".")[0] for name in inner}
+            view.__dict__[field] = {name: found for name, found in value.items() if name in keys}
+        else:
+            del view.__dict__[field]
+    return view
+
+
+def restrict_task(task: Task, parts: set[str]) -> Task:
+    """A view of the task in which reading a part that dvc.yaml does not list fails; the name is always there."""
+    return restrict(task, parts | {"name"})
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the stage named by the arguments; returns the exit status: 0, 1 after an error, 2 for a wrong call, 130."""
+    if not 1 <= len(arguments) <= 2:
+        print(USAGE, file=sys.stderr)  # noqa: T201
+        return 2
+    stage, item = arguments[0], arguments[1] if len(arguments) == 2 else ""
+    try:
+        run_stage(stage, item)
+    except StandinError as error:
+        print(f"{stage}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        print(f"{stage}: interrupted; run again to go on", file=sys.stderr)  # noqa: T201
+        return 130
+    return 0
+
+
+def run_stage(stage: str, item: str) -> None:
+    """Run a stage and write ``metrics.json`` and ``timing.json`` to ``reports/<stage>/<item>/``, then tell the tracker.
+
+    The metrics are on disk before the tracker hears of them. ``timing.json`` also notes which results the execution
+    gave; it stays on this machine, so a checkout of other results shows.
+    """
+    params = load_params()
+    task = load_task(params.base.task)
+    names, parts = declared(stage, params.base.task, item)
+    os.environ.setdefault("OMP_NUM_THREADS", str(params.runtime.threads))
+    with events.stage(params, stage, item) as log:
+        started = time.perf_counter()
+        module = importlib.import_module(f"standin.stages.{stage}")
+        metrics = module.run(restrict(params, names), restrict_task(task, parts), item)
+        seconds = time.perf_counter() - started
+        if metrics:
+            folder = Path("reports") / stage / item
+            write_json(folder / "metrics.json", metrics)
+            write_json(folder / "timing.json", {"results": results_digest(folder), "seconds": round(seconds, 2)})
+            log.metrics(metrics)
+    print(f"{stage}{f' {item}' if item else ''}: {seconds:.1f} s", flush=True)  # noqa: T201
+
+
+def _keys(model: type[BaseModel]) -> set[str]:
+    return {info.alias or field for field, info in model.model_fields.items()}
+
+
+def _filled(text: str, task: str, item: str) -> str:
+    return text.replace("${base.task}", task).replace("${key}", item).replace("${item}", item)

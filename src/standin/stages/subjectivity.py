@@ -1,0 +1,144 @@
+"""Stage subjectivity: agreement per test text, and the task's place among tasks.
+
+Where test rows carry annotations these are used. Otherwise an LLM panel stands in, and every output says so. The
+task's place among the ten tasks of Li et al. (2023) is always the panel's. ``subjectivity.texts: 0`` asks no panel.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from standin.config import Params
+from standin.corpus import Row, by_question, read_rows, write_json_lines
+from standin.engines import registry
+from standin.engines.protocol import Engine
+from standin.measures.agreement import krippendorff_alpha, majority_accuracy, majority_share
+from standin.measures.panel import ask_panel, stratified_subset
+from standin.measures.subjectivity import (
+    DescribedTask,
+    compare_tasks,
+    correlation_with_stars,
+    rank_tasks,
+    reference_tasks,
+)
+from standin.task import Task
+
+OUT = Path("data/agreement")
+DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A test text and its votes; ``raw`` are a panel's votes before calibration, empty for annotators."""
+
+    row: Row
+    votes: tuple[str, ...]
+    raw: tuple[str, ...] = ()
+
+
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
+    """Write ``data/agreement``: agreement.jsonl (texts), panel.jsonl (each judge's vote), tasks.jsonl (the ranking)."""
+    settings = params.subjectivity
+    test = read_rows(Path("data/real/test.jsonl"), Row)
+    judged = [Judged(row, row.annotations) for row in test if row.annotations]
+    source = "annotators" if judged else "llm_panel"
+    ranking: list[dict[str, Any]] = []
+    metrics: dict[str, Any] = {}
+    if settings.texts:
+        engine = registry.load(settings.engine, settings.model, settings.revision, settings.dtype, params.runtime)
+        ranking, metrics = _place(engine, task, params.runtime.batch)
+        if not judged:
+            subset = stratified_subset(test, settings.texts)
+            judged = list(_ask(engine, subset, task, settings.judges, params.runtime.batch))
+            metrics |= _accuracy(judged)
+    metrics |= _agreement(judged, source)
+    write_json_lines(OUT / "agreement.jsonl", _agreement_lines(judged, source))
+    write_json_lines(OUT / "panel.jsonl", _panel_lines(judged))
+    write_json_lines(OUT / "tasks.jsonl", ranking)
+    _say(metrics, source)
+    return {name: _rounded(value) for name, value in metrics.items() if value is not None}
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def _place(engine: Engine, task: Task, batch: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The ranking of this task and the ten reference tasks, the most objective first, and this task's metrics."""
+    tasks = [*reference_tasks(), DescribedTask(task.name, task.description, tuple(task.label_names))]
+    ranking = rank_tasks(compare_tasks(engine, tasks, batch), len(tasks))
+    lines = [
+        {
+            "place": ranking.places[i],
+            "task": one.name,
+            "bradley_terry": ranking.scores[i],
+            "win_rate": round(ranking.win_rates[i], DIGITS),
+            "paper_stars": one.stars,
+            "source": "llm_panel",
+        }
+        for i, one in enumerate(tasks)
+    ]
+    metrics = {
+        "place": ranking.places[-1],
+        "tasks_compared": len(tasks),
+        "bradley_terry": ranking.scores[-1],
+        "win_rate": ranking.win_rates[-1],
+        "position_bias": ranking.position_bias,
+        "spearman_with_paper": correlation_with_stars(tasks, ranking.scores),
+    }
+    return sorted(lines, key=lambda line: int(str(line["place"]))), metrics
+
+
+def _ask(engine: Engine, rows: Sequence[Row], task: Task, judges: int, batch: int) -> Iterator[Judged]:
+    for group in by_question(rows).values():
+        texts, question = [row.text for row in group], group[0].question or ""
+        found = ask_panel(engine, texts, task.label_names, task.prompts.judge, question, judges, batch)
+        for row, votes, raw in zip(group, found.votes(found.calibrated), found.votes(found.raw), strict=True):
+            yield Judged(row, votes, raw)
+
+
+def _accuracy(judged: Sequence[Judged]) -> dict[str, Any]:
+    """How often the panel's majority is the gold label, after and before calibration: what its word is worth."""
+    labelled = [(one, one.row.label) for one in judged if one.row.label is not None]
+    gold = [label for _, label in labelled]
+    return {
+        "panel_accuracy": majority_accuracy([one.votes for one, _ in labelled], gold),
+        "panel_accuracy_uncalibrated": majority_accuracy([one.raw for one, _ in labelled], gold),
+    }
+
+
+def _agreement(judged: Sequence[Judged], source: str) -> dict[str, Any]:
+    if not judged:
+        return {"texts": 0}
+    shares = [majority_share(one.votes) for one in judged]
+    return {
+        "texts": len(judged),
+        "source": source,
+        "mean_agreement": sum(shares) / len(shares),
+        "votes_per_text": sum(len(one.votes) for one in judged) / len(judged),
+        "krippendorff_alpha": krippendorff_alpha([one.votes for one in judged]),
+    }
+
+
+def _agreement_lines(judged: Sequence[Judged], source: str) -> Iterator[dict[str, Any]]:
+    for one in judged:
+        share = round(majority_share(one.votes), DIGITS)
+        yield {"id": one.row.id, "agreement": share, "votes": list(one.votes), "source": source}
+
+
+def _panel_lines(judged: Sequence[Judged]) -> Iterator[dict[str, Any]]:
+    """One line per text and judge; none where annotators voted."""
+    for one in judged:
+        for judge, (raw, vote) in enumerate(zip(one.raw, one.votes if one.raw else (), strict=True), 1):
+            yield {"id": one.row.id, "judge": judge, "uncalibrated": raw, "vote": vote}
+
+
+def _say(metrics: Mapping[str, Any], source: str) -> None:
+    who = "annotators" if source == "annotators" else "an LLM panel, no annotators"
+    said = (
+        [f"agreement {metrics['mean_agreement']:.2f} on {metrics['texts']} texts ({who})"] if metrics["texts"] else []
+    )
+    if "place" in metrics:
+        said.append(f"place {metrics['place']} of {metrics['tasks_compared']} tasks, 1 the most objective (LLM panel)")
+    print(f"subjectivity: {'; '.join(said) or 'no annotations and no panel asked (subjectivity.texts: 0)'}")  # noqa: T201

@@ -1,0 +1,51 @@
+"""validate: check the curated texts with Great Expectations; open the gate, or say what is wrong and exit."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from standin.config import Params
+from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json
+from standin.errors import StandinError
+from standin.task import Task
+from standin.validation.columns import make_tables, mean_words
+from standin.validation.result import describe, failure_message, to_result
+from standin.validation.run import evaluate
+from standin.validation.suite import make_checks
+
+REPORTS = Path("reports/validate")
+
+
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
+    """Write result.json, the Data Docs and, where nothing critical failed, gate.json.
+
+    Raises:
+        StandinError: a critical check failed, or one could not be evaluated.
+    """
+    (REPORTS / "gate.json").unlink(missing_ok=True)
+    (REPORTS / "result.json").unlink(missing_ok=True)
+    kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
+    removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
+    planned = sum(1 for _ in read_json_lines(Path("data/generated/plan.jsonl")))
+    real = {split: read_rows(Path(f"data/real/{split}.jsonl"), Row) for split in ("shots", "validation", "test")}
+    questions = [question.id for question in task.questions]
+    held_out = [*real["validation"], *real["test"]]
+    tables = make_tables(task.labels, questions, kept, removed, held_out, real["shots"])
+    real_words = mean_words([*real["shots"], *held_out])
+    checks = make_checks(params.validation, task.label_names, questions, tables, planned, real_words)
+    verdict = evaluate(tables, checks, REPORTS / "data_docs")
+    write_json(REPORTS / "result.json", to_result(verdict))
+    warnings, critical = verdict.failures("warning"), verdict.failures("critical")
+    for outcome in warnings:
+        print(f"validate: warning: {describe(outcome)}")  # noqa: T201
+    if verdict.worst == "critical":
+        raise StandinError(failure_message(critical))
+    write_json(REPORTS / "gate.json", {"passed": True})
+    passed = sum(outcome.success for outcome in verdict.outcomes)
+    print(f"validate: {passed} of {len(verdict.outcomes)} expectations hold; the gate is open")  # noqa: T201
+    return {
+        "expectations": len(verdict.outcomes),
+        "passed": passed,
+        "warnings": len(warnings),
+        "success": int(verdict.worst is None),
+    }

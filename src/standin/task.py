@@ -1,0 +1,157 @@
+"""Task files, ``tasks/<task>.yaml``: labels, questions, prompts, where real data comes from, published numbers.
+
+A task file is complete: every top-level key stands in it, because stages list its parts as parameters of their own
+(``params: - tasks/<task>.yaml: [labels, prompts]``) and DVC wants each part to exist.
+"""
+
+import string
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from standin.config import NAME, TASK_NAME, Group, explain, read_yaml
+from standin.errors import StandinError, nearest
+
+PLACEHOLDERS = {
+    "context": {"label", "description", "phrase", "question"},
+    "generation": {"label", "description", "phrase", "question"},
+    "example": {"text", "label", "description", "phrase", "question"},
+    "few_shot": {"examples", "label", "description", "phrase", "question"},
+    "diversity": {"label", "description", "phrase", "question"},
+    "judge": {"text", "labels", "question"},
+}
+
+
+class Label(Group):
+    """A class: its name in the data, how prompts speak of it, and what belongs to it."""
+
+    name: str
+    phrase: str
+    description: str
+
+
+class Question(Group):
+    """A question of a stance task; each has its own classifier."""
+
+    id: str
+    text: str
+
+
+class Columns(Group):
+    """Which columns of the raw file hold what. Without ``id``, ids are made from the line number."""
+
+    text: str = "text"
+    label: str | None = "label"
+    id: str | None = "id"
+    question_id: str | None = None
+    annotations: str | None = None
+
+
+class Source(Group):
+    """Where real rows come from: a file in the project (``data/raw/...``).
+
+    ``train`` holds the rows that shots, validation and pool are drawn from; ``test`` the published test rows, or null
+    where none are published: then the test rows are drawn from ``train`` too. ``warmstart`` holds labelled rows of
+    other questions, for the classifier that every arm starts from, or is null.
+    """
+
+    kind: Literal["file"]
+    train: str
+    test: str | None
+    warmstart: str | None
+    columns: Columns
+    values: dict[str, str] = Field(default_factory=dict)
+    """Label values in the file -> label names of the task, where they differ."""
+
+
+class Prompts(Group):
+    """The paper's three parts (context, generation, diversity turn), the few-shot part, and the judge's prompt."""
+
+    language: str
+    context: str
+    generation: str
+    few_shot: str
+    example: str
+    diversity: str
+    judge: str
+
+    @model_validator(mode="after")
+    def _placeholders_known(self) -> "Prompts":
+        for name, allowed in PLACEHOLDERS.items():
+            try:
+                found = {field for _, field, _, _ in string.Formatter().parse(getattr(self, name)) if field is not None}
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}; write a literal brace twice, as in '{{{{'") from None
+            for placeholder in sorted(found - allowed):
+                hint = nearest(placeholder, allowed)
+                raise ValueError(f"{name}: unknown placeholder '{{{placeholder}}}': {hint}")
+        for name, needed in (("few_shot", "examples"), ("example", "text"), ("judge", "text")):
+            if "{" + needed + "}" not in getattr(self, name):
+                raise ValueError(f"{name}: the placeholder '{{{needed}}}' is missing")
+        return self
+
+
+class Task(Group):
+    """One task file."""
+
+    name: str
+    title: str
+    language: str
+    demonstration: bool
+    """True where the real texts were written for demonstration: reports carry a banner, no evidence."""
+    description: str
+    labels: list[Label]
+    questions: list[Question]
+    source: Source
+    prompts: Prompts
+    published: dict[str, Any]
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_differ(cls, labels: list[Label]) -> list[Label]:
+        names = [label.name for label in labels]
+        if len(names) < 2:
+            raise ValueError(f"a task needs at least two labels, found {names}")
+        if len(set(names)) != len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"duplicate label {twice[0]!r}: every label stands once")
+        return labels
+
+    @field_validator("questions")
+    @classmethod
+    def _questions_differ(cls, questions: list[Question]) -> list[Question]:
+        ids = [question.id for question in questions]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"duplicate question id in {ids}: every question stands once")
+        for question in ids:
+            if not NAME.fullmatch(question):
+                raise ValueError(f"question id {question!r}: letters a-z, digits, '_', as in 'city_centre'")
+        return questions
+
+    @property
+    def label_names(self) -> list[str]:
+        """The labels' names, in the order of the file: the order of classes everywhere."""
+        return [label.name for label in self.labels]
+
+
+def task_path(name: str, root: Path = Path()) -> Path:
+    """The file of a task."""
+    return root / "tasks" / f"{name}.yaml"
+
+
+def load_task(name: str, root: Path = Path()) -> Task:
+    """Read and check one task file. Raises StandinError naming file, key, what was found and what is allowed."""
+    path = task_path(name, root)
+    if not path.exists():
+        known = sorted(found.stem for found in path.parent.glob("*.yaml"))
+        raise StandinError(f"{path}: there is no such task: {nearest(name, known)} (params.yaml, base.task)")
+    try:
+        task = Task.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise explain(path, error) from None
+    if task.name != path.stem or not TASK_NAME.fullmatch(task.name):
+        raise StandinError(
+            f"{path}: name is {task.name!r}; it must equal the file's name, in lower-case letters, digits and '-'"
+        )
+    return task

@@ -1,0 +1,194 @@
+"""What a run in MLflow holds, collected from the files of a state: nothing here depends on which stages just ran."""
+
+import csv
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from standin.corpus import read_json
+from standin.tracking.states import LockedStage, State
+from standin.tracking.trees import Workspace, redact
+
+PARAM_CHARACTERS = 6000
+TAG_CHARACTERS = 5000
+CURVE_KEYS = ("question_id", "budget", "seed")
+REPORT_SUFFIXES = {".csv", ".html", ".json", ".md", ".png", ".svg"}
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A versioned data set: its path, the md5 that DVC knows it by, the stage that made it (or ``raw``)."""
+
+    path: str
+    md5: str
+    made_by: str
+    size: int | None
+    files: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything one run holds beside its parameters. ``curves``: metric -> (step, value) pairs."""
+
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    curves: dict[str, list[tuple[int, float]]]
+    data: list[DataSet]
+    artifacts: dict[str, bytes]
+
+
+def collect(state: State, stale: Mapping[str, str], baseline: str) -> Contents:
+    """Read all that a run holds; stages named in ``stale`` contribute nothing."""
+    metrics: dict[str, float] = {}
+    tags: dict[str, str] = {}
+    curves: dict[str, list[tuple[int, float]]] = {}
+    artifacts = lineage(state, baseline)
+    fresh = [stage for stage in state.stages if stage.address not in stale]
+    for stage in fresh:
+        if found := state.tree.read(f"{stage.folder}/metrics.json"):
+            numbers, words = split_metrics(stage.name, json.loads(found))
+            metrics |= numbers
+            tags |= words
+        if history := state.tree.read(f"{stage.folder}/history.csv"):
+            curves |= read_curves(stage.name, history.decode())
+        tags |= {f"dvc.out/{path}"[:250]: str(out.get("md5")) for path, out in stage.outs.items()}
+        artifacts |= dict(reports(state, stage))
+    tags["dvc.code_dirty"] = str("lineage/code.diff" in artifacts).lower()
+    return Contents(metrics, tags, curves, list(data_sets(fresh)), artifacts)
+
+
+def flat_params(params: Mapping[str, Any], task_file: str) -> dict[str, str]:
+    """The whole params file as one level of names and texts; MLflow's limit of 6,000 characters is kept with a note."""
+    values = dict(_flat(params)) | {"task_file": task_file}
+    return {sanitise(name): cut(redact(_text(value)), PARAM_CHARACTERS) for name, value in values.items()}
+
+
+def split_metrics(stage: str, values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
+    """A stage's metrics as numbers (truth values count as 0 and 1) and as words, which become tags."""
+    numbers: dict[str, float] = {}
+    words: dict[str, str] = {}
+    for name, value in _flat(values):
+        key = sanitise(f"{stage}.{name}")
+        if isinstance(value, bool | int | float):
+            numbers[key] = float(value)
+        elif isinstance(value, str):
+            words[key] = cut(redact(value), TAG_CHARACTERS)
+    return numbers, words
+
+
+def read_curves(stage: str, history: str) -> dict[str, list[tuple[int, float]]]:
+    """A ``history.csv`` with a column ``step`` as curves: one for each numeric column and question, budget and seed.
+
+    Named like ``finetune.real.budget48.seed1.loss``. Empty cells are no points.
+    """
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for row in csv.DictReader(history.splitlines()):
+        keys = [f"{'' if key == 'question_id' else key}{row[key]}" for key in CURVE_KEYS if row.get(key)]
+        for column, text in row.items():
+            value = _number(text) if column not in (*CURVE_KEYS, "step") else None
+            if value is not None and row.get("step"):
+                name = sanitise(".".join([stage, *keys, str(column)]))
+                curves.setdefault(name, []).append((int(float(row["step"])), value))
+    return curves
+
+
+def data_sets(stages: list[LockedStage]) -> Iterator[DataSet]:
+    """Every data set the stages made, and the raw or labelled data that no stage makes, once."""
+    made = {path for stage in stages for path in stage.outs}
+    raw: set[str] = set()
+    for stage in stages:
+        outs = [(path, out, stage.name) for path, out in stage.outs.items()]
+        deps = [
+            (path, dep, "raw")
+            for path, dep in stage.deps.items()
+            if path not in raw and not any(path == out or path.startswith(out + "/") for out in made)
+        ]
+        for path, entry, made_by in outs + deps:
+            if path.startswith("data/") and entry.get("md5"):
+                raw.add(path)
+                yield DataSet(path, str(entry["md5"]), made_by, entry.get("size"), entry.get("nfiles"))
+
+
+def lineage(state: State, baseline: str) -> dict[str, bytes]:
+    """What the run was made from: pipeline, lock, parameters, task, and how ``src`` differs from the commit."""
+    texts = {}
+    for path in ("dvc.yaml", "dvc.lock", "params.yaml", state.task_file):
+        if content := state.tree.read(path):
+            texts[f"lineage/{path}"] = redact(content.decode(errors="replace")).encode()
+    if diff := state.tree.diff(baseline):
+        texts["lineage/code.diff"] = redact(diff).encode()
+    return texts
+
+
+def reports(state: State, stage: LockedStage) -> Iterator[tuple[str, bytes]]:
+    """The report files of a stage: its folder, outputs below ``reports/``, and the Data Docs page where it holds.
+
+    A commit does not hold what DVC caches: such a file is taken from the workspace if it is the very one that
+    dvc.lock names.
+    """
+    docs = f"{stage.folder}/data_docs/"
+    names = {path for path in state.tree.files(stage.folder) if not path.startswith(docs)}
+    names |= {path for path in stage.outs if path.startswith("reports/")}
+    for path in sorted(names):
+        if Path(path).suffix not in REPORT_SUFFIXES or Path(path).name == "timing.json":
+            continue
+        content = state.tree.read(path) or Workspace().read(path)
+        known = state.md5(path)
+        if content is not None and known in (None, hashlib.md5(content, usedforsecurity=False).hexdigest()):
+            yield path, content
+    if isinstance(state.tree, Workspace) and executed_here(Path(stage.folder)):
+        for path in state.tree.files(f"{docs}validations"):
+            if path.endswith(".html"):
+                yield f"{docs}{Path(path).name}", state.tree.read(path) or b""
+
+
+def results_digest(folder: Path) -> str:
+    """A hash of a stage's small JSON results, which the runner notes down when it has run the stage."""
+    files = sorted(path for path in folder.glob("*.json") if path.name != "timing.json")
+    return hashlib.md5(b"\0".join(path.read_bytes() for path in files), usedforsecurity=False).hexdigest()
+
+
+def executed_here(folder: Path) -> bool:
+    """Whether the last execution on this machine gave the results at hand.
+
+    DVC versions the results but not the Data Docs beside them: after a checkout of other results, or results
+    restored from DVC's run-cache, the page on disk tells of other data.
+    """
+    timing = folder / "timing.json"
+    return timing.exists() and read_json(timing).get("results") == results_digest(folder)
+
+
+def sanitise(name: str) -> str:
+    """A name that MLflow takes for a metric, parameter or tag: at most 250 of its characters."""
+    return re.sub(r"[^\w.\- :]", "_", name)[:250]
+
+
+def cut(text: str, limit: int) -> str:
+    """Text of at most ``limit`` characters; what is cut says so."""
+    note = f" ... [cut, {len(text)} characters]"
+    return text if len(text) <= limit else text[: limit - len(note)] + note
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

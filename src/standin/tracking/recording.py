@@ -1,0 +1,116 @@
+"""Bring states into MLflow: the one a pipeline run has just reached, and those that git and the workspace hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from standin.errors import StandinError
+from standin.tracking import events, runs, trees
+from standin.tracking.contents import Contents, collect
+from standin.tracking.events import Attempt, Identity
+from standin.tracking.states import State, experiment_name, read_state, stale
+from standin.tracking.trees import Commit, Tree, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of one state: ``what`` names it, ``run`` is the run's name, ``why`` says why it was left out."""
+
+    what: str
+    outcome: Literal["added", "known", "left out"]
+    run: str = ""
+    why: str = ""
+
+
+def record_pipeline() -> tuple[str, Contents]:
+    """Complete the run of the pipeline run that this process is the last stage of; returns the run's name and contents.
+
+    DVC has seen to it that every other stage is up to date, so nothing is compared with dvc.lock. Raises StandinError
+    where there is no dvc.lock yet, and TrackingError where MLflow cannot be written.
+    """
+    identity = events.current_identity()
+    state = read_state(Workspace())
+    if state is None:
+        raise StandinError("dvc.lock: no stage has run here yet; `dvc repro` runs them")
+    attempt = events.open_attempt(identity)
+    with runs.opened(state.experiment) as store:
+        run = runs.find_complete(store, identity, state.digest)
+        return _complete(store, run, state, {}, identity, attempt)
+
+
+def sync(*, everything: bool) -> list[Recorded]:
+    """Record what MLflow lacks: the workspace's state, and with ``everything`` HEAD, all DVC experiments and failures.
+
+    Idempotent: a second call adds nothing, and a run that a person deleted stays deleted. A state whose results do
+    not all belong to its parameters and code is left out; an experiment is recorded with the stages that do.
+    """
+    recorded: list[Recorded] = []
+    head = trees.head()
+    if everything:
+        recorded += [_record_failure(attempt) for attempt in events.failed_attempts()]
+        for rev, baseline, name in trees.experiments():
+            recorded.append(_record(f"experiment {name}", Commit(rev), baseline, name))
+    recorded.append(_record("workspace", Workspace(), head, ""))
+    if everything and head and _digest(Commit(head)) not in ("", _digest(Workspace())):
+        recorded.append(_record("HEAD", Commit(head), head, ""))
+    return recorded
+
+
+def _record(what: str, tree: Tree, baseline: str, experiment: str) -> Recorded:
+    state = read_state(tree)
+    if state is None:
+        return Recorded(what, "left out", why="no stage has run yet; `dvc repro` runs them")
+    identity = events.identify(tree, baseline, experiment)
+    with runs.opened(state.experiment) as store:
+        if run := runs.find_complete(store, identity, state.digest, deleted=True):
+            return Recorded(what, "known", run.info.run_name)
+        reasons = stale(state)
+        if reasons and (not experiment or len(reasons) == len(state.stages)):
+            address, reason = next(iter(reasons.items()))
+            more = f" (and {len(reasons) - 1} more stages)" if len(reasons) > 1 else ""
+            return Recorded(what, "left out", why=f"{address}: {reason}{more}; `dvc repro` brings it up to date")
+        past = events.completed_attempt(state.digest)
+        if past and (not experiment or past.identity.key == identity.key):
+            name, _ = _complete(store, None, state, reasons, past.identity, past)
+        else:
+            name, _ = _complete(store, None, state, reasons, identity, events.open_attempt(identity))
+    return Recorded(what, "added", name)
+
+
+def _complete(
+    store: runs.Store,
+    run: Any | None,
+    state: State,
+    reasons: Mapping[str, str],
+    identity: Identity,
+    attempt: Attempt,
+) -> tuple[str, Contents]:
+    """Complete the given run, or the one the attempt's stages reported to, or a new one.
+
+    An attempt that holds a failure which was never made good led to no state: its run stays a record of the failure.
+    """
+    led_here = bool(attempt.state) or not attempt.unresolved()
+    if run is None and led_here and not attempt.state:
+        run = store.find_open(attempt.run)
+    if run is None:
+        run = runs.create(store, identity, attempt.started if led_here else None, state.tree.time())
+    contents = collect(state, reasons, identity.baseline)
+    runs.complete(store, run, state, contents, reasons, attempt)
+    if attempt.events and not attempt.state:
+        events.append(identity, {"event": "completed", "state": state.digest})
+    return str(run.info.run_name), contents
+
+
+def _record_failure(attempt: Attempt) -> Recorded:
+    stages = ", ".join(sorted(attempt.unresolved()))
+    what = f"failed {stages}"
+    with runs.opened(experiment_name(attempt.identity.params)) as store:
+        if store.get(attempt.run):
+            return Recorded(what, "known", attempt.identity.name)
+    runs.flush(attempt)
+    return Recorded(what, "added", attempt.identity.name)
+
+
+def _digest(tree: Tree) -> str:
+    state = read_state(tree)
+    return state.digest if state else ""

@@ -1,0 +1,224 @@
+"""``standin data add``: bringing one's own file into a project."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from standin.errors import StandinError
+from standin.sources import adding
+from standin.sources.adding import add, mapping
+from standin.sources.commands import register
+from standin.task import load_task
+
+
+def command(folder: Path, *parts: str) -> str:
+    return subprocess.run(parts, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Git repository with an empty .dvc folder, where ``dvc add`` only writes its pointer: the real one takes 2 s."""
+    root = tmp_path / "project"
+    (root / ".dvc").mkdir(parents=True)
+    command(root, "git", "init", "--quiet")
+    monkeypatch.chdir(root)
+    real = adding._run
+
+    def run(folder: Path, *parts: str) -> str:
+        if parts[1:3] != ("-m", "dvc"):
+            return real(folder, *parts)
+        target = folder / parts[-1]
+        target.with_name(f"{target.name}.dvc").write_text("outs:\n", encoding="utf-8")
+        target.with_name(".gitignore").write_text(f"/{target.name}\n", encoding="utf-8")
+        return ""
+
+    monkeypatch.setattr(adding, "_run", run)
+    return root
+
+
+def file(path: Path, *rows: tuple[object, object], columns: tuple[str, str] = ("text", "label")) -> Path:
+    path.write_text("".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+ROWS = (("Shall we meet at six?", "ham"), ("WIN a cruise, text YES to 80808", "spam"), ("On my way", "ham"))
+
+
+def test_the_file_is_copied_checked_and_versioned(project: Path, tmp_path: Path) -> None:
+    found = add("my-mail", file(tmp_path / "mail.jsonl", *ROWS))
+    target = project / "data/raw/my-mail/train.jsonl"
+    assert target.read_bytes() == (tmp_path / "mail.jsonl").read_bytes()
+    assert command(project, "git", "diff", "--cached", "--name-only").split() == [
+        "data/raw/.gitignore",
+        "data/raw/my-mail.dvc",
+    ]
+    said = found.summary()
+    assert "data/raw/my-mail/train.jsonl: 3 texts, labels: ham 2, spam 1, words: 3 to 7, median 5" in said
+    assert "tasks/my-mail.yaml" in said
+
+
+def test_the_starter_task_is_complete_and_names_what_was_found(project: Path, tmp_path: Path) -> None:
+    rows = [(text, {"ham": "Sci/Tech", "spam": 'yes: "no"'}[str(label)]) for text, label in ROWS]
+    train = file(tmp_path / "a.jsonl", *rows, columns=("body", "kind"))
+    test = file(tmp_path / "b.jsonl", *rows[:1], columns=("body", "kind"))
+    add("my-mail", train, test=test, text="body", label="kind", values={"Sci/Tech": "science"})
+    task = load_task("my-mail")
+    assert task.label_names == ["science", 'yes: "no"']
+    assert task.source.values == {"Sci/Tech": "science"}
+    assert (task.source.train, task.source.test) == ("data/raw/my-mail/train.jsonl", "data/raw/my-mail/test.jsonl")
+    assert (task.source.columns.text, task.source.columns.label, task.source.columns.id) == ("body", "kind", None)
+
+
+def test_a_column_of_ids_is_used_where_it_names_every_row(project: Path, tmp_path: Path) -> None:
+    for name, ids in (("unique", (1, 2, 3)), ("repeated", (1, 1, 2))):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text(
+            "".join(json.dumps({"id": n, "text": t, "label": x}) + "\n" for n, (t, x) in zip(ids, ROWS, strict=True)),
+            encoding="utf-8",
+        )
+        add(name, path)
+        assert load_task(name).source.columns.id == ("id" if name == "unique" else None)
+
+
+def test_unlabelled_texts_get_two_labels_to_be_edited(project: Path, tmp_path: Path) -> None:
+    found = add("raw-texts", file(tmp_path / "a.csv.jsonl", *ROWS), label=None)
+    assert "labels: none" in found.summary()
+    assert load_task("raw-texts").source.columns.label is None
+    assert len(load_task("raw-texts").labels) == 2
+
+
+def test_a_task_file_that_exists_is_kept_and_its_reading_holds(project: Path, tmp_path: Path) -> None:
+    train = file(tmp_path / "a.jsonl", *ROWS)
+    add("my-mail", train)
+    path = project / "tasks/my-mail.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("title: my-mail", "title: Mine"), encoding="utf-8")
+    assert not add("my-mail", train).task_written
+    assert load_task("my-mail").title == "Mine"
+    with pytest.raises(StandinError, match=r"label 'junk' is not in the task"):
+        add("my-mail", file(tmp_path / "b.jsonl", ("x", "junk")), replace=True)
+    with pytest.raises(StandinError, match=r"source\.values, instead of --value"):
+        add("my-mail", train, values={"a": "ham"})
+    csv = tmp_path / "c.csv"
+    csv.write_text("text,label\nhello,ham\nbuy,spam\n", encoding="utf-8")
+    with pytest.raises(StandinError, match=r"source\.train is 'data/raw/my-mail/train\.jsonl', but c\.csv goes to"):
+        add("my-mail", csv, replace=True)
+
+
+def test_other_data_is_replaced_only_when_told_to(project: Path, tmp_path: Path) -> None:
+    add("my-mail", file(tmp_path / "a.jsonl", *ROWS))
+    target = project / "data/raw/my-mail/train.jsonl"
+    before = target.read_bytes()
+    other = file(tmp_path / "b.jsonl", *ROWS, ("One more", "ham"))
+    with pytest.raises(StandinError, match=r"data/raw/my-mail/train\.jsonl holds other data.*--replace"):
+        add("my-mail", other)
+    assert target.read_bytes() == before
+    add("my-mail", other, replace=True)
+    assert target.read_bytes() == other.read_bytes()
+    assert [path.name for path in target.parent.iterdir()] == ["train.jsonl"]
+
+
+def test_the_same_data_in_another_format_is_other_data(project: Path, tmp_path: Path) -> None:
+    add("my-mail", file(tmp_path / "a.jsonl", *ROWS))
+    (project / "tasks/my-mail.yaml").unlink()
+    csv = tmp_path / "a.csv"
+    csv.write_text("text,label\nhello,ham\nbuy,spam\n", encoding="utf-8")
+    with pytest.raises(StandinError, match=r"train\.jsonl holds other data"):
+        add("my-mail", csv)
+    add("my-mail", csv, replace=True)
+    assert [path.name for path in (project / "data/raw/my-mail").iterdir()] == ["train.csv"]
+
+
+def test_nothing_is_written_where_something_is_wrong(project: Path, tmp_path: Path) -> None:
+    wrong = {
+        r"no column 'text': did you mean 'texts'.*--text": file(
+            tmp_path / "a.jsonl", *ROWS, columns=("texts", "label")
+        ),
+        r"no column 'label'.*--unlabelled": file(tmp_path / "b.jsonl", *ROWS, columns=("text", "kind")),
+        r"holds 1 labels \('ham'\)": file(tmp_path / "c.jsonl", *ROWS[::2]),
+        r"holds 0 labels": file(tmp_path / "d.jsonl", ("x", None), ("y", None)),
+        r"holds 101 labels \('0', .*, \.\.\.\)": file(tmp_path / "e.jsonl", *((f"t{n}", n) for n in range(101))),
+        r"line 4: 2 labels \(ham, spam\)": file(tmp_path / "f.jsonl", *ROWS, ("both", "ham|spam")),
+        r"line 4: 2 labels \(ham, spam\); a": file(tmp_path / "g.jsonl", *ROWS, ("both", ["ham", "spam"])),
+        r"there is no such file": tmp_path / "absent.jsonl",
+    }
+    for message, path in wrong.items():
+        with pytest.raises(StandinError, match=message):
+            add("my-mail", path)
+    with pytest.raises(StandinError, match=r"'My Mail' is no task name"):
+        add("My Mail", file(tmp_path / "h.jsonl", *ROWS))
+    assert [path.name for path in project.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_data_that_is_versioned_but_not_pulled_is_not_overwritten(project: Path, tmp_path: Path) -> None:
+    (project / "data/raw").mkdir(parents=True)
+    (project / "data/raw/my-mail.dvc").write_text("outs:\n", encoding="utf-8")
+    with pytest.raises(StandinError, match=r"`dvc pull data/raw/my-mail` first"):
+        add("my-mail", file(tmp_path / "a.jsonl", *ROWS), replace=True)
+
+
+def test_data_that_git_keeps_is_left_alone(project: Path, tmp_path: Path) -> None:
+    (project / "data/raw/city").mkdir(parents=True)
+    (project / "data/raw/city/train.jsonl").write_text("{}\n", encoding="utf-8")
+    command(project, "git", "add", "data/raw/city")
+    with pytest.raises(StandinError, match=r"data/raw/city: these files are kept in Git itself"):
+        add("city", file(tmp_path / "a.jsonl", *ROWS), replace=True)
+
+
+def test_a_folder_without_dvc_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StandinError, match=r"no DVC repository.*project's root"):
+        add("my-mail", file(tmp_path / "a.jsonl", *ROWS))
+
+
+def test_values_are_written_with_an_equals_sign() -> None:
+    assert mapping(["SPAM=spam", "a=b=ham", "unsure="]) == {"SPAM": "spam", "a=b": "ham", "unsure": ""}
+    with pytest.raises(StandinError, match=r"--value 'SPAM': .* as in SPAM=spam"):
+        mapping(["SPAM"])
+
+
+def app() -> typer.Typer:
+    found = typer.Typer()
+    found.callback()(lambda: None)
+    register(found)
+    return found
+
+
+def test_the_command_adds_and_says_a_mistake_without_a_traceback(project: Path, tmp_path: Path) -> None:
+    path = file(tmp_path / "a.jsonl", ("Meet at six?", "H"), ("WIN", "S"))
+    done = CliRunner().invoke(app(), ["data", "add", "my-mail", str(path), "--value", "H=ham", "--value", "S=spam"])
+    assert done.exit_code == 0, done.output
+    assert "labels: ham 1, spam 1" in done.output
+    failed = CliRunner().invoke(app(), ["data", "add", "my-mail", str(tmp_path / "absent.csv")])
+    assert failed.exit_code == 1
+    assert "absent.csv: there is no such file" in failed.output
+    assert isinstance(failed.exception, SystemExit)
+
+
+def test_registering_the_command_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, standin.sources.commands; "
+        "print(sorted({'numpy', 'pandas', 'yaml', 'standin.sources.adding'} & set(sys.modules)))"
+    )
+    source = Path(__file__).parents[1] / "src"
+    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_dvc_keeps_the_data_and_git_the_pointer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    command(root, "git", "init", "--quiet")
+    command(root, sys.executable, "-m", "dvc", "init", "--quiet")
+    monkeypatch.chdir(root)
+    add("my-mail", file(tmp_path / "a.jsonl", *ROWS))
+    assert "train.jsonl" not in command(root, "git", "status", "--porcelain", "--untracked-files=all")
+    assert "A  data/raw/my-mail.dvc" in command(root, "git", "status", "--porcelain")
+    (root / "data/raw/my-mail/train.jsonl").unlink()
+    command(root, sys.executable, "-m", "dvc", "checkout", "--quiet")
+    assert (root / "data/raw/my-mail/train.jsonl").read_bytes() == (tmp_path / "a.jsonl").read_bytes()

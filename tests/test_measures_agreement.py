@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from standin.measures.agreement import krippendorff_alpha, majority_accuracy, majority_share
+
+votes = st.lists(st.sampled_from("abc"), min_size=1, max_size=9)
+
+
+class TestMajorityShare:
+    def test_by_hand(self) -> None:
+        assert majority_share(["a", "b", "a", "c", "a"]) == pytest.approx(3 / 5)
+        assert majority_share(["a", "a", "b", "b"]) == pytest.approx(1 / 2)
+        assert majority_share(["ä"]) == 1
+
+    @given(votes)
+    def test_the_order_of_annotators_does_not_matter(self, given_votes: list[str]) -> None:
+        assert majority_share(sorted(given_votes)) == majority_share(given_votes)
+        assert 1 / 3 <= majority_share(given_votes) <= 1
+
+
+class TestKrippendorffsAlpha:
+    def test_the_example_with_missing_values_of_krippendorff_2011(self) -> None:
+        # "Computing Krippendorff's alpha-reliability", four observers, twelve units, nominal: 0.743.
+        observers = [
+            [1, 2, 3, 3, 2, 1, 4, 1, 2, None, None, None],
+            [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, None, 3],
+            [None, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, None],
+            [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, None],
+        ]
+        units = [[str(vote) for vote in unit if vote is not None] for unit in zip(*observers, strict=True)]
+        assert krippendorff_alpha(units) == pytest.approx(0.743, abs=5e-4)
+
+    def test_two_annotators_by_hand(self) -> None:
+        # Coincidences: aa 2, bb 2, ab 1 + 1; n_a = n_b = 3 of 6. Observed 2/6, expected 2*3*3/(6*5).
+        assert krippendorff_alpha([("a", "a"), ("b", "b"), ("a", "b")]) == pytest.approx(1 - (2 / 6) / (18 / 30))
+
+    def test_full_agreement_on_several_labels_is_one(self) -> None:
+        assert krippendorff_alpha([("a", "a"), ("b", "b", "b")]) == pytest.approx(1)
+
+    def test_a_single_annotation_says_nothing_about_agreement(self) -> None:
+        units = [("a", "a"), ("b", "b"), ("a", "b")]
+        assert krippendorff_alpha([*units, ("c",), ("a",)]) == pytest.approx(krippendorff_alpha(units))
+
+    @pytest.mark.parametrize("units", [[], [("a",)], [("a", "a"), ("a", "a")], [("a", "a"), ("b",)]])
+    def test_it_is_undefined_without_two_labels_to_tell_apart(self, units: list[tuple[str, ...]]) -> None:
+        assert krippendorff_alpha(units) is None
+
+
+class TestMajorityAccuracy:
+    def test_a_tie_counts_its_share(self) -> None:
+        given_votes = [("a", "a", "b"), ("a", "b"), ("c", "b", "a"), ("b", "b", "a")]
+        assert majority_accuracy(given_votes, ["a", "b", "c", "a"]) == pytest.approx((1 + 1 / 2 + 1 / 3 + 0) / 4)
+
+    def test_no_gold_labels_no_accuracy(self) -> None:
+        assert majority_accuracy([], []) is None

@@ -1,0 +1,243 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from standin.config import parse_params
+from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, read_rows, write_rows
+from standin.errors import StandinError
+from standin.stages import arms
+from standin.stages.runner import restrict, restrict_task
+from standin.task import Task, load_task
+
+DECLARED = {"arms", "select.budgets", "select.labels", "finetune.seeds", "base.task", "runtime"}
+ORACLE = Path("data/real/oracle.jsonl")
+PEOPLE = Path("data/labels/me.jsonl")
+# The pool p1 ... p4; its labels by turns.
+TRUTH = {"p1": "transport", "p2": "housing", "p3": "transport", "p4": "community"}
+RANKED = {1: ["p3", "p1", "p4", "p2"], 2: ["p2", "p3", "p1", "p4"]}
+
+
+def task() -> Task:
+    return restrict_task(load_task("city-topics", Path(__file__).parents[1]), {"labels"})
+
+
+def run(arm: dict[str, list[str]], *, labels: Path = ORACLE, budgets: Sequence[int] = (1, 3)) -> Any:
+    strategies = {"random": {"evidence": "data/real/pool.jsonl"}, "sqbc": {"evidence": "data/embeddings"}}
+    raw = {
+        "select": {"strategies": strategies, "budgets": list(budgets), "labels": str(labels)},
+        "arms": arm,
+        "finetune": {"seeds": [1, 2]},
+    }
+    return arms.run(restrict(parse_params(raw), DECLARED), task(), "")
+
+
+def ids(arm: str, seed: int, budget: int | None) -> list[str]:
+    rows = read_rows(Path(f"data/arms/{arm}.jsonl"), ArmRow)
+    return [row.id for row in rows if (row.seed, row.budget) == (seed, budget)]
+
+
+def synthetic(identifier: str, label: str, **more: Any) -> SyntheticRow:
+    return SyntheticRow(
+        id=identifier,
+        text=f"{identifier} text",
+        label=label,
+        plan_id=identifier,
+        shots=0,
+        engine="e",
+        model="m",
+        **more,
+    )
+
+
+def write_selected(strategy: str, ranked: dict[int, list[str]] = RANKED, question: str | None = None) -> None:
+    rows = [
+        SelectedRow(seed=seed, budget=budget, rank=rank, id=name, score=-float(rank), question_id=question)
+        for seed, order in ranked.items()
+        for budget in (1, 3)
+        for rank, name in enumerate(order, 1)
+    ]
+    write_rows(Path(f"data/selected/{strategy}.jsonl"), rows)
+
+
+def write_labels(path: Path, labels: dict[str, str | None]) -> None:
+    write_rows(path, [Row(id=name, text=f"Text {name}", label=label) for name, label in labels.items()])
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_labels(Path("data/real/pool.jsonl"), dict.fromkeys(TRUTH))
+    write_labels(ORACLE, dict(TRUTH))
+    write_rows(Path("data/real/shots.jsonl"), [Row(id="s1", text="Shöt", label="housing", split="shots")])
+    write_rows(
+        Path("data/synthetic/texts.jsonl"),
+        [synthetic("g1", "environment", judged_label="housing"), synthetic("g2", "housing")],
+    )
+    write_selected("random")
+    write_selected("sqbc", {1: ["p4", "p3", "p2", "p1"], 2: ["p1", "p2", "p3", "p4"]})
+
+
+def test_real_is_the_whole_pool_with_its_labels_for_every_seed() -> None:
+    run({"real": ["real"]})
+    rows = read_rows(Path("data/arms/real.jsonl"), ArmRow)
+    assert [(row.seed, row.budget, row.id, row.label) for row in rows] == [
+        (seed, None, name, label) for seed in (1, 2) for name, label in TRUTH.items()
+    ]
+    assert rows[0].text == "Text p1"
+
+
+def test_synthetic_texts_keep_the_label_they_were_asked_for() -> None:
+    run({"synthetic": ["synthetic"]})
+    rows = read_rows(Path("data/arms/synthetic.jsonl"), ArmRow)
+    assert [(row.id, row.label, row.text) for row in rows[:2]] == [
+        ("g1", "environment", "g1 text"),
+        ("g2", "housing", "g2 text"),
+    ]
+    assert len(rows) == 4
+
+
+def test_a_strategy_takes_the_first_ranks_of_each_seed_at_each_budget() -> None:
+    run({"random": ["random"]})
+    assert ids("random", 1, 1) == ["p3"]
+    assert ids("random", 1, 3) == ["p3", "p1", "p4"]
+    assert ids("random", 2, 1) == ["p2"]
+    assert ids("random", 2, 3) == ["p2", "p3", "p1"]
+    rows = read_rows(Path("data/arms/random.jsonl"), ArmRow)
+    assert all(row.label == TRUTH[row.id] for row in rows)
+    assert [(row.seed, row.budget) for row in rows] == [(1, 1), *[(1, 3)] * 3, (2, 1), *[(2, 3)] * 3]
+
+
+def test_sources_stand_in_the_order_in_which_the_arm_names_them() -> None:
+    run({"one": ["synthetic", "random", "shots"], "other": ["shots", "random", "synthetic"]})
+    assert ids("one", 1, 3) == ["g1", "g2", "p3", "p1", "p4", "s1"]
+    assert ids("other", 1, 3) == ["s1", "p3", "p1", "p4", "g1", "g2"]
+
+
+def test_a_text_of_two_sources_appears_once_at_its_first_place() -> None:
+    run({"both": ["random", "sqbc"], "all": ["real", "random"]})
+    assert ids("both", 1, 3) == ["p3", "p1", "p4", "p2"]  # random: p3 p1 p4, sqbc: p4 p3 p2
+    assert ids("all", 2, 1) == ["p1", "p2", "p3", "p4"]
+
+
+def test_metrics_count_texts_and_labels_of_the_first_seed_at_the_largest_budget() -> None:
+    metrics = run({"random_synthetic": ["random", "synthetic"], "real": ["real"]})
+    assert metrics == {
+        "arm_texts": {"random_synthetic": 5, "real": 4},
+        "arm_synthetic_texts": {"random_synthetic": 2, "real": 0},
+        "arm_labels": {
+            "random_synthetic": {"transport": 2, "environment": 1, "housing": 1, "community": 1},
+            "real": {"transport": 2, "environment": 0, "housing": 1, "community": 1},
+        },
+        "arm_skipped": {"random_synthetic": False, "real": False},
+    }
+
+
+def test_equal_inputs_give_equal_bytes() -> None:
+    path = Path("data/arms/a.jsonl")
+    run({"a": ["random", "synthetic"]})
+    first = path.read_bytes()
+    run({"a": ["random", "synthetic"]})
+    assert path.read_bytes() == first
+
+
+def test_files_of_sources_that_no_arm_names_may_be_absent() -> None:
+    for path in ("data/real/shots.jsonl", "data/synthetic/texts.jsonl", "data/selected/sqbc.jsonl"):
+        Path(path).unlink()
+    run({"random": ["random"]})
+    assert ids("random", 2, 1) == ["p2"]
+
+
+def test_the_question_travels_with_its_texts() -> None:
+    asked = {"question_id": "bikes", "question": "More lanes?"}
+    write_rows(Path("data/real/pool.jsonl"), [Row(id=name, text=f"Text {name}", **asked) for name in TRUTH])
+    write_selected("random", question="bikes")
+    write_rows(Path("data/synthetic/texts.jsonl"), [synthetic("g1", "housing", **asked)])
+    run({"a": ["random", "synthetic"]})
+    rows = read_rows(Path("data/arms/a.jsonl"), ArmRow)
+    assert {(row.question_id, row.question) for row in rows} == {("bikes", "More lanes?")}
+
+
+# Labels from people
+
+
+def test_labels_from_people_are_enough_where_every_selected_text_has_one() -> None:
+    write_labels(PEOPLE, {"p3": "community", "p1": "housing", "p4": None, "p2": "housing", "elsewhere": "housing"})
+    run({"random": ["random"]}, labels=PEOPLE, budgets=[1])
+    assert [row.label for row in read_rows(Path("data/arms/random.jsonl"), ArmRow)] == ["community", "housing"]
+
+
+def test_missing_labels_are_counted_by_strategy_and_budget_with_the_file_to_fill() -> None:
+    write_labels(PEOPLE, {"p3": "community", "p1": None})
+    with pytest.raises(StandinError) as caught:
+        run({"random": ["random"], "real": ["real"], "synthetic": ["synthetic"]}, labels=PEOPLE)
+    message = str(caught.value)
+    assert message.startswith("data/labels/me.jsonl: labels are missing:")
+    assert "random, budget 1 (all seeds): 1 of 2 texts, first id 'p2'" in message  # p3 of seed 1, p2 of seed 2
+    assert "random, budget 3 (all seeds): 3 of 4 texts, first id 'p1'" in message
+    assert "real (the whole pool): 3 of 4 texts" in message
+    assert "Label these texts in data/labels/me.jsonl" in message
+
+
+@pytest.mark.parametrize("labels", [{}, dict.fromkeys(TRUTH)])
+def test_without_any_label_only_arms_that_need_none_are_made(
+    labels: dict[str, str | None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_labels(ORACLE, labels)
+    write_rows(Path("data/real/shots.jsonl"), [])
+    arm = {"real": ["real"], "mixed": ["synthetic", "sqbc"], "synthetic": ["synthetic"], "shots": ["shots"]}
+    metrics = run(arm)
+    said = capsys.readouterr().out
+    for name in ("real", "mixed", "shots"):
+        assert Path(f"data/arms/{name}.jsonl").read_bytes() == b""
+        assert f"arms: {name} is skipped: " in said
+    assert "sqbc needs labels, and data/real/oracle.jsonl holds none" in said
+    assert "its sources hold no labelled text: shots" in said
+    assert "1 of 4 arms written" in said
+    assert ids("synthetic", 2, None) == ["g1", "g2"]
+    assert metrics["arm_skipped"] == {"real": True, "mixed": True, "synthetic": False, "shots": True}
+    assert metrics["arm_texts"]["mixed"] == 0
+
+
+def test_an_unknown_label_names_file_row_and_the_nearest_label() -> None:
+    write_labels(PEOPLE, {"p1": "housng"})
+    with pytest.raises(StandinError, match=r"me.jsonl: id 'p1' has the label 'housng': did you mean 'housing'"):
+        run({"random": ["random"]}, labels=PEOPLE)
+
+
+def test_two_labels_of_one_text_are_refused_and_one_label_twice_is_not() -> None:
+    rows = read_rows(ORACLE, Row)
+    write_rows(PEOPLE, [*rows, rows[0]])
+    run({"random": ["random"]}, labels=PEOPLE)
+    write_rows(PEOPLE, [*rows, replace(rows[0], label="housing")])
+    with pytest.raises(StandinError, match="'p1' has two labels, 'transport' and 'housing'"):
+        run({"random": ["random"]}, labels=PEOPLE)
+
+
+def test_labels_given_to_another_text_of_the_same_id_are_refused() -> None:
+    write_rows(PEOPLE, [replace(row, text=row.text + "!") for row in read_rows(ORACLE, Row)])
+    with pytest.raises(StandinError, match=r"'p1' is 'Text p1!' in the labels file .* but 'Text p1' in data/real/pool"):
+        run({"random": ["random"]}, labels=PEOPLE)
+
+
+@pytest.mark.parametrize("path", ["data/real/shots.jsonl", "data/synthetic/texts.jsonl"])
+def test_a_source_row_without_label_is_named(path: str) -> None:
+    kind = SyntheticRow if "synthetic" in path else Row
+    rows = read_rows(Path(path), kind)
+    write_rows(Path(path), [replace(rows[0], label=None), *rows[1:]])
+    with pytest.raises(StandinError, match=rf"{path}: id '{rows[0].id}' has no label \(1 such rows\)"):
+        run({"a": ["shots", "synthetic"]})
+
+
+def test_a_ranking_of_other_seeds_or_budgets_is_refused() -> None:
+    write_selected("random", {1: RANKED[1]})
+    with pytest.raises(StandinError, match=r"random.jsonl: holds no ranking for seed 2 and budget 1"):
+        run({"random": ["random"]})
+
+
+def test_a_ranking_of_texts_outside_the_pool_is_refused() -> None:
+    write_selected("random", {1: ["old"], 2: ["p1"]})
+    with pytest.raises(StandinError, match=r"random.jsonl: id 'old' is not in data/real/pool.jsonl"):
+        run({"random": ["random"]})

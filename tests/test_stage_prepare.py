@@ -1,0 +1,234 @@
+"""The stage prepare: a task's raw files in, splits and their report out."""
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from standin.config import Params, Prepare, parse_params
+from standin.corpus import Row, read_rows
+from standin.errors import StandinError
+from standin.sources.splits import normalised
+from standin.stages import prepare
+from standin.task import Task
+
+PROJECT = Path(__file__).parents[1]
+DATASETS = PROJECT.parent / "shared" / "datasets"
+SPLITS = ("shots", "validation", "pool", "oracle", "test", "warmstart")
+WORDS = (
+    "bus",
+    "tram",
+    "park",
+    "flat",
+    "rent",
+    "school",
+    "tree",
+    "noise",
+    "bin",
+    "lane",
+    "lamp",
+    "shop",
+    "pool",
+    "hall",
+)
+
+
+def text(n: int, label: str) -> str:
+    """Different texts that are no near-duplicates of each other."""
+    picked = [WORDS[(n * 7 + k * (n % 11 + 3)) % len(WORDS)] for k in range(8)]
+    return f"{label} {n} {' '.join(picked)} {n * 7919 % 1000}"
+
+
+def raw(count: int, **more: object) -> list[dict[str, object]]:
+    labels = ("against", "favor")
+    return [{"id": f"r{n}", "text": text(n, labels[n % 2]), "label": labels[n % 2], **more} for n in range(count)]
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Task]:
+    """A function that makes a task of two labels, ``mini``; the working directory is a fresh project."""
+    monkeypatch.chdir(tmp_path)
+    known = yaml.safe_load((PROJECT / "tasks" / "city-topics.yaml").read_text(encoding="utf-8"))
+
+    def make(
+        questions: list[dict[str, str]] | None = None, columns: dict[str, object] | None = None, **source: object
+    ) -> Task:
+        labels = [{"name": name, "phrase": name, "description": name} for name in ("against", "favor")]
+        paths = {"train": "data/raw/mini/train.jsonl", "test": None, "warmstart": None} | source
+        return Task.model_validate(
+            known
+            | {"name": "mini", "labels": labels, "questions": questions or []}
+            | {"source": {"kind": "file", "columns": columns or {}, **paths}}
+        )
+
+    return make
+
+
+def params(**sizes: object) -> Params:
+    return parse_params(
+        {"prepare": {"shots": 6, "validation": 8, "pool": 20, "test": 10, **sizes}, "select": {"budgets": [1]}}
+    )
+
+
+def real(split: str) -> list[Row]:
+    return read_rows(Path("data/real") / f"{split}.jsonl", Row)
+
+
+def test_the_pool_hides_its_labels_and_the_oracle_keeps_them(task: Callable[..., Task]) -> None:
+    write(Path("data/raw/mini/train.jsonl"), raw(60, votes=["favor", "against"]))
+    metrics = prepare.run(params(), task(columns={"annotations": "votes"}), "")
+    assert {split: len(real(split)) for split in SPLITS} == {
+        "shots": 6, "validation": 8, "pool": 20, "oracle": 20, "test": 10, "warmstart": 0,
+    }  # fmt: skip
+    assert all(row.label is None and row.annotations is None for row in real("pool"))
+    assert all(row.label and row.annotations == ("favor", "against") for row in real("oracle"))
+    assert [row.id for row in real("pool")] == [row.id for row in real("oracle")]
+    assert all(row.split == split for split in SPLITS for row in real(split))
+    assert metrics["real_texts"] == {"shots": 6, "validation": 8, "pool": 20, "test": 10, "warmstart": 0}
+    assert metrics["real_labels"]["pool"] == {"against": 10, "favor": 10}
+
+
+def test_splits_share_no_text_and_what_was_dropped_is_counted(
+    task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = raw(50)
+    train += [{"id": "again", "text": train[0]["text"].upper(), "label": "against"}]  # type: ignore[attr-defined]
+    train += [{"id": "else", "text": f" {train[1]['text']}", "label": "against"}]
+    train += [{"id": "blank", "text": " ", "label": "favor"}]
+    write(Path("data/raw/mini/train.jsonl"), train)
+    write(Path("data/raw/mini/test.jsonl"), [row | {"id": f"t{row['id']}"} for row in raw(52)[40:]])
+    metrics = prepare.run(params(), task(test="data/raw/mini/test.jsonl"), "")
+    assert metrics["dropped_equal_texts"] == 1
+    assert metrics["dropped_contradicting_texts"] == 2
+    assert metrics["dropped_texts_of_test"] == 10
+    assert metrics["dropped_empty_texts"] == 1
+    texts = {split: {normalised(row.text) for row in real(split)} for split in ("shots", "validation", "pool", "test")}
+    assert len(set().union(*texts.values())) == sum(len(found) for found in texts.values()) == 44
+    assert {row.id[0] for row in real("test")} == {"t"}
+    assert "1 equal texts, 2 contradicting texts, 10 texts of test, 1 empty texts" in capsys.readouterr().out
+
+
+def test_near_duplicates_between_splits_are_reported_with_ids_and_scores(task: Callable[..., Task]) -> None:
+    train = raw(44)
+    for n in range(0, 44, 2):
+        train[n]["text"] = (
+            f"The lift at Wool Gate has been out of order since the {n + 1}th of May, my chair cannot climb"
+        )
+    write(Path("data/raw/mini/train.jsonl"), train)
+    metrics = prepare.run(params(), task(), "")
+    with Path("reports/prepare/near_duplicates.csv").open(encoding="utf-8", newline="") as file:
+        pairs = list(csv.DictReader(file))
+    assert metrics["near_duplicates_across_splits"] == len(pairs) > 50
+    where = {row.id: split for split in ("shots", "validation", "pool", "test") for row in real(split)}
+    for pair in pairs:
+        assert (where[pair["id_a"]], where[pair["id_b"]]) == (pair["split_a"], pair["split_b"])
+        assert pair["split_a"] != pair["split_b"]
+        assert 0.8 <= float(pair["jaccard"]) <= 1
+    scores = [float(pair["jaccard"]) for pair in pairs]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_questions_have_their_own_splits_and_a_warm_start_of_the_others(task: Callable[..., Task]) -> None:
+    asked = [{"id": "cars", "text": "Should cars stay out?"}, {"id": "rent", "text": "Should rents be capped?"}]
+    train = [
+        {"id": f"{q}{row['id']}", "text": f"{q}: {row['text']}", "label": row["label"], "q": q}
+        for q in ("cars", "rent", "dogs")
+        for row in raw(50)
+    ]
+    write(Path("data/raw/mini/train.jsonl"), train)
+    write(Path("data/raw/mini/others.jsonl"), [row | {"id": f"w{row['id']}"} for row in train])
+    mini = task(questions=asked, columns={"question_id": "q"}, warmstart="data/raw/mini/others.jsonl")
+    metrics = prepare.run(params(), mini, "")
+    assert metrics["real_texts"] == {"shots": 12, "validation": 16, "pool": 40, "test": 20, "warmstart": 50}
+    assert metrics["dropped_other_questions"] == 50
+    assert {(row.question_id, row.question) for row in real("test")} == {(q["id"], q["text"]) for q in asked}
+    assert {row.question_id for row in real("warmstart")} == {"dogs"}
+    assert all(row.label for row in real("warmstart"))
+
+
+def test_a_warm_start_text_that_stands_in_a_split_is_left_out(task: Callable[..., Task]) -> None:
+    asked = [{"id": "cars", "text": "Should cars stay out?"}]
+    write(Path("data/raw/mini/train.jsonl"), raw(44, q="cars"))
+    write(Path("data/raw/mini/others.jsonl"), [row | {"id": f"w{row['id']}", "q": "dogs"} for row in raw(46)])
+    mini = task(questions=asked, columns={"question_id": "q"}, warmstart="data/raw/mini/others.jsonl")
+    assert prepare.run(params(), mini, "")["real_texts"]["warmstart"] == 2
+
+
+def test_unlabelled_texts_give_a_pool_and_empty_files(
+    task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(Path("data/raw/mini/train.jsonl"), [{"id": row["id"], "text": row["text"]} for row in raw(30)])
+    prepare.run(params(), task(columns={"label": None}), "")
+    assert {split: len(real(split)) for split in SPLITS} == dict.fromkeys(SPLITS, 0) | {"pool": 20}
+    assert "the pool has no labels" in capsys.readouterr().out
+
+
+def test_equal_inputs_give_equal_bytes_and_another_seed_another_draw(task: Callable[..., Task]) -> None:
+    write(Path("data/raw/mini/train.jsonl"), raw(60))
+
+    def files(seed: int) -> dict[str, bytes]:
+        prepare.run(params().model_copy(update={"base": params().base.model_copy(update={"seed": seed})}), task(), "")
+        return {path.name: path.read_bytes() for path in Path("data/real").iterdir()}
+
+    first = files(1)
+    assert files(1) == first
+    assert files(2)["pool.jsonl"] != first["pool.jsonl"]
+
+
+def test_a_file_outside_the_task_folder_is_refused(task: Callable[..., Task]) -> None:
+    for path in ("data/raw/other/train.jsonl", "data/raw/mini/../other/train.jsonl", "train.jsonl"):
+        with pytest.raises(StandinError, match=r"tasks/mini\.yaml: source\.train .* must lie in data/raw/mini/"):
+            prepare.run(params(), task(train=path), "")
+
+
+def test_an_id_in_two_files_is_refused(task: Callable[..., Task]) -> None:
+    write(Path("data/raw/mini/train.jsonl"), raw(60))
+    write(Path("data/raw/mini/test.jsonl"), raw(10))
+    with pytest.raises(
+        StandinError, match=r"id 'r0' stands in more than one .*10 such ids.*source\.columns\.id to null"
+    ):
+        prepare.run(params(), task(test="data/raw/mini/test.jsonl"), "")
+
+
+def test_a_question_that_no_row_answers_is_named(task: Callable[..., Task]) -> None:
+    write(Path("data/raw/mini/train.jsonl"), raw(60, q="cars"))
+    asked = [{"id": "cars", "text": "Should cars stay out?"}, {"id": "rent", "text": "Should rents be capped?"}]
+    with pytest.raises(StandinError, match=r"no row answers question 'rent'. Column 'q'"):
+        prepare.run(params(), task(questions=asked, columns={"question_id": "q"}), "")
+
+
+def test_prepare_needs_neither_torch_nor_pandas() -> None:
+    code = "import sys, standin.stages.prepare; print(sorted({'torch', 'pandas', 'sklearn'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "src", capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_sms_spam_task_reads_the_published_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = DATASETS / "sms_spam"
+    if not published.exists():
+        pytest.skip("the published SMS Spam Collection is not beside this checkout")
+    from standin.task import load_task
+
+    monkeypatch.chdir(tmp_path)
+    folder = Path("data/raw/sms-spam")
+    folder.mkdir(parents=True)
+    for name in ("train.jsonl.gz", "test.jsonl.gz"):
+        (folder / name).write_bytes((published / name).read_bytes())
+    sizes = Prepare(shots=64, validation=48, pool=240, test=1116).model_dump()
+    metrics = prepare.run(params(**sizes), load_task("sms-spam", PROJECT), "")
+    with gzip.open(folder / "test.jsonl.gz", "rt", encoding="utf-8") as file:
+        assert sorted(row.text for row in real("test")) == sorted(json.loads(line)["text"] for line in file)
+    assert metrics["real_labels"]["test"] == {"ham": 966, "spam": 150}
+    assert metrics["real_labels"]["shots"] == {"ham": 32, "spam": 32}
+    assert metrics["dropped_equal_texts"] == 4458 - 4125

@@ -1,0 +1,284 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import entropy
+
+from standin.config import STRATEGY_EVIDENCE, Params, parse_params
+from standin.corpus import Row, SelectedRow, SyntheticRow, read_rows, write_json, write_json_lines, write_rows
+from standin.errors import StandinError
+from standin.measures.embeddings import Embeddings, write_embeddings
+from standin.stages import select
+from standin.stages.runner import restrict, restrict_task
+from standin.task import Task, load_task
+
+DECLARED = {"select.neighbours", "select.balance", "select.budgets", "finetune.seeds", "base.task", "runtime"}
+STRATEGIES = sorted(STRATEGY_EVIDENCE)
+# Angles in degrees on the unit circle: votes can be counted by eye.
+POOL = {"p1": 2, "p2": 17, "p3": 72, "p4": 86}
+SYNTHETIC = {"a": (0, "no"), "b": (10, "no"), "c": (20, "yes"), "d": (70, "yes"), "e": (80, "yes"), "f": (90, "no")}
+
+
+def params(**chosen: Any) -> Params:
+    raw = {"budgets": [2], "neighbours": 2} | {key: value for key, value in chosen.items() if key != "seeds"}
+    return restrict(parse_params({"select": raw, "finetune": {"seeds": chosen.get("seeds", [1])}}), DECLARED)
+
+
+def task() -> Task:
+    """The stage reads no part of the task file: any reading fails."""
+    return restrict_task(load_task("city-topics", Path(__file__).parents[1]), set())
+
+
+def run(item: str, **chosen: Any) -> Any:
+    return select.run(params(**chosen), task(), item)
+
+
+def selected(item: str) -> list[SelectedRow]:
+    return read_rows(Path(f"data/selected/{item}.jsonl"), SelectedRow)
+
+
+def on_circle(degrees: list[int]) -> np.ndarray:
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def write_pool(*questions: str | None) -> None:
+    write_rows(
+        Path("data/real/pool.jsonl"),
+        [Row(id=name + (q or ""), text=f"Text {name}", question_id=q) for q in questions for name in POOL],
+    )
+
+
+def write_evidence(*questions: str | None) -> None:
+    """The same geometry for every question; only the ids tell them apart."""
+    synthetic = [(name, q, *found) for q in questions for name, found in SYNTHETIC.items()]
+    write_rows(
+        Path("data/synthetic/texts.jsonl"),
+        [
+            SyntheticRow(
+                id=f"{name}{q or ''}",
+                text=name,
+                label=label,
+                judged_label="yes",
+                question_id=q,
+                plan_id=name,
+                shots=0,
+                engine="e",
+                model="m",
+            )
+            for name, q, _, label in synthetic
+        ],
+    )
+    real = [(f"{name}{q or ''}", angle) for q in questions for name, angle in POOL.items()]
+    folder = Path("data/embeddings")
+    write_embeddings(folder / "real", Embeddings(tuple(i for i, _ in real), on_circle([a for _, a in real])))
+    ids = tuple(f"{name}{q or ''}" for name, q, *_ in synthetic)
+    write_embeddings(folder / "generated", Embeddings(ids, on_circle([angle for _, _, angle, _ in synthetic])))
+
+
+def write_side(name: str, rows: list[tuple[str, str | None]], degrees: list[int], p: list[list[float]]) -> None:
+    folder = Path("models/learner")
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(folder / f"{name}.npz", embeddings=on_circle(degrees), probabilities=np.array(p, dtype=np.float32))
+    lines = [{"id": identifier} | ({"question_id": q} if q else {}) for identifier, q in rows]
+    write_json_lines(folder / f"{name}_ids.jsonl", lines)
+
+
+def write_learner() -> None:
+    predicted = [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.5, 0.5]]
+    write_side("pool", [(name, None) for name in reversed(POOL)], list(reversed(POOL.values())), predicted[::-1])
+    write_side("labelled", [("a", None), ("b", None)], [0, 90], [[0.8, 0.2], [0.1, 0.9]])
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_pool(None)
+    write_evidence(None)
+    write_learner()
+
+
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_every_pool_text_stands_once_in_every_ranking(item: str) -> None:
+    run(item, seeds=[3, 1], budgets=[1, 4])
+    rows = selected(item)
+    assert [(row.seed, row.budget) for row in rows[::4]] == [(3, 1), (3, 4), (1, 1), (1, 4)]
+    for start in range(0, 16, 4):
+        assert [row.rank for row in rows[start : start + 4]] == [1, 2, 3, 4]
+        assert {row.id for row in rows[start : start + 4]} == set(POOL)
+
+
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_a_smaller_budget_selects_the_beginning_of_a_larger_one(item: str) -> None:
+    run(item, budgets=[1, 3])
+    rows = selected(item)
+    assert [row.id for row in rows[:4]] == [row.id for row in rows[4:]]
+
+
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_equal_inputs_give_equal_bytes_and_a_seed_does_not_depend_on_its_place(item: str) -> None:
+    path = Path(f"data/selected/{item}.jsonl")
+    run(item, seeds=[1, 2])
+    first = path.read_bytes()
+    run(item, seeds=[1, 2])
+    assert path.read_bytes() == first
+    run(item, seeds=[2])
+    assert first.endswith(path.read_bytes())
+
+
+def test_sqbc_ranks_split_committees_of_prompted_labels_first() -> None:
+    # Two neighbours each: p1 a, b (no, no); p2 c, b (split); p3 d, e (yes, yes); p4 f, e (split). Judges say "yes"
+    # everywhere, so judged labels would split none.
+    metrics = run("sqbc")
+    scores = {row.id: row.score for row in selected("sqbc")}
+    assert scores == pytest.approx({"p1": 0, "p2": np.log(2), "p3": 0, "p4": np.log(2)})
+    assert {row.id for row in selected("sqbc")[:2]} == {"p2", "p4"}
+    assert metrics == {"texts_ranked": 4, "questions_ranked": 1, "tie_share": {"2": 0.0}}
+
+
+def test_the_tie_share_is_told_for_each_budget() -> None:
+    assert run("sqbc", budgets=[1, 3])["tie_share"] == {"1": 1.0, "3": pytest.approx(1 / 3, abs=1e-4)}
+    assert run("random", budgets=[1, 3])["tie_share"] == {"1": 0.0, "3": 0.0}
+
+
+def test_cal_reads_the_learners_arrays_by_id() -> None:
+    run("cal", neighbours=1)
+    scores = {row.id: row.score for row in selected("cal")}
+    expected = {
+        "p1": entropy([0.8, 0.2], [0.9, 0.1]),
+        "p2": entropy([0.8, 0.2], [0.6, 0.4]),
+        "p3": entropy([0.1, 0.9], [0.3, 0.7]),
+        "p4": entropy([0.1, 0.9], [0.5, 0.5]),
+    }
+    assert scores == pytest.approx(expected, rel=1e-5)
+    assert [row.id for row in selected("cal")] == sorted(expected, key=lambda name: -expected[name])
+
+
+def test_questions_are_ranked_apart_each_with_its_own_committee() -> None:
+    write_pool("bikes", "ränge")
+    write_evidence("bikes", "ränge")
+    metrics = run("sqbc", seeds=[1, 2])
+    rows = selected("sqbc")
+    assert [(row.question_id, row.rank) for row in rows[:8]] == [
+        (q, rank) for q in ("bikes", "ränge") for rank in (1, 2, 3, 4)
+    ]
+    assert {row.id for row in rows[4:6]} == {"p2ränge", "p4ränge"}
+    assert metrics["questions_ranked"] == 2
+    assert metrics["texts_ranked"] == 8
+
+
+def test_cal_takes_neighbours_of_the_same_question_where_the_learner_has_any() -> None:
+    write_pool("bikes", "rents")
+    rows = [(name + q, q) for q in ("bikes", "rents") for name in POOL]
+    write_side("pool", rows, list(POOL.values()) * 2, [[0.5, 0.5]] * 8)
+    write_side("labelled", [("a", "bikes"), ("b", "rents")], [0, 0], [[0.5, 0.5], [0.9, 0.1]])
+    run("cal", neighbours=1)
+    scores = {row.id: row.score for row in selected("cal")}
+    assert scores["p1bikes"] == pytest.approx(0)
+    assert scores["p1rents"] == pytest.approx(entropy([0.9, 0.1], [0.5, 0.5]))
+
+
+def test_cal_with_a_warm_started_learner_takes_neighbours_of_all_other_questions() -> None:
+    write_pool("bikes")
+    write_side("pool", [(f"{name}bikes", "bikes") for name in POOL], list(POOL.values()), [[0.5, 0.5]] * 4)
+    write_side("labelled", [("a", "trams"), ("b", "rents")], [0, 0], [[0.5, 0.5], [0.9, 0.1]])
+    run("cal", neighbours=2)
+    assert selected("cal")[0].score == pytest.approx(entropy([0.9, 0.1], [0.5, 0.5]) / 2)
+
+
+WATCH = """
+import json, os, sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+from pathlib import Path
+from standin.config import Evidence, Finetune, Params, Select, STRATEGY_EVIDENCE
+from standin.stages import select
+params = Params(select=Select(budgets=[2], neighbours=1), finetune=Finetune(seeds=[1]))
+select.run(params, None, sys.argv[1])
+inside = sorted({p for p in map(os.path.relpath, opened) if p.startswith(("data", "models"))})
+print(json.dumps({"opened": inside, "modules": sorted(sys.modules)}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("item", "reads"),
+    [
+        ("random", []),
+        ("sqbc", ["data/embeddings/generated/ids.jsonl", "data/embeddings/generated/vectors.npy",
+                  "data/embeddings/real/ids.jsonl", "data/embeddings/real/vectors.npy", "data/synthetic/texts.jsonl"]),
+        ("cal", ["models/learner/labelled.npz", "models/learner/labelled_ids.jsonl",
+                 "models/learner/pool.npz", "models/learner/pool_ids.jsonl"]),
+    ],
+)  # fmt: skip
+def test_a_strategy_opens_its_evidence_alone_never_the_oracle_and_imports_nothing_heavy(
+    item: str, reads: list[str], project: None
+) -> None:
+    for forbidden in ("oracle", "validation", "test", "shots"):
+        Path(f"data/real/{forbidden}.jsonl").write_text("not to be read", encoding="utf-8")
+    if item == "random":  # it runs without any of these
+        for path in ("data/synthetic/texts.jsonl", "models/learner/pool.npz", "data/embeddings/real/vectors.npy"):
+            Path(path).unlink()
+    source = str(Path(__file__).parents[1] / "src")
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH, item], capture_output=True, text=True, check=True, env={"PYTHONPATH": source}
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    written = f"data/selected/{item}.jsonl"
+    assert found["opened"] == sorted(["data/real/pool.jsonl", written, *reads])
+    heavy = {"scipy", "sklearn", "torch", "transformers", "sentence_transformers", "mlflow", "pandas"}
+    assert not heavy & set(found["modules"])
+    if item == "random":
+        assert not {"standin.selection.sqbc", "standin.measures.embeddings"} & set(found["modules"])
+
+
+def test_a_budget_beyond_one_questions_pool_names_question_and_both_numbers() -> None:
+    write_pool("bikes", "rents")
+    with pytest.raises(StandinError, match=r"'random': question 'bikes': select.budgets holds 5, .* has 4 texts"):
+        run("random", budgets=[2, 5])
+
+
+def test_an_empty_pool_names_its_file() -> None:
+    write_rows(Path("data/real/pool.jsonl"), [])
+    with pytest.raises(StandinError, match=r"data/real/pool.jsonl: the pool is empty"):
+        run("random")
+
+
+def test_an_unknown_strategy_is_named() -> None:
+    with pytest.raises(StandinError, match=r"no strategy 'sqcb': did you mean 'sqbc'"):
+        run("sqcb")
+
+
+def test_a_missing_learner_says_how_to_get_one() -> None:
+    Path("models/learner/pool.npz").unlink()
+    write_json(Path("models/learner/none.json"), {})
+    with pytest.raises(StandinError, match=r"models/learner: there is no learner.*dvc repro learner"):
+        run("cal")
+
+
+def test_a_pool_text_the_learner_never_saw_is_named() -> None:
+    rows = read_rows(Path("data/real/pool.jsonl"), Row)
+    write_rows(Path("data/real/pool.jsonl"), [*rows, Row(id="new", text="New")])
+    with pytest.raises(StandinError, match=r"pool_ids.jsonl: lacks pool text 'new' \(1 in all\)"):
+        run("cal")
+    with pytest.raises(StandinError, match="'new'"):
+        run("sqbc")
+
+
+@pytest.mark.parametrize("damage", ["pickle", "bytes", "array", "ids"])
+def test_a_broken_learner_file_is_named_and_never_unpickled(damage: str) -> None:
+    path = Path("models/learner/labelled.npz")
+    good = {"embeddings": on_circle([0, 90]), "probabilities": np.full((2, 2), 0.5)}
+    if damage == "pickle":
+        np.savez(path, **(good | {"embeddings": np.array([{"a": 1}, {"b": 2}], dtype=object)}))
+    elif damage == "bytes":
+        path.write_bytes(b"PK\x03\x04 cut off")
+    elif damage == "array":
+        np.savez(path, embeddings=good["embeddings"])
+    else:
+        write_json_lines(Path("models/learner/labelled_ids.jsonl"), [{"id": "a"}])
+    with pytest.raises(StandinError, match=r"models/learner/labelled.npz: not what the stage learner writes"):
+        run("cal")

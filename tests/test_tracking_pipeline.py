@@ -1,0 +1,165 @@
+"""Whole pipeline runs under DVC, each told in MLflow: what a person does and what they find there."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_project import ToyProject
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ToyProject:
+    toy = ToyProject(tmp_path / "project with a space")
+    toy.run("git", "init", "-q", "-b", "main")
+    for name, value in (("user.name", "T"), ("user.email", "t@example.org")):
+        toy.run("git", "config", name, value)
+    toy.dvc("init", "-q")
+    toy.dvc("config", "core.analytics", "false")
+    toy.write(".dvcignore", "__pycache__/\n/.standin/\n/mlflow.db*\n/mlartifacts/\nreports/**/timing.json\n")
+    toy.commit("start")
+    return toy
+
+
+def runs(project: ToyProject, experiment: str = "toy") -> list[Any]:
+    """All runs, oldest first, read from the store in this process."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{project.root / 'mlflow.db'}")
+    found = client.get_experiment_by_name(experiment)
+    return list(client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"])) if found else []
+
+
+def artifacts(project: ToyProject, run: Any) -> set[str]:
+    folder = project.root / "mlartifacts" / run.info.run_id / "artifacts"
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_is_found_again_after_sync_commit_and_a_lost_database(project: ToyProject) -> None:
+    project.dvc("repro")
+    (run,) = runs(project)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["prepare.rows"] == 3
+    assert run.data.metrics["finetune.synthetic.f1.macro"] == 0.25
+    assert run.data.params["prepare.shots"] == "3"
+    assert run.data.params["task_file"] == "tasks/toy.yaml"
+    assert run.data.tags["stage.finetune.real"].startswith("executed")
+    assert run.data.tags["dvc.out/models/real"].endswith(".dir")
+    assert {entry.dataset.name for entry in run.inputs.dataset_inputs} == {"data/real", "data/raw/toy/texts.jsonl"}
+    assert {"lineage/dvc.lock", "lineage/tasks/toy.yaml", "reports/finetune/real/history.csv"} <= artifacts(project, run)
+
+    assert "0 added, 1 already there" in project.standin("sync", "--current")
+    project.commit("results")
+    assert "0 added, 1 already there" in project.standin("sync", "--current")
+    assert "0 added, 1 already there" in project.standin("sync")
+    project.dvc("repro")
+    assert len(runs(project)) == 1
+
+    name = run.info.run_name
+    (project.root / "mlflow.db").unlink()
+    assert f"added {name} (workspace)" in project.standin("sync", "--current")
+    (again,) = runs(project)
+    assert again.data.metrics == run.data.metrics
+    assert again.data.tags["stage.prepare"] == run.data.tags["stage.prepare"]
+    assert "0 added" in project.standin("sync")
+
+
+def test_what_is_restored_from_the_run_cache_is_complete_and_called_cached(project: ToyProject) -> None:
+    project.dvc("repro")
+    project.edit("params.yaml", "steps: 20", "steps: 30")
+    project.dvc("repro")
+    project.edit("params.yaml", "steps: 30", "steps: 20")
+    project.edit("params.yaml", "seed: 1", "seed: 2")  # read by no stage, but another experiment
+    project.dvc("repro")
+    first, second, third = runs(project)
+    assert [run.data.params["finetune.steps"] for run in (first, second, third)] == ["20", "30", "20"]
+    assert second.data.tags["stage.prepare"] == "cached"
+    assert second.data.tags["stage.finetune.real"].startswith("executed")
+    assert third.data.tags["stage.finetune.real"] == "cached"
+    shared = {name for name in first.data.metrics if not name.startswith("seconds.")}
+    assert shared == {name for name in third.data.metrics if not name.startswith("seconds.")}
+
+
+def test_a_failing_stage_is_recorded_with_its_reason_and_completed_once_it_is_mended(project: ToyProject) -> None:
+    project.edit("params.yaml", "shots: 3", "shots: 13")
+    said = project.dvc("repro", fails=True)
+    assert "thirteen is unlucky" in said
+    (failed,) = runs(project)
+    assert failed.info.status == "FAILED"
+    assert failed.data.tags["stage.prepare"] == "failed: ValueError: thirteen is unlucky, says https://***@example.org"
+    assert failed.data.params["prepare.shots"] == "13"
+    assert "left out workspace: prepare: has not run" not in project.standin("sync")  # there is no dvc.lock at all
+    assert len(runs(project)) == 1
+
+    project.edit("src/toy.py", "== 13", "== 14")
+    project.dvc("repro")
+    (mended,) = runs(project)
+    assert mended.info.run_id == failed.info.run_id
+    assert mended.info.status == "FINISHED"
+    assert mended.data.tags["stage.prepare"].startswith("executed")
+    assert mended.data.tags["dvc.code_dirty"] == "true"
+    diff = (project.root / "mlartifacts" / mended.info.run_id / "artifacts/lineage/code.diff").read_text()
+    assert "-    if params.prepare.shots == 13" in diff
+
+
+def test_experiments_have_runs_of_their_own_and_sync_brings_those_of_an_empty_database(project: ToyProject) -> None:
+    project.dvc("repro")
+    project.commit("results")
+    project.dvc("exp", "run", "-n", "here", "-S", "finetune.steps=30")
+    project.run("git", "stash", "-q")
+    project.dvc("exp", "run", "--temp", "-n", "apart", "-S", "finetune.steps=40")
+    project.dvc("exp", "run", "--queue", "-n", "queued", "-S", "prepare.shots=5")
+    project.dvc("exp", "run", "--queue", "-n", "broken", "-S", "prepare.shots=13")
+    project.dvc("exp", "run", "--run-all")
+    names = {run.info.run_name: run for run in runs(project)}
+    assert set(names) == {next(iter(names)), "here", "apart", "queued", "broken"}
+    assert names["broken"].info.status == "FAILED"
+    assert names["queued"].data.metrics["prepare.rows"] == 5
+    assert names["apart"].data.metrics["finetune.real.steps"] == 40
+    assert names["apart"].data.tags["dvc.experiment"] == "apart"
+    assert names["apart"].data.tags["dvc.code_dirty"] == "false"
+    assert "0 added, 5 already there" in project.standin("sync")
+
+    (project.root / "mlflow.db").unlink()
+    assert "5 added, 0 already there" in project.standin("sync")
+    again = {run.info.run_name: run for run in runs(project)}
+    assert set(again) == set(names)
+    assert again["broken"].info.status == "FAILED"
+    for name in ("here", "apart", "queued"):
+        assert again[name].data.metrics == names[name].data.metrics
+        assert len(again[name].inputs.dataset_inputs) == 2
+    assert "0 added, 5 already there" in project.standin("sync")
+
+    project.dvc("exp", "apply", "apart")
+    project.commit("the better one")
+    assert "0 added, 6 already there" in project.standin("sync")
+
+
+def test_in_a_clone_without_any_run_sync_records_head_from_git(project: ToyProject, tmp_path: Path) -> None:
+    project.dvc("repro")
+    commit = project.commit("results")
+    project.run("git", "clone", "-q", str(project.root), str(tmp_path / "clone"))
+    project.root = tmp_path / "clone"
+    assert "1 added" in project.standin("sync", "--current")
+    (run,) = runs(project)
+    assert run.data.tags["mlflow.source.git.commit"] == commit
+    assert run.data.tags["stage.prepare"] == "cached"
+    assert run.data.metrics["finetune.real.f1.macro"] == 0.5
+    assert "finetune.real.seed1.loss" in run.data.metrics
+    project.edit("params.yaml", "steps: 20", "steps: 50")
+    assert "left out workspace: finetune@real: params.yaml: finetune has changed since" in project.standin("sync")
+
+
+def test_an_mlflow_out_of_reach_costs_no_result_and_sync_brings_the_run(project: ToyProject, tmp_path: Path) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    nowhere = {"MLFLOW_TRACKING_URI": f"sqlite:///{blocked}/mlflow.db", "DVC_NO_ANALYTICS": "1"}
+    done = project.run(sys.executable, "-m", "dvc", "repro", **nowhere)
+    assert "`standin sync` records this run later" in done.stderr
+    assert json.loads((project.root / "reports/prepare/metrics.json").read_text())["rows"] == 3
+    assert "1 added" in project.standin("sync", "--current")
+    (run,) = runs(project)
+    assert run.data.tags["stage.prepare"].startswith("executed")
