@@ -316,6 +316,13 @@ def test_a_larger_pool_holds_the_smaller_one_and_leaves_test_and_validation_alon
     assert (small.test, small.validation) == (large.test, large.validation)
 
 
+def test_more_shots_leave_every_other_split_alone() -> None:
+    given_rows = rows(a=60, b=60)
+    few, many = (drawn(given_rows, Sizes(shots, 10, 40, 20)) for shots in (4, 30))
+    assert {row.id for row in few.shots} < {row.id for row in many.shots}
+    assert (few.pool, few.test, few.validation) == (many.pool, many.test, many.validation)
+
+
 def test_one_row_more_in_the_file_moves_hardly_any_other() -> None:
     sizes = Sizes(8, 10, 40, 20)
     before, after = drawn(rows(a=60, b=60), sizes), drawn(rows(a=61, b=60), sizes)

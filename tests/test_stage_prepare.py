@@ -135,6 +135,7 @@ def test_near_duplicates_between_splits_are_reported_with_ids_and_scores(task: C
         assert (where[pair["id_a"]], where[pair["id_b"]]) == (pair["split_a"], pair["split_b"])
         assert pair["split_a"] != pair["split_b"]
         assert 0.8 <= float(pair["jaccard"]) <= 1
+    assert len({(pair["split_a"], pair["split_b"]) for pair in pairs}) == 6, "every pair of the four splits"
     scores = [float(pair["jaccard"]) for pair in pairs]
     assert scores == sorted(scores, reverse=True)
 

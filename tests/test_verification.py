@@ -68,17 +68,18 @@ def test_the_classifier_judges_by_the_nearest_shots_and_keeps_the_asked_label() 
 
 
 def test_each_question_has_a_classifier_of_its_own() -> None:
-    """The two questions' shots contradict each other: one classifier over both could not tell the labels apart."""
+    """The two questions' shots contradict each other, so each text must meet the vectors of its own question."""
     labels = ["favor", "against"]
-    places = vectors([1, 0, 0, 0], [0, 1, 0, 0])
+    one, other = [1.0, 0, 0, 0], [0, 1.0, 0, 0]
     shots = [
-        Row(id=f"{question}{n}", text="x", label=labels[(n + shift) % 2], question_id=question)
-        for question, shift in (("cars", 0), ("rent", 1))
-        for n in range(2)
+        Row(id=f"{question}{label}", text="x", label=label, question_id=question)
+        for question in ("cars", "rent")
+        for label in labels
     ]
-    rows = [synthetic(f"g{question}", "favor", question=question) for question in ("rent", "cars")]
-    found = judge_by_classifier(rows, places[[0, 0]], shots, np.concatenate([places, places]), labels)
-    assert [one.judged_label for one in found] == ["against", "favor"]
+    shot_vectors = vectors(one, other, other, one)
+    rows = [synthetic(f"g{n}", "favor", question=question) for n, question in enumerate(("rent", "cars", "cars"))]
+    found = judge_by_classifier(rows, vectors(one, one, other), shots, shot_vectors, labels)
+    assert [judged.judged_label for judged in found] == ["against", "favor", "against"]
 
 
 def test_a_classifier_without_shots_of_every_label_is_refused() -> None:
@@ -95,6 +96,8 @@ def test_the_judge_is_tried_on_shots_it_was_not_taught_with() -> None:
     assert accuracy_on_shots(SHOTS, SHOT_VECTORS, LABELS) == 1
     mixed = [replace(row, label=LABELS[n % 4]) for n, row in enumerate(SHOTS)]
     assert accuracy_on_shots(mixed, SHOT_VECTORS, LABELS) < 0.5  # type: ignore[operator]
+    unrelated = np.eye(12, dtype=np.float32)
+    assert accuracy_on_shots(SHOTS, unrelated, LABELS) < 0.5, "taught with all of them it would be right every time"  # type: ignore[operator]
     assert accuracy_on_shots(SHOTS[:10], SHOT_VECTORS[:10], LABELS) is None, "a single text of community"
 
 

@@ -60,7 +60,7 @@ class Generator(Group):
     shots: int = Field(0, ge=0)
     conversation: int = Field(3, ge=1)
     diversity_every: int = Field(1, ge=1)
-    temperature: float = Field(1.0, ge=0)
+    temperature: float = Field(0.8, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_tokens: int = Field(64, ge=1)
     chunk: int = Field(64, ge=1)

@@ -55,7 +55,7 @@ def agreement_slope(
     confidence: float,
     generator: np.random.Generator,
 ) -> Slope | None:
-    """Slope of a logistic regression of correctness on agreement, with a bootstrap interval over texts. (ours)
+    """Slope of a logistic regression of correctness on agreement, with a bootstrap interval over texts (ours).
 
     Every text counts once per seed. Both coefficients have a normal prior of mean 0 and deviation 10, as in
     scikit-learn's ``LogisticRegression(C=100)`` with the intercept as a column of ones.

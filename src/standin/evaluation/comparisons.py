@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from standin.evaluation.intervals import Resampled, interval
 
 Verdict = Literal["higher", "lower", "no difference"]

@@ -1,4 +1,4 @@
-"""Predictions arranged for scoring: every arm and budget with the same seeds and texts, or an error that says which lack."""
+"""Predictions arranged for scoring: every arm and budget with the same seeds and texts, or an error naming the gap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

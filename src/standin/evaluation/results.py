@@ -10,8 +10,8 @@ from standin.config import Evaluate
 from standin.corpus import Prediction, Row, by_question
 from standin.evaluation.agreement import Slope, accuracy_by_agreement, agreement_slope
 from standin.evaluation.comparisons import Comparison, compare
-from standin.evaluation.intervals import Resampled, bootstrap, mean_over_questions
-from standin.evaluation.predictions import Entry, Examined, arrange, entries_of, pairs_of
+from standin.evaluation.intervals import Examined, Resampled, bootstrap, mean_over_questions
+from standin.evaluation.predictions import Entry, arrange, entries_of, pairs_of
 from standin.evaluation.scores import MEASURES, confusion
 
 RESAMPLING_SEED = 0  # of the calculation, not of the experiment: equal predictions have equal intervals

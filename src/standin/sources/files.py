@@ -134,7 +134,7 @@ def _text_of(table: Table, number: int, value: Any) -> str:
             f"{table.at(number)}: the text holds half a character (a lone surrogate, {text[error.start]!a}) at place "
             f"{error.start + 1}. Write the file again from its source, or remove the character."
         ) from None
-    return text if text.strip() else ""
+    return text
 
 
 def missing(value: Any) -> bool:

@@ -17,7 +17,7 @@ AGREEMENT = Path("data/agreement/agreement.jsonl")
 REPORTS = Path("reports/evaluate")
 
 
-def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:  # noqa: ARG001
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write the tables of ``reports/evaluate``; returns scores and bounds per arm, and per budget where several."""
     test = read_rows(TEST, Row)
     read = {arm: read_rows(Path(f"data/predictions/{arm}.jsonl"), Prediction) for arm in params.arms}

@@ -34,7 +34,7 @@ class Said:
     probabilities: npt.NDArray[np.float32]
 
 
-def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:  # noqa: ARG001
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write what the learner says of the pool and of the texts it was trained on, or only ``none.json``.
 
     One classifier per question, of the first seed, trained on the question's synthetic texts and their prompted labels.

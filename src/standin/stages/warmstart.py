@@ -24,7 +24,7 @@ VALIDATION = Path("data/real/validation.jsonl")
 MODEL = Path("models/warmstart")
 
 
-def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:  # noqa: ARG001
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``models/warmstart``: a classifier of (question, text) pairs, or ``none.json`` where no rows are there.
 
     Its metrics are those of the paper's baseline, the classifier applied to the new questions as it is, on validation
