@@ -28,10 +28,10 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 test: $(READY)  ## the fast tests
-	pytest -n auto
+	pytest -n auto --dist loadgroup
 
 test-all: $(READY)  ## the slow tests too: whole pipelines, queue, servers
-	pytest -n auto -m ""
+	pytest -n auto --dist loadgroup -m ""
 
 lint: $(READY)  ## ruff and mypy
 	ruff check

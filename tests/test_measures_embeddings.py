@@ -9,7 +9,13 @@ from standin.errors import StandinError
 from standin.measures.embeddings import Embeddings, embed, load_encoder, read_embeddings, write_embeddings
 
 MINILM = "all-minilm-l6-v2"
-TEXTS = ["The tram is late again.", "Plant more trees!", "Straßenbahn 🚋 zu spät", "The tram is late again.", "x " * 400]
+TEXTS = [
+    "The tram is late again.",
+    "Plant more trees!",
+    "Straßenbahn 🚋 zu spät",
+    "The tram is late again.",
+    "x " * 400,
+]
 
 
 def some(n: int = 3) -> Embeddings:
@@ -104,11 +110,32 @@ class TestEmbedding:
         found = embed(TEXTS[:1], str(tmp_path / "encoder"), "main", Runtime(threads=1))
         np.testing.assert_allclose(found, vectors[:1], atol=2e-6)
 
+    def test_a_plain_transformer_gets_the_mean_of_its_tokens_as_a_unit_vector(self, tmp_path: Path) -> None:
+        import torch
+        from transformers import AutoTokenizer, BertConfig, BertModel
+
+        from standin.embedded import resolve
+
+        tokenizer = AutoTokenizer.from_pretrained(resolve(MINILM))
+        tokenizer.save_pretrained(tmp_path)
+        torch.manual_seed(0)
+        tiny = BertConfig(
+            vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+        )
+        model = BertModel(tiny).eval()
+        model.save_pretrained(tmp_path)
+        with torch.inference_mode():
+            mean = model(**tokenizer(TEXTS[0], return_tensors="pt")).last_hidden_state[0].mean(0).numpy()
+        assert np.linalg.norm(mean) != pytest.approx(1, abs=0.01)
+        found = embed(TEXTS, str(tmp_path), "main", Runtime(threads=1))
+        np.testing.assert_allclose(found[0], mean / np.linalg.norm(mean), atol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+
     @pytest.mark.parametrize("model", ["./encoders/none", "/nowhere/at/all", "models/learner/encoder"])
     def test_a_missing_folder_is_named_without_asking_the_hub(
         self, model: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *a, **k: pytest.fail("asked the hub"))
+        monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: pytest.fail("asked the hub"))
         with pytest.raises(StandinError, match=f"embed.model: there is no folder '{model}'"):
             load_encoder(model, "main", Runtime())
 
@@ -117,11 +144,13 @@ class TestEmbedding:
             raise ConnectionError("Name or service not known")
 
         monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
-        with pytest.raises(StandinError, match=r"embed.model: cannot load 'someone/encoder'.*Name or service") as caught:
+        with pytest.raises(
+            StandinError, match=r"embed.model: cannot load 'someone/encoder'.*Name or service"
+        ) as caught:
             load_encoder("someone/encoder", "v2", Runtime())
         assert "'v2'" in str(caught.value)
 
     def test_a_folder_without_a_model_is_a_clear_error(self, tmp_path: Path) -> None:
         (tmp_path / "config.json").write_text("{}")
-        with pytest.raises(StandinError, match="embed.model: cannot load"):
+        with pytest.raises(StandinError, match=r"embed\.model: cannot load"):
             load_encoder(str(tmp_path), "main", Runtime(threads=1))

@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from standin.errors import StandinError
+from standin.sources.commands import register
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+register(app)
 
 
 def _version(asked: bool) -> None:
@@ -63,6 +65,22 @@ def ui(port: Annotated[int, typer.Option(help="Port on this machine.", min=1, ma
     from standin.tracking.runs import ui_command
 
     raise typer.Exit(subprocess.call(ui_command(port)))
+
+
+@app.command("next")
+def what_next() -> None:
+    """Say where the results of the last run are, and what to try now."""
+    _need_project()
+    activate = "" if sys.prefix == sys.base_prefix else f"source {Path(sys.prefix).name}/bin/activate"
+    report = Path("reports/report.html")
+    lines = [
+        f"Report:   {report if report.exists() else 'none yet: run `dvc repro`'}",
+        "Runs:     standin ui   (MLflow, http://127.0.0.1:5000)",
+        "Try now:  dvc exp run -S generator.shots=5",
+        "          dvc exp show --only-changed",
+        "Own data: standin data add NAME PATH",
+    ]
+    typer.echo("\n".join(([f"First:    {activate}"] if activate else []) + lines))
 
 
 def _need_project() -> None:

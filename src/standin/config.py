@@ -129,7 +129,7 @@ class Subjectivity(Group):
     revision: str = "main"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     texts: int = Field(60, ge=0)
-    judges: int = Field(5, ge=2, le=5)
+    judges: int = Field(3, ge=2, le=5)
 
 
 class Evidence(Group):

@@ -165,31 +165,41 @@ class Prefixes:
 
 
 def shared_prefixes(rows: Sequence[Sequence[int]]) -> Prefixes:
-    """Group token sequences by shared beginnings; a beginning always leaves at least one token of its prompt."""
+    """Group token sequences by shared beginnings; a beginning always leaves at least one token of its prompt.
+
+    Of all ways to cut the sorted prompts into runs the one that computes the fewest tokens: a run of n prompts that
+    share s tokens saves (n - 1) s. O(p^2) for p distinct prompts.
+    """
     distinct = sorted({tuple(row) for row in rows})
     place = {prompt: index for index, prompt in enumerate(distinct)}
+    shared = [min(_common(a, b), len(a) - 1, len(b) - 1) for a, b in pairwise(distinct)]
+    saved = [0] * (len(distinct) + 1)  # most tokens saved among the first n prompts, and where their last run starts
+    cut = list(range(-1, len(distinct)))
+    for end in range(1, len(distinct) + 1):
+        saved[end] = saved[end - 1]
+        common = len(distinct[end - 1])
+        for start in range(end - 2, -1, -1):
+            common = min(common, shared[start])
+            if common == 0:
+                break
+            if (gain := saved[start] + (end - start - 1) * common) > saved[end]:
+                saved[end], cut[end] = gain, start
     groups: list[list[int]] = []
-    group: list[int] = []
-    for prompt in distinct:
-        beginning = list(prompt[:-1])
-        if groups:
-            shared = _common(groups[-1], beginning)
-            if shared * 2 >= len(groups[-1]) and shared:
-                groups[-1] = groups[-1][:shared]
-                group.append(len(groups) - 1)
-                continue
-        groups.append(beginning)
-        group.append(len(groups) - 1)
+    group = [0] * len(distinct)
+    end = len(distinct)
+    while end > 0:
+        start = cut[end]
+        length = min(shared[start : end - 1], default=len(distinct[start]) - 1)
+        group[start:end] = [len(groups)] * (end - start)
+        groups.append(list(distinct[start][:length]))
+        end = start
     return Prefixes([list(prompt) for prompt in distinct], [place[tuple(row)] for row in rows], groups, group)
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    length = 0
-    for left, right in zip(a, b, strict=False):
-        if left != right:
-            break
-        length += 1
-    return length
+    return next(
+        (length for length, (left, right) in enumerate(zip(a, b, strict=False)) if left != right), min(len(a), len(b))
+    )
 
 
 class Decoder:
@@ -221,9 +231,7 @@ class Decoder:
     def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[RowCache, torch.Tensor]:
         """Read prompts, what they share only once; a cache with ``room`` more tokens a row, and the next logits."""
         shared = shared_prefixes(rows)
-        rest = [
-            prompt[len(shared.groups[group]) :] for prompt, group in zip(shared.prompts, shared.group, strict=True)
-        ]
+        rest = [prompt[len(shared.groups[group]) :] for prompt, group in zip(shared.prompts, shared.group, strict=True)]
         # A short row is padded to the widest rest, so writes reach past the longest prompt.
         capacity = max(len(group) for group in shared.groups) + max(len(tokens) for tokens in rest)
         cache = RowCache(self.layers, len(shared.groups), capacity, self.device)

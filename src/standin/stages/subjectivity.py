@@ -51,7 +51,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         if not judged:
             subset = stratified_subset(test, settings.texts)
             judged = list(_ask(engine, subset, task, settings.judges, params.runtime.batch))
-            metrics |= _accuracy(judged)
+            metrics |= _worth(judged)
     metrics |= _agreement(judged, source)
     write_json_lines(OUT / "agreement.jsonl", _agreement_lines(judged, source))
     write_json_lines(OUT / "panel.jsonl", _panel_lines(judged))
@@ -98,14 +98,29 @@ def _ask(engine: Engine, rows: Sequence[Row], task: Task, judges: int, batch: in
             yield Judged(row, votes, raw)
 
 
-def _accuracy(judged: Sequence[Judged]) -> dict[str, Any]:
-    """How often the panel's majority is the gold label, after and before calibration: what its word is worth."""
+def _worth(judged: Sequence[Judged]) -> dict[str, Any]:
+    """What the panel's word is worth, after and before calibration.
+
+    Accuracy: how often its majority is the gold label; ``baseline_accuracy`` is that of naming the most frequent gold
+    label each time. Lean: the share of a judge's votes that go to its favourite label, mean over the judges. Near 1
+    the judges do not read the texts: SmolLM2-135M gave 298 of 300 raw votes to the label listed first.
+    """
+    if not judged:
+        return {}
     labelled = [(one, one.row.label) for one in judged if one.row.label is not None]
     gold = [label for _, label in labelled]
     return {
         "panel_accuracy": majority_accuracy([one.votes for one, _ in labelled], gold),
         "panel_accuracy_uncalibrated": majority_accuracy([one.raw for one, _ in labelled], gold),
+        "baseline_accuracy": majority_share(gold) if gold else None,
+        "panel_lean": _lean([one.votes for one in judged]),
+        "panel_lean_uncalibrated": _lean([one.raw for one in judged]),
     }
+
+
+def _lean(votes: Sequence[tuple[str, ...]]) -> float:
+    shares = [majority_share(of_one_judge) for of_one_judge in zip(*votes, strict=True)]
+    return sum(shares) / len(shares)
 
 
 def _agreement(judged: Sequence[Judged], source: str) -> dict[str, Any]:

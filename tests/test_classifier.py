@@ -1,0 +1,407 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_encoder import write_tiny_encoder
+
+from standin.classifier.card import model_card
+from standin.classifier.encoders import Classifier, Start, begin, encode, load, save, tuned
+from standin.classifier.prediction import embed, predict, probabilities
+from standin.classifier.training import WINDOW, Step, fine_tune, smaller, training_order
+from standin.config import Finetune, Runtime
+from standin.errors import StandinError
+
+LABELS = ["transport", "environment"]
+BUS = ["the bus is late", "tram late again", "a late bus", "the tram is late again", "bus again"]
+PARK = ["the park is green", "a dead tree", "green tree", "the tree is dead", "park tree"]
+TEXTS = BUS + PARK
+CODES = np.array([0] * 5 + [1] * 5)
+NO_QUESTIONS: list[str | None] = [None] * 10
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+def chosen(encoder: Path, **values: Any) -> Finetune:
+    usual = {"steps": 25, "batch": 8, "learning_rate": 5e-3, "frozen_layers": 1, "max_tokens": 16}
+    return Finetune(**({"encoder": str(encoder)} | usual | values))
+
+
+def started(encoder: Path, **values: Any) -> Start:
+    return begin(chosen(encoder, **values), LABELS, Runtime(threads=1, device="cpu"))
+
+
+def trained(start: Start, seed: int = 1) -> tuple[Classifier, list[Step]]:
+    return fine_tune(start, start.encode(TEXTS, NO_QUESTIONS), CODES, seed, lambda _: None)
+
+
+def weights(model: Any) -> dict[str, np.ndarray]:
+    return {name: value.detach().clone().numpy() for name, value in model.named_parameters()}
+
+
+# Training
+
+
+def test_a_separable_task_is_learned(encoder: Path) -> None:
+    classifier, history = trained(started(encoder, steps=40))
+    seen = predict(classifier, TEXTS, NO_QUESTIONS)
+    assert seen.argmax(axis=1).tolist() == CODES.tolist()
+    assert seen.min(axis=1).max() < 0.1
+    assert predict(classifier, ["late tram", "green park"], [None, None]).argmax(axis=1).tolist() == [0, 1]
+    assert history[-1].loss < 0.2 < history[0].loss
+
+
+def test_the_same_seed_gives_the_same_classifier_and_another_seed_another(encoder: Path) -> None:
+    start = started(encoder, steps=4)
+    one, again, other = (trained(start, seed) for seed in (1, 1, 2))
+    encodings = start.encode(TEXTS, NO_QUESTIONS)
+    assert (probabilities(one[0], encodings) == probabilities(again[0], encodings)).all()
+    assert one[1] == again[1]
+    assert (probabilities(one[0], encodings) != probabilities(other[0], encodings)).any()
+
+
+def test_the_head_is_drawn_from_the_seed_and_the_encoder_is_not(encoder: Path) -> None:
+    start = started(encoder)
+    one, again, other = (weights(start.classifier(seed).model) for seed in (1, 1, 2))
+    assert (one["classifier.weight"] == again["classifier.weight"]).all()
+    assert (one["classifier.weight"] != other["classifier.weight"]).any()
+    layer = "bert.encoder.layer.2.output.dense.weight"
+    assert (one[layer] == other[layer]).all()
+
+
+@pytest.mark.parametrize(("frozen", "kept"), [(0, set()), (2, {"0", "1", "embeddings"})])
+def test_frozen_layers_and_embeddings_do_not_change_and_all_else_does(
+    encoder: Path, frozen: int, kept: set[str]
+) -> None:
+    start = started(encoder, frozen_layers=frozen, steps=3)
+    before, after = weights(start.classifier(1).model), weights(trained(start)[0].model)
+    changed = {name for name in before if (before[name] != after[name]).any()}
+    places = {name: name.split(".")[3] if "layer." in name else name.split(".")[1] for name in before}
+    assert {name for name in before if places[name] in kept}.isdisjoint(changed)
+    trainable = {name for name in before if places[name] not in kept and "key.bias" not in name}
+    assert trainable <= changed  # the keys' bias cancels in the softmax, so its gradient is 0
+
+
+def test_frozen_layers_take_no_part_in_the_backward_pass_and_have_no_dropout(encoder: Path) -> None:
+    import torch
+
+    model = started(encoder, frozen_layers=2).classifier(1).model.train()
+    out = model(torch.tensor([[2, 5, 6, 3]]), output_hidden_states=True).hidden_states
+    assert [state.requires_grad for state in out] == [False, False, False, True]
+    again = model(torch.tensor([[2, 5, 6, 3]]), output_hidden_states=True).hidden_states
+    assert [bool((one == other).all()) for one, other in zip(out, again, strict=True)] == [True, True, True, False]
+
+
+def test_the_learning_rate_rises_over_the_warm_up_and_falls_to_0(encoder: Path) -> None:
+    _, history = trained(started(encoder, steps=10, warmup=0.2, learning_rate=1e-3))
+    rates = [point.learning_rate for point in history]
+    assert [point.step for point in history] == list(range(1, 11))
+    assert rates[:3] == pytest.approx([0, 5e-4, 1e-3])
+    assert rates[-1] == pytest.approx(1e-3 / 8)
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+
+
+def test_a_long_training_has_at_most_100_points(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("standin.classifier.training.RECORDED", 3)
+    assert [point.step for point in trained(started(encoder, steps=9, batch=2))[1]] == [3, 6, 9]
+
+
+def test_every_step_is_told(encoder: Path) -> None:
+    start, told = started(encoder, steps=3), []
+    fine_tune(start, start.encode(TEXTS, NO_QUESTIONS), CODES, 1, told.append)
+    assert told == [1, 1, 1]
+
+
+def test_training_prints_nothing_and_leaves_no_file(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained(started(encoder, steps=2))
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fewer_texts_than_a_batch_and_one_label_are_enough(encoder: Path) -> None:
+    start = started(encoder, steps=5)
+    classifier, _ = fine_tune(start, start.encode(BUS[:1], [None]), CODES[:1], 1, lambda _: None)
+    assert predict(classifier, PARK, [None] * 5).argmax(axis=1).tolist() == [0] * 5
+
+
+def test_many_labels(encoder: Path) -> None:
+    start = begin(chosen(encoder, steps=2), [f"label {n}" for n in range(28)], Runtime(threads=1, device="cpu"))
+    classifier, _ = fine_tune(start, start.encode(TEXTS, NO_QUESTIONS), np.arange(10), 1, lambda _: None)
+    found = predict(classifier, TEXTS, NO_QUESTIONS)
+    assert found.shape == (10, 28)
+    assert found.sum(axis=1) == pytest.approx(np.ones(10))
+
+
+def test_bfloat16_trains_on_float32_weights(encoder: Path) -> None:
+    classifier, _ = trained(started(encoder, dtype="bfloat16"))
+    assert {str(value.dtype) for value in weights(classifier.model).values()} == {"float32"}
+    assert predict(classifier, ["late tram", "green park"], [None, None]).argmax(axis=1).tolist() == [0, 1]
+
+
+# Out of memory
+
+
+class Memory:
+    """Stands in for a GPU that holds a few texts at a time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, holds: int) -> None:
+        import torch
+        from transformers import BertModel
+
+        self.batches: list[int] = []
+        forward = BertModel.forward
+
+        def limited(model: Any, input_ids: Any, *args: Any, **named: Any) -> Any:
+            if model.training:
+                self.batches.append(len(input_ids))
+            if len(input_ids) > holds:
+                raise torch.OutOfMemoryError("out of memory")
+            return forward(model, input_ids, *args, **named)
+
+        monkeypatch.setattr(BertModel, "forward", limited)
+
+
+def test_without_memory_for_a_batch_micro_batches_give_the_same_gradients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = started(write_tiny_encoder(tmp_path, dropout=0.0), steps=3, learning_rate=1e-3)
+    whole, _ = trained(start)
+    with monkeypatch.context() as patch:
+        memory = Memory(patch, holds=2)
+        parts, history = trained(start)
+    assert memory.batches == [8, 4, *[2] * 12]  # 3 steps of 4 micro-batches
+    assert len(history) == 3
+    before, after = weights(whole.model), weights(parts.model)
+    with_gradient = [name for name in before if "key.bias" not in name]  # theirs is 0, and AdamW magnifies rounding
+    assert max(np.abs(before[name] - after[name]).max() for name in with_gradient) < 1e-5
+
+
+def test_a_single_text_that_does_not_fit_is_an_error_that_names_the_parameters(
+    encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Memory(monkeypatch, holds=0)
+    with pytest.raises(StandinError, match=r"one text of 16 tokens .* lower finetune\.max_tokens"):
+        trained(started(encoder))
+
+
+@pytest.mark.parametrize(("batch", "sizes"), [(16, [8, 4, 2, 1]), (12, [6, 3, 1]), (7, [1])])
+def test_micro_batches_divide_the_batch(batch: int, sizes: list[int]) -> None:
+    found = [batch]
+    while found[-1] > 1:
+        found.append(smaller(found[-1], batch))
+    assert found[1:] == sizes
+
+
+# The order of the texts
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 8), st.integers(0, 99))
+def test_every_text_is_drawn_equally_often(texts: int, steps: int, batch: int, seed: int) -> None:
+    lengths = np.random.default_rng(seed).integers(1, 50, texts)
+    order = training_order(lengths, steps, batch, np.random.default_rng(seed))
+    assert order.shape == (steps * batch,)
+    counts = np.bincount(order, minlength=texts)
+    assert counts.max() - counts.min() <= 1
+
+
+def test_alike_lengths_stand_together_within_a_window() -> None:
+    lengths = np.arange(64) % 32
+    batches = training_order(lengths, 4, 16, np.random.default_rng(0)).reshape(4, 16)
+    assert WINDOW == 4
+    assert {(min(lengths[batch]), max(lengths[batch])) for batch in batches} == {(0, 7), (8, 15), (16, 23), (24, 31)}
+
+
+def test_the_order_is_the_generator_s() -> None:
+    lengths = np.arange(50)
+    one, again, other = (training_order(lengths, 6, 8, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert (one == again).all()
+    assert (one != other).any()
+
+
+# What the model reads
+
+
+def test_a_question_and_a_text_are_read_as_a_pair(encoder: Path) -> None:
+    start = started(encoder)
+    (pair,) = start.encode(["yes"], ["should we close the road"])
+    (single,) = start.encode(["yes"], [None])
+    words = start.tokenizer.convert_ids_to_tokens
+    assert words(pair["input_ids"]) == ["[CLS]", "should", "we", "close", "the", "road", "[SEP]", "yes", "[SEP]"]
+    assert pair["token_type_ids"] == [0] * 7 + [1] * 2
+    assert words(single["input_ids"]) == ["[CLS]", "yes", "[SEP]"]
+
+
+def test_texts_with_and_without_a_question_keep_their_places(encoder: Path) -> None:
+    start = started(encoder)
+    mixed = start.encode(["bus", "yes", "tram"], [None, "close the road", None])
+    alone = [start.encode([text], [q])[0] for text, q in (("bus", None), ("yes", "close the road"), ("tram", None))]
+    assert mixed == alone
+    assert start.encode([], []) == []
+
+
+def test_long_texts_are_cut_and_the_question_stays(encoder: Path) -> None:
+    start = started(encoder)
+    (pair,) = encode(start.tokenizer, ["late " * 50], ["close the road"], 12)
+    assert len(pair["input_ids"]) == 12
+    assert pair["token_type_ids"].count(0) == 5  # [CLS] close the road [SEP]
+
+
+def test_the_question_changes_the_answer(encoder: Path) -> None:
+    """Yes is for one question what no is for the other: only pairs can be told apart."""
+    questions = ["close the road", "rent a flat"]
+    rows = [(text, question) for question in questions for text in ("yes", "no")]
+    start = started(encoder, steps=80, frozen_layers=0, learning_rate=3e-3)
+    encodings = start.encode([text for text, _ in rows], [question for _, question in rows])
+    classifier, _ = fine_tune(start, encodings, np.array([0, 1, 1, 0]), 1, lambda _: None)
+    assert probabilities(classifier, encodings).argmax(axis=1).tolist() == [0, 1, 1, 0]
+
+
+# Predictions
+
+
+def test_probabilities_come_in_the_order_of_the_texts(encoder: Path) -> None:
+    classifier = started(encoder).classifier(1)
+    many = [" ".join(["bus"] * (n % 9 + 1)) for n in range(70)]
+    found = predict(classifier, many, [None] * 70)
+    assert found[[0, 8, 44]] == pytest.approx(predict(classifier, [many[0], many[8], many[44]], [None] * 3), abs=1e-6)
+    assert predict(classifier, [], []).shape == (0, 2)
+
+
+def test_embeddings_are_unit_cls_vectors_of_the_last_layer(encoder: Path) -> None:
+    import torch
+
+    start = started(encoder)
+    classifier = start.classifier(1)
+    embeddings, shares = embed(classifier, start.encode(TEXTS, NO_QUESTIONS))
+    assert (embeddings.dtype, embeddings.shape, shares.dtype, shares.shape) == ("float32", (10, 32), "float32", (10, 2))
+    assert np.linalg.norm(embeddings, axis=1) == pytest.approx(np.ones(10), abs=1e-6)
+    assert shares == pytest.approx(predict(classifier, TEXTS, NO_QUESTIONS), abs=1e-6)
+    tokens = start.tokenizer(TEXTS[0], return_tensors="pt")
+    with torch.no_grad():
+        cls = classifier.model.bert(**tokens).last_hidden_state[0, 0].numpy()
+    assert embeddings[0] == pytest.approx(cls / np.linalg.norm(cls), abs=1e-5)
+
+
+# Saved classifiers
+
+
+def test_a_saved_classifier_says_the_same_and_holds_no_place_of_this_machine(encoder: Path, tmp_path: Path) -> None:
+    classifier, _ = trained(started(encoder, steps=3))
+    settings_ = chosen("all-minilm-l6-v2", steps=3)
+    for name in ("one", "two"):
+        save(classifier, tmp_path / name, settings_, {"arm": "real", "seed": 1}, "# A card\n")
+    found = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+    assert found == {path.name: path.read_bytes() for path in (tmp_path / "two").iterdir()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "training.json", "README.md"} <= set(found)
+    assert not [name for name, content in found.items() if str(encoder).encode() in content]
+    assert json.loads(found["training.json"])["steps"] == 3
+    loaded = load(tmp_path / "one", Runtime(threads=1, device="cpu"))
+    assert loaded.labels == tuple(LABELS)
+    assert loaded.max_tokens == 16
+    assert (predict(loaded, TEXTS, NO_QUESTIONS) == predict(classifier, TEXTS, NO_QUESTIONS)).all()
+
+
+def test_a_saved_classifier_is_a_warm_start_with_its_head(encoder: Path, tmp_path: Path) -> None:
+    classifier, _ = trained(started(encoder, steps=3))
+    save(classifier, tmp_path / "warm", chosen(encoder), {}, "")
+    start = begin(chosen(encoder), LABELS, Runtime(threads=1, device="cpu"), tuned(tmp_path / "warm"))
+    for seed in (1, 2):
+        found = weights(start.classifier(seed).model)["classifier.weight"]
+        assert (found == weights(classifier.model)["classifier.weight"]).all()
+
+
+def test_a_folder_without_a_classifier_is_no_warm_start_and_cannot_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text("{}")
+    assert tuned(tmp_path) is None
+    with pytest.raises(StandinError, match="there is no classifier"):
+        load(tmp_path, Runtime())
+
+
+def test_the_card_says_what_was_trained_on_what_and_how_it_fares() -> None:
+    card = model_card(
+        title="arm real", question="Close the road?", encoder="roberta-base", labels=["against", "favor"], rows=48,
+        steps=30, seed=1, validation=(0.8123, 0.8333, 48),
+    )  # fmt: skip
+    for said in ("arm real", "Close the road?", "roberta-base", "against, favor", "48 texts", "30 steps", "0.812"):
+        assert said in card
+    assert card.startswith("---\npipeline_tag: text-classification\n")
+
+
+# Mistakes
+
+
+def test_more_frozen_layers_than_there_are_is_an_error(encoder: Path) -> None:
+    with pytest.raises(StandinError, match=r"finetune\.frozen_layers is 4, and the encoder has 3 layers: take 0 to 3"):
+        started(encoder, frozen_layers=4).classifier(1)
+
+
+def test_an_encoder_whose_layers_are_not_found_can_only_be_trained_whole(tmp_path: Path) -> None:
+    """ALBERT shares one layer among all."""
+    from transformers import AlbertConfig, AlbertModel
+
+    write_tiny_encoder(tmp_path)
+    AlbertModel(
+        AlbertConfig(vocab_size=40, embedding_size=8, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+                     intermediate_size=16, pad_token_id=0)
+    ).save_pretrained(tmp_path)  # fmt: skip
+    assert started(tmp_path, frozen_layers=0).classifier(1).labels == tuple(LABELS)
+    with pytest.raises(StandinError, match=r"frozen_layers is 1, but the layers of AlbertModel were not found"):
+        started(tmp_path, frozen_layers=1).classifier(1)
+
+
+@pytest.mark.parametrize("family", ["Roberta", "DistilBert", "Electra", "MPNet"])
+def test_lower_layers_of_other_families_are_found(tmp_path: Path, family: str) -> None:
+    import transformers
+
+    sizes = (
+        {"dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 16}
+        if family == "DistilBert"
+        else {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16}
+    )
+    config = getattr(transformers, f"{family}Config")(vocab_size=40, pad_token_id=0, **sizes)
+    write_tiny_encoder(tmp_path)
+    getattr(transformers, f"{family}Model")(config).save_pretrained(tmp_path)
+    model = started(tmp_path, frozen_layers=2).classifier(1).model
+    trained_layers = {
+        name.split("layer.")[1].split(".")[0]
+        for name, value in model.named_parameters()
+        if "layer." in name and value.requires_grad
+    }
+    assert trained_layers == {"2"}
+    assert not [n for n, value in model.base_model.embeddings.named_parameters() if value.requires_grad]
+
+
+def test_an_encoder_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StandinError, match=r"finetune\.encoder .*nowhere' cannot be loaded"):
+        started(tmp_path / "nowhere")
+
+
+def test_more_tokens_than_the_encoder_reads_is_an_error(encoder: Path) -> None:
+    with pytest.raises(StandinError, match=r"finetune\.max_tokens is 65, and .* reads 64 tokens at most"):
+        started(encoder, max_tokens=65)
+
+
+def test_a_gpu_that_is_not_there_is_an_error(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(StandinError, match=r"runtime\.device is 'cuda', and torch sees no GPU"):
+        begin(chosen(encoder), LABELS, Runtime(device="cuda"))
+
+
+def test_the_modules_import_nothing_heavy() -> None:
+    modules = "card, encoders, prediction, training"
+    code = f"import sys; from standin.classifier import {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, env={"PYTHONPATH": "src"}).returncode == 0

@@ -1,0 +1,163 @@
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from standin.config import Params, parse_params
+from standin.corpus import Prediction, Row, write_json_lines, write_rows
+from standin.errors import StandinError
+from standin.stages import evaluate
+from standin.stages.runner import restrict, restrict_task
+from standin.task import Task, load_task
+
+DECLARED = {"arms", "evaluate", "finetune.seeds", "base.task", "runtime"}
+LABELS = ["transport", "environment", "housing", "community"]
+GOLD = [LABELS[n % 4] for n in range(40)]
+RIGHT = GOLD
+HALF = [label if n % 2 else "transport" for n, label in enumerate(GOLD)]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_rows(Path("data/real/test.jsonl"), [Row(id=f"t{n}", text="x", label=label) for n, label in enumerate(GOLD)])
+    write_agreement()
+
+
+def write_agreement(**agreement: float) -> None:
+    rows = [{"id": name, "agreement": value, "votes": ["a"], "source": "panel"} for name, value in agreement.items()]
+    write_json_lines(Path("data/agreement/agreement.jsonl"), rows)
+
+
+def write_predictions(arm: str, said: list[str], *budgets: int | None, seeds: tuple[int, ...] = (1, 2)) -> None:
+    rows = [Prediction(arm=arm, budget=budget, seed=seed, id=f"t{n}", label=label, p={})
+            for budget in budgets for seed in seeds for n, label in enumerate(said)]  # fmt: skip
+    write_rows(Path(f"data/predictions/{arm}.jsonl"), rows)
+
+
+def params(*arms: str, seeds: tuple[int, ...] = (1, 2)) -> Params:
+    raw = {"arms": {arm: ["real"] for arm in arms}, "evaluate": {"resamples": 300}, "finetune": {"seeds": list(seeds)}}
+    return restrict(parse_params(raw), DECLARED)
+
+
+def task() -> Task:
+    return restrict_task(load_task("city-topics", Path(__file__).parents[1]), {"labels"})
+
+
+def run(*arms: str, **chosen: Any) -> Any:
+    return evaluate.run(params(*arms, **chosen), task(), "")
+
+
+def table(name: str) -> list[dict[str, str]]:
+    with Path(f"reports/evaluate/{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_scores_of_two_arms_and_their_difference() -> None:
+    write_predictions("real", RIGHT, None)
+    write_predictions("sqbc", HALF, 24)
+    metrics = run("real", "sqbc")
+    assert metrics["real"] == {f"{m}{bound}": 1.0 for m in ("macro_f1", "accuracy") for bound in ("", "_low", "_high")}
+    assert metrics["sqbc"]["accuracy"] == 0.75  # the even texts are transport, right, and housing, wrong
+    scores = {(row["arm"], row["measure"]): row for row in table("scores")}
+    assert float(scores["sqbc", "accuracy"]["value"]) == 0.75
+    assert (scores["sqbc", "accuracy"]["budget"], scores["real", "accuracy"]["budget"]) == ("24", "")
+    assert (scores["real", "accuracy"]["seeds"], scores["real", "accuracy"]["texts"]) == ("2", "40")
+    difference = table("comparisons")[0]
+    assert (difference["arm_a"], difference["arm_b"], difference["budget"]) == ("real", "sqbc", "24")
+    assert difference["measure"] == "macro_f1"
+    assert difference["verdict"] == difference["verdict_holm"] == "higher"
+    counts = {(row["label"], row["predicted"]): int(row["count"]) for row in table("confusion") if row["arm"] == "sqbc"}
+    assert counts["housing", "transport"] == 20  # 10 texts, two seeds
+    assert sum(counts.values()) == 80
+
+
+def test_a_copied_arm_has_a_difference_of_exactly_0() -> None:
+    write_predictions("real", HALF, None)
+    write_predictions("copy", HALF, None)
+    run("real", "copy")
+    for row in table("comparisons"):
+        assert {row["difference"], row["low"], row["high"]} == {"0.0"}
+        assert {row["verdict"], row["verdict_holm"]} == {"no difference"}
+
+
+def test_accuracy_by_agreement_and_its_slope() -> None:
+    write_predictions("sqbc", HALF, None)
+    write_agreement(**{f"t{n}": 1.0 if HALF[n] == GOLD[n] else 0.5 for n in range(12)})
+    metrics = run("sqbc")
+    rows = {row["gamma"]: (row["texts"], row["accuracy"]) for row in table("agreement")}
+    assert rows == dict.fromkeys(("0.0", "0.4"), ("12", "0.75")) | dict.fromkeys(("0.6", "0.8", "1.0"), ("9", "1.0"))
+    assert metrics["sqbc"]["agreement_slope_low"] > 0
+    assert [row["texts"] for row in table("scores") if row["measure"] == "agreement_slope"] == ["12"]
+
+
+def test_several_budgets_make_a_curve() -> None:
+    write_predictions("sqbc", HALF, 24, 48)
+    assert set(run("sqbc")) == {"sqbc_24", "sqbc_48"}
+    assert [row["budget"] for row in table("scores") if row["measure"] == "accuracy"] == ["24", "48"]
+    assert sum(int(row["count"]) for row in table("confusion")) == 80  # at the largest budget alone
+
+
+def test_a_skipped_arm_is_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    write_predictions("real", RIGHT, None)
+    write_predictions("sqbc", RIGHT)
+    assert set(run("real", "sqbc")) == {"real"}
+    said = json.loads(Path("reports/evaluate/scope.json").read_text())
+    assert said["skipped_arms"] == ["sqbc"]
+    assert said["comparisons"] == 0
+    assert "1 of 2 arms" in capsys.readouterr().out
+
+
+def test_without_any_prediction_the_tables_have_only_their_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    write_predictions("real", RIGHT)
+    assert run("real") == {"evaluated_arms": 0}
+    assert "no scores" in capsys.readouterr().out
+    header = Path("reports/evaluate/scores.csv").read_text()
+    assert header == "arm,budget,measure,value,low,high,seeds,texts\n"
+    assert json.loads(Path("reports/evaluate/scope.json").read_text())["skipped_arms"] == ["real"]
+
+
+def test_the_scope_says_what_the_intervals_speak_of() -> None:
+    write_predictions("real", HALF, None, seeds=(1,))
+    run("real", seeds=(1,))
+    said = json.loads(Path("reports/evaluate/scope.json").read_text())
+    assert "speak of this data set" in said["scope"]
+    assert "With one seed" in said["scope"]
+    assert (said["seeds"], said["texts"], said["resamples"], said["confidence"]) == ([1], 40, 300, 0.95)
+
+
+def test_equal_predictions_give_equal_bytes_in_whatever_order_they_stand() -> None:
+    for arm, said in (("real", RIGHT), ("sqbc", HALF)):
+        write_predictions(arm, said, None)
+    run("real", "sqbc")
+    first = {path.name: path.read_bytes() for path in Path("reports/evaluate").iterdir()}
+    lines = Path("data/predictions/sqbc.jsonl").read_text().splitlines()
+    Path("data/predictions/sqbc.jsonl").write_text("\n".join(reversed(lines)))
+    run("real", "sqbc")
+    assert {path.name: path.read_bytes() for path in Path("reports/evaluate").iterdir()} == first
+    names = ("scores", "questions", "comparisons", "agreement", "confusion")
+    assert set(first) == {"scope.json", *(f"{name}.csv" for name in names)}
+
+
+def test_agreement_of_a_text_that_is_no_test_text_is_an_error() -> None:
+    write_predictions("real", RIGHT, None)
+    write_agreement(t0=1.0, elsewhere=0.5)
+    with pytest.raises(StandinError, match=r"agreement\.jsonl, line 2: id 'elsewhere' is not in data/real/test\.jsonl"):
+        run("real")
+
+
+def test_predictions_of_other_seeds_are_an_error() -> None:
+    write_predictions("real", RIGHT, None)
+    with pytest.raises(StandinError, match="'real', seed 3: no prediction for 40 of 40 test texts"):
+        run("real", seeds=(1, 3))
+
+
+def test_the_stage_imports_neither_scikit_learn_nor_pandas() -> None:
+    heavy = "{'sklearn', 'pandas', 'scipy', 'torch'}"
+    code = f"import sys; from standin.stages import evaluate; sys.exit(bool({heavy} & set(sys.modules)))"
+    source = str(Path(__file__).parents[1] / "src")
+    assert subprocess.run([sys.executable, "-c", code], check=False, env={"PYTHONPATH": source}).returncode == 0

@@ -1,0 +1,247 @@
+import csv
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+from tiny_encoder import write_tiny_encoder
+
+from standin.classifier.encoders import load
+from standin.classifier.prediction import predict
+from standin.config import Params, Runtime, parse_params
+from standin.corpus import ArmRow, Prediction, Row, read_rows, write_rows
+from standin.stages import finetune, warmstart
+from standin.stages.runner import restrict, restrict_task
+from standin.task import Task, load_task
+
+DECLARED = {"finetune", "base.task", "runtime"}
+LABELS = ["transport", "environment", "housing", "community"]
+TRAIN = [
+    ("the bus is late", "transport"),
+    ("tram late again", "transport"),
+    ("a late bus", "transport"),
+    ("the park is green", "environment"),
+    ("a dead tree", "environment"),
+    ("green tree", "environment"),
+]
+HELD = [("the bus is late", "transport"), ("a dead tree", "environment"), ("tram late again", "transport")]
+SINGLE: dict[str, str | None] = {"question_id": None, "question": None}
+QUESTIONS: list[dict[str, str | None]] = [
+    {"question_id": "road", "question": "should we close the road"},
+    {"question_id": "rent", "question": "is the rent dear"},
+]
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_held(SINGLE)
+    write_rows(Path("data/real/warmstart.jsonl"), [])
+
+
+def params(encoder: Path, **chosen: Any) -> Params:
+    usual = {"steps": 40, "batch": 6, "learning_rate": 5e-3, "frozen_layers": 0, "max_tokens": 16, "seeds": [1, 2]}
+    raw = {"finetune": {"encoder": str(encoder)} | usual | chosen, "runtime": {"threads": 1, "device": "cpu"}}
+    return restrict(parse_params(raw), DECLARED)
+
+
+def task() -> Task:
+    return restrict_task(load_task("city-topics", Path(__file__).parents[1]), {"labels"})
+
+
+def run(encoder: Path, **chosen: Any) -> Any:
+    return finetune.run(params(encoder, **chosen), task(), "real")
+
+
+def write_held(*questions: dict[str, str | None]) -> None:
+    for split in ("validation", "test"):
+        rows = [Row(id=f"{split}{n}{q['question_id'] or ''}", text=text, label=label, **q)
+                for q in questions for n, (text, label) in enumerate(HELD)]  # fmt: skip
+        write_rows(Path(f"data/real/{split}.jsonl"), rows)
+
+
+def write_arm(
+    *questions: dict[str, str | None],
+    seeds: tuple[int, ...] = (1, 2),
+    budgets: tuple[int | None, ...] = (None,),
+    texts: list[tuple[str, str]] = TRAIN,
+) -> None:
+    rows = [ArmRow(seed=seed, budget=budget, id=f"r{n}", text=text, label=label, **q)
+            for seed in seeds for budget in budgets for q in questions
+            for n, (text, label) in enumerate(texts[:budget])]  # fmt: skip
+    write_rows(Path("data/arms/real.jsonl"), rows)
+
+
+def predictions() -> list[Prediction]:
+    return read_rows(Path("data/predictions/real.jsonl"), Prediction)
+
+
+def history() -> list[dict[str, str]]:
+    with Path("reports/finetune/real/history.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def outputs() -> dict[str, bytes]:
+    folders = ("models/real", "data/predictions", "reports/finetune/real")
+    return {
+        path.as_posix(): path.read_bytes()
+        for folder in folders
+        for path in sorted(Path(folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_every_seed_predicts_every_test_text_with_probabilities_in_label_order(encoder: Path) -> None:
+    write_arm(SINGLE)
+    metrics = run(encoder)
+    found = predictions()
+    assert [(one.arm, one.budget, one.seed, one.id) for one in found] == [
+        ("real", None, seed, f"test{n}") for seed in (1, 2) for n in range(3)
+    ]
+    for one in found:
+        assert list(one.p) == LABELS
+        assert one.label == max(one.p, key=one.p.__getitem__)
+        assert sum(one.p.values()) == pytest.approx(1, abs=5e-6)
+        assert all(share == round(share, 6) for share in one.p.values())
+    assert [one.label for one in found if one.seed == 1] == [label for _, label in HELD]
+    assert (metrics["classifiers"], metrics["steps"], metrics["train_rows"], metrics["skipped"]) == (2, 40, 6, False)
+
+
+def test_validation_scores_are_means_over_seeds(encoder: Path) -> None:
+    """The validation texts are the test texts, so the predictions tell what the scores must be."""
+    write_arm(SINGLE)
+    metrics = run(encoder, steps=2)
+    gold = [label for _, label in HELD]
+    by_seed = [[one.label for one in predictions() if one.seed == seed] for seed in (1, 2)]
+    f1 = [f1_score(gold, said, labels=LABELS, average="macro", zero_division=0) for said in by_seed]
+    assert metrics["validation_macro_f1"] == pytest.approx(np.mean(f1), abs=1e-6)
+    accuracies = [accuracy_score(gold, said) for said in by_seed]
+    assert metrics["validation_accuracy"] == pytest.approx(np.mean(accuracies), abs=1e-6)
+
+
+def test_the_saved_model_is_that_of_the_first_seed_and_the_largest_budget(encoder: Path) -> None:
+    write_arm(SINGLE, budgets=(4, 6))
+    metrics = run(encoder, steps=2)
+    assert json.loads(Path("models/real/training.json").read_text()) == {
+        "arm": "real", "batch": 6, "budget": 6, "dtype": "float32", "encoder": str(encoder), "frozen_layers": 0,
+        "learning_rate": 0.005, "max_tokens": 16, "question_id": None, "revision": "main", "rows": 6, "seed": 1,
+        "steps": 2, "warmup": 0.1, "weight_decay": 0.01,
+    }  # fmt: skip
+    classifier = load(Path("models/real"), Runtime(threads=1, device="cpu"))
+    shares = predict(classifier, [text for text, _ in HELD], [None] * 3)
+    said = [one for one in predictions() if (one.seed, one.budget) == (1, 6)]
+    assert np.array([list(one.p.values()) for one in said]) == pytest.approx(shares, abs=1e-6)
+    assert "arm real" in Path("models/real/README.md").read_text()
+    assert {metrics["budget_4"]["train_rows"], metrics["budget_6"]["train_rows"]} == {4, 6}
+    assert not [path for path in Path("models/real").iterdir() if path.is_dir()]
+
+
+def test_all_models_can_be_kept(encoder: Path) -> None:
+    write_arm(SINGLE, budgets=(4, 6))
+    run(encoder, steps=1, save="all")
+    folders = {path.parent.as_posix() for path in Path("models/real").rglob("model.safetensors")}
+    below = ("budget_4_seed_1", "budget_4_seed_2", "budget_6_seed_2")
+    assert folders == {"models/real", *(f"models/real/{name}" for name in below)}
+
+
+def test_each_question_has_its_own_classifier_of_pairs(encoder: Path) -> None:
+    flipped = {"transport": "environment", "environment": "transport"}
+    write_held(*QUESTIONS)
+    write_arm(*QUESTIONS, seeds=(1,))
+    rows = read_rows(Path("data/arms/real.jsonl"), ArmRow)
+    asked = [replace(row, label=flipped[row.label]) if row.question_id == "rent" else row for row in rows]
+    write_rows(Path("data/arms/real.jsonl"), asked)
+    metrics = run(encoder, seeds=[1])
+    assert metrics["classifiers"] == 2
+    gold = [label for _, label in HELD]
+    assert [one.label for one in predictions() if one.question_id == "road"] == gold
+    assert [one.label for one in predictions() if one.question_id == "rent"] == [flipped[label] for label in gold]
+    for question in QUESTIONS:
+        folder = Path(f"models/real/{question['question_id']}")
+        assert (folder / "model.safetensors").exists()
+        assert str(question["question"]) in (folder / "README.md").read_text()
+
+
+def test_the_loss_curve_has_every_step_of_every_training(encoder: Path) -> None:
+    write_arm(SINGLE, budgets=(4, 6))
+    run(encoder, steps=3)
+    rows = history()
+    assert [(row["budget"], row["seed"], row["step"]) for row in rows] == [
+        (budget, seed, step) for budget in ("4", "6") for seed in ("1", "2") for step in ("1", "2", "3")
+    ]
+    assert list(rows[0]) == ["question_id", "budget", "seed", "step", "loss", "learning_rate"]
+    assert float(rows[0]["loss"]) > 0
+
+
+def test_a_second_run_writes_the_same_bytes_and_leaves_nothing_of_the_first(encoder: Path) -> None:
+    write_arm(SINGLE)
+    run(encoder, steps=3)
+    first = outputs()
+    Path("models/real/left over.bin").touch()
+    run(encoder, steps=3)
+    assert outputs() == first
+    assert "models/real/model.safetensors" in first
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"), [([], "the arm has no rows"), (TRAIN[:3], "all 6 rows have the label 'transport'")]
+)
+def test_an_arm_without_rows_or_with_one_label_is_skipped_with_the_reason(
+    texts: list[tuple[str, str]], reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_arm(SINGLE, texts=texts)
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it would fail
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    assert run(Path("nowhere")) == {"classifiers": 0, "skipped": True}
+    assert reason in capsys.readouterr().out
+    assert predictions() == []
+    assert history() == []
+    assert [path.name for path in Path("models/real").iterdir()] == ["none.json"]
+    assert reason in Path("models/real/none.json").read_text()
+
+
+def test_without_test_and_validation_texts_the_model_is_trained_all_the_same(encoder: Path) -> None:
+    write_held()
+    write_arm(SINGLE)
+    assert set(run(encoder, steps=1)) == {"classifiers", "skipped", "steps", "train_rows"}
+    assert predictions() == []
+    assert Path("models/real/model.safetensors").exists()
+
+
+# Warm start
+
+
+def run_warmstart(encoder: Path, **chosen: Any) -> Any:
+    return warmstart.run(params(encoder, **chosen), task(), "")
+
+
+def test_without_rows_of_other_questions_there_is_no_warm_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert run_warmstart(Path("nowhere")) == {"train_rows": 0}
+    assert [path.name for path in Path("models/warmstart").iterdir()] == ["none.json"]
+    assert "every arm starts from the encoder" in capsys.readouterr().out
+
+
+def test_arms_start_from_the_classifier_of_other_questions(encoder: Path) -> None:
+    rows = [Row(id=f"w{n}", text=text, label=label, question_id="old", question="close the road")
+            for n, (text, label) in enumerate(TRAIN)]  # fmt: skip
+    write_rows(Path("data/real/warmstart.jsonl"), rows)
+    write_held(*QUESTIONS)
+    metrics = run_warmstart(encoder, steps=60)
+    assert (metrics["train_rows"], metrics["validation_accuracy"]) == (6, 1)
+    assert "the questions in the warm-start rows" in Path("models/warmstart/README.md").read_text()
+    write_arm(*QUESTIONS, texts=[("yes", "transport"), ("no", "environment")])
+    run(Path("nowhere"), steps=1, learning_rate=1e-9)
+    said = [one.label for one in predictions()]
+    assert said == [label for _, label in HELD] * 4  # two questions, two seeds: what the warm start had learned

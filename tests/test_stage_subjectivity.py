@@ -1,0 +1,206 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_measures_panel import FakeEngine
+
+from standin.config import Params, parse_params
+from standin.corpus import Row, write_rows
+from standin.engines import registry
+from standin.stages import subjectivity as stage
+from standin.task import Task, load_task
+
+ROOT = Path(__file__).resolve().parents[1]
+WORDS = {"transport": "tram", "environment": "tree", "housing": "flat", "community": "school"}
+
+
+def knows(prompt: str, choice: str) -> float:
+    """Chooses the label whose word the text holds; calls the shorter first task the more objective one."""
+    if choice in ("1", "2"):
+        first, second = prompt.split("Task 2:")
+        return float(len(second) > len(first)) if choice == "1" else 0.0
+    return 3.0 if WORDS[choice] in prompt.split('"')[1] else 0.0
+
+
+@pytest.fixture
+def task() -> Task:
+    return load_task("city-topics", ROOT)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    fake = FakeEngine(knows)
+    monkeypatch.setattr(registry, "load", lambda *_: fake)
+    return lambda: [chat[-1][1] for batch in fake.batches for chat in batch]
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load", lambda *_: pytest.fail("loaded an engine"))
+
+
+def lay(n: int = 40, wrong: int = 0, annotations: tuple[str, ...] | None = None) -> None:
+    labels = list(WORDS)
+    write_rows(
+        Path("data/real/test.jsonl"),
+        [
+            Row(
+                id=f"t{i}",
+                text=f"a {WORDS[labels[(i + (i < wrong)) % 4]]}",
+                label=labels[i % 4],
+                annotations=annotations,
+            )
+            for i in range(n)
+        ],
+    )
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(f"data/agreement/{name}.jsonl").read_text().splitlines()]
+
+
+def small(texts: int, judges: int = 3) -> Params:
+    return parse_params({"subjectivity": {"texts": texts, "judges": judges}})
+
+
+def test_a_panel_that_agrees_is_labelled_as_a_panel(task: Task, engine: object) -> None:
+    lay()
+    metrics = stage.run(small(12), task, "")
+    assert metrics["texts"] == 12
+    assert metrics["source"] == "llm_panel"
+    assert metrics["mean_agreement"] == 1
+    assert metrics["krippendorff_alpha"] == 1
+    assert metrics["panel_accuracy"] == 1
+    written = lines("agreement")
+    assert len(written) == 12
+    assert written[0] == {"id": "t4", "agreement": 1.0, "votes": ["transport"] * 3, "source": "llm_panel"}
+    assert len(lines("panel")) == 36
+    assert lines("panel")[1] == {"id": "t4", "judge": 2, "uncalibrated": "transport", "vote": "transport"}
+
+
+def test_panel_accuracy_is_held_against_the_gold_labels(task: Task, engine: object) -> None:
+    lay(n=8, wrong=2)
+    metrics = stage.run(small(8), task, "")
+    assert metrics["panel_accuracy"] == pytest.approx(6 / 8)
+    assert metrics["baseline_accuracy"] == pytest.approx(2 / 8)
+
+
+def test_calibrated_votes_count_and_raw_ones_stand_beside_them(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaning = FakeEngine(lambda prompt, choice: knows(prompt, choice) + 5 * (choice == "community"))
+    monkeypatch.setattr(registry, "load", lambda *_: leaning)
+    lay(n=8)
+    metrics = stage.run(small(8), task, "")
+    assert (metrics["panel_accuracy"], metrics["panel_accuracy_uncalibrated"]) == (1, 0.25)
+    assert (metrics["panel_lean"], metrics["panel_lean_uncalibrated"]) == (0.25, 1)
+    assert lines("agreement")[0]["votes"] == ["transport"] * 3
+    assert lines("panel")[0] == {"id": "t0", "judge": 1, "uncalibrated": "community", "vote": "transport"}
+
+
+def test_judges_that_name_what_is_listed_first_are_found_out(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each judge says one label only; all votes together look spread out, because judges have orders of their own."""
+
+    def first(prompt: str, choice: str) -> float:
+        return float(prompt.endswith(f"act: {choice}?") or f"act: {choice}," in prompt)
+
+    monkeypatch.setattr(registry, "load", lambda *_: FakeEngine(first))
+    lay(n=8)
+    metrics = stage.run(small(8, judges=4), task, "")
+    assert metrics["panel_lean_uncalibrated"] == 1
+    assert {line["uncalibrated"] for line in lines("panel")} == set(WORDS)
+    assert metrics["panel_accuracy_uncalibrated"] == metrics["baseline_accuracy"] == pytest.approx(2 / 8)
+
+
+def test_annotations_are_used_whole_and_the_panel_only_ranks_the_task(
+    task: Task, engine: Callable[[], list[str]]
+) -> None:
+    lay(n=40, annotations=("transport", "transport", "housing", "transport"))
+    metrics = stage.run(small(12), task, "")
+    assert metrics["texts"] == 40
+    assert metrics["source"] == "annotators"
+    assert metrics["mean_agreement"] == 0.75
+    assert metrics["votes_per_text"] == 4
+    assert "panel_accuracy" not in metrics
+    assert len(engine()) == 110
+    assert {line["source"] for line in lines("agreement")} == {"annotators"}
+    assert lines("panel") == []
+    assert metrics["tasks_compared"] == 11
+
+
+def test_zero_texts_ask_no_panel_at_all(task: Task, no_engine: None, capsys: pytest.CaptureFixture[str]) -> None:
+    lay()
+    assert stage.run(small(0), task, "") == {"texts": 0}
+    assert lines("agreement") == lines("panel") == lines("tasks") == []
+    assert "no panel asked" in capsys.readouterr().out
+
+
+def test_annotations_count_without_any_engine(task: Task, no_engine: None) -> None:
+    lay(annotations=("transport", "housing"))
+    metrics = stage.run(small(0), task, "")
+    assert metrics["mean_agreement"] == 0.5
+    assert "place" not in metrics
+
+
+def test_the_tasks_place_is_told_among_the_papers_ten(task: Task, engine: object) -> None:
+    lay(n=4)
+    metrics = stage.run(small(4), task, "")
+    ranking = lines("tasks")
+    assert len(ranking) == metrics["tasks_compared"] == 11
+    assert [line["place"] for line in ranking] == sorted(line["place"] for line in ranking)
+    mine = next(line for line in ranking if line["task"] == "city-topics")
+    assert mine["paper_stars"] is None
+    assert mine["place"] == metrics["place"] == 11  # this judge likes short descriptions; ours is the longest
+    assert mine["bradley_terry"] == metrics["bradley_terry"]
+    assert {line["source"] for line in ranking} == {"llm_panel"}
+    assert -1 <= metrics["spearman_with_paper"] <= 1
+    assert 0 <= metrics["position_bias"] <= 1
+
+
+def test_a_task_without_labelled_test_texts_still_has_a_place(task: Task, engine: object) -> None:
+    write_rows(Path("data/real/test.jsonl"), [])
+    metrics = stage.run(small(4), task, "")
+    assert metrics["texts"] == 0
+    assert "mean_agreement" not in metrics
+    assert metrics["place"] == 11
+
+
+def test_unlabelled_texts_have_agreement_and_no_accuracy(task: Task, engine: object) -> None:
+    write_rows(Path("data/real/test.jsonl"), [Row(id=str(i), text="a tram") for i in range(5)])
+    metrics = stage.run(small(4), task, "")
+    assert metrics["mean_agreement"] == 1
+    assert "panel_accuracy" not in metrics
+
+
+def test_each_question_is_asked_with_its_own_wording(task: Task, engine: Callable[[], list[str]]) -> None:
+    prompts = task.prompts.model_copy(update={"judge": '{question} "{text}"'})
+    write_rows(
+        Path("data/real/test.jsonl"),
+        [Row(id=f"{q}{i}", text="a tram", question_id=q, question=f"On {q}:") for i in range(3) for q in ("x", "y")],
+    )
+    stage.run(small(6, judges=2), task.model_copy(update={"prompts": prompts}), "")
+    asked = engine()[110:]
+    assert asked.count('On x: "a tram"') == asked.count('On y: "a tram"') == 2 * 3
+    assert asked.count('On x: "N/A"') == 2
+    assert {line["id"] for line in lines("agreement")} == {f"{q}{i}" for i in range(3) for q in "xy"}
+
+
+def test_equal_runs_write_equal_bytes(task: Task, engine: object) -> None:
+    lay()
+    first = stage.run(small(12), task, "")
+    bytes_of = {path.name: path.read_bytes() for path in Path("data/agreement").iterdir()}
+    assert stage.run(small(12), task, "") == first
+    assert {path.name: path.read_bytes() for path in Path("data/agreement").iterdir()} == bytes_of
+
+
+@pytest.mark.slow
+def test_the_embedded_model_sits_on_the_panel(task: Task) -> None:
+    lay(n=8)
+    metrics = stage.run(small(4, judges=2), task, "")
+    assert metrics["votes_per_text"] == 2
+    assert 1 <= metrics["place"] <= 11
