@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: repro setup test test-all lint clean help
+.PHONY: repro setup test test-all lint release-example clean help
 
 repro: $(READY)  ## set up, run the whole experiment on the default task, record it in MLflow
 	dvc repro
@@ -37,6 +37,10 @@ lint: $(READY)  ## ruff and mypy
 	ruff check
 	ruff format --check
 	mypy
+
+release-example: repro  ## store the example's data sets in dvcstore/, for `dvc pull -r released` in any clone
+	rm -rf dvcstore
+	dvc push --remote released data/real data/generated data/synthetic data/selected
 
 clean:  ## remove the virtual environment and local stores; versioned data and models stay
 	rm -rf $(VENV) .standin .mypy_cache .pytest_cache .ruff_cache

@@ -100,6 +100,31 @@ def test_frozen_layers_take_no_part_in_the_backward_pass_and_have_no_dropout(enc
     assert [bool((one == other).all()) for one, other in zip(out, again, strict=True)] == [True, True, True, False]
 
 
+def test_dropout_is_drawn_from_the_seed(encoder: Path, tmp_path: Path) -> None:
+    """One text and a head that is there already: nothing but dropout can differ."""
+    for name, source in (("with", encoder), ("without", write_tiny_encoder(tmp_path / "plain", dropout=0.0))):
+        save(started(source).classifier(1), tmp_path / name, chosen(source), {}, "")
+        start = started(tmp_path / name, steps=2, frozen_layers=0)
+        encodings = start.encode(BUS[:1], [None])
+        one, again, other = (
+            weights(fine_tune(start, encodings, CODES[:1], seed, lambda _: None)[0].model)["classifier.weight"]
+            for seed in (1, 1, 2)
+        )
+        assert (one == again).all()
+        assert (one == other).all() == (name == "without")
+
+
+def test_the_model_reads_the_texts_in_training_order(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory(monkeypatch, holds=8)
+    start = started(encoder, steps=4)
+    encodings = start.encode(TEXTS, NO_QUESTIONS)
+    fine_tune(start, encodings, CODES, 5, lambda _: None)
+    lengths = np.array([len(encoding["input_ids"]) for encoding in encodings])
+    order = training_order(lengths, 4, 8, np.random.default_rng(5))
+    read = [tuple(token for token in row if token) for batch in memory.read for row in batch]
+    assert read == [tuple(encodings[place]["input_ids"]) for place in order]
+
+
 def test_the_learning_rate_rises_over_the_warm_up_and_falls_to_0(encoder: Path) -> None:
     _, history = trained(started(encoder, steps=10, warmup=0.2, learning_rate=1e-3))
     rates = [point.learning_rate for point in history]
@@ -159,12 +184,12 @@ class Memory:
         import torch
         from transformers import BertModel
 
-        self.batches: list[int] = []
+        self.read: list[list[list[int]]] = []
         forward = BertModel.forward
 
         def limited(model: Any, input_ids: Any, *args: Any, **named: Any) -> Any:
             if model.training:
-                self.batches.append(len(input_ids))
+                self.read.append(input_ids.tolist())
             if len(input_ids) > holds:
                 raise torch.OutOfMemoryError("out of memory")
             return forward(model, input_ids, *args, **named)
@@ -180,7 +205,7 @@ def test_without_memory_for_a_batch_micro_batches_give_the_same_gradients(
     with monkeypatch.context() as patch:
         memory = Memory(patch, holds=2)
         parts, history = trained(start)
-    assert memory.batches == [8, 4, *[2] * 12]  # 3 steps of 4 micro-batches
+    assert [len(batch) for batch in memory.read] == [8, 4, *[2] * 12]  # 3 steps of 4 micro-batches
     assert len(history) == 3
     before, after = weights(whole.model), weights(parts.model)
     with_gradient = [name for name in before if "key.bias" not in name]  # theirs is 0, and AdamW magnifies rounding
@@ -386,6 +411,12 @@ def test_lower_layers_of_other_families_are_found(tmp_path: Path, family: str) -
 def test_an_encoder_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StandinError, match=r"finetune\.encoder .*nowhere' cannot be loaded"):
         started(tmp_path / "nowhere")
+
+
+def test_an_encoder_without_weights_is_named(tmp_path: Path) -> None:
+    (write_tiny_encoder(tmp_path) / "model.safetensors").unlink()
+    with pytest.raises(StandinError, match=rf"finetune\.encoder '{tmp_path}' cannot be loaded: .* safetensors"):
+        started(tmp_path).classifier(1)
 
 
 def test_more_tokens_than_the_encoder_reads_is_an_error(encoder: Path) -> None:

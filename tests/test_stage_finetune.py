@@ -12,6 +12,7 @@ from tiny_encoder import write_tiny_encoder
 
 from standin.classifier.encoders import load
 from standin.classifier.prediction import predict
+from standin.classifier.training import fine_tune
 from standin.config import Params, Runtime, parse_params
 from standin.corpus import ArmRow, Prediction, Row, read_rows, write_rows
 from standin.stages import finetune, warmstart
@@ -153,15 +154,22 @@ def test_all_models_can_be_kept(encoder: Path) -> None:
     assert folders == {"models/real", *(f"models/real/{name}" for name in below)}
 
 
-def test_each_question_has_its_own_classifier_of_pairs(encoder: Path) -> None:
+def test_each_question_has_its_own_classifier_of_pairs(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flipped = {"transport": "environment", "environment": "transport"}
     write_held(*QUESTIONS)
     write_arm(*QUESTIONS, seeds=(1,))
     rows = read_rows(Path("data/arms/real.jsonl"), ArmRow)
     asked = [replace(row, label=flipped[row.label]) if row.question_id == "rent" else row for row in rows]
     write_rows(Path("data/arms/real.jsonl"), asked)
-    metrics = run(encoder, seeds=[1])
-    assert metrics["classifiers"] == 2
+    read = []
+
+    def recorded(start: Any, encodings: Any, *rest: Any) -> Any:
+        read.append({start.tokenizer.decode(one["input_ids"]).split(" [SEP] ")[0] for one in encodings})
+        return fine_tune(start, encodings, *rest)
+
+    monkeypatch.setattr(finetune, "fine_tune", recorded)
+    assert run(encoder, seeds=[1])["classifiers"] == 2
+    assert read == [{f"[CLS] {question['question']}"} for question in QUESTIONS]
     gold = [label for _, label in HELD]
     assert [one.label for one in predictions() if one.question_id == "road"] == gold
     assert [one.label for one in predictions() if one.question_id == "rent"] == [flipped[label] for label in gold]

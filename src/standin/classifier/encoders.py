@@ -107,10 +107,8 @@ def save(classifier: Classifier, folder: Path, settings: Finetune, noted: Mappin
 
     ``noted``: what training.json says beside the settings. ``card``: the model card.
     """
-    classifier.model.config.name_or_path = ""  # else the place of the encoder on this machine
     classifier.model.save_pretrained(folder)
     tokenizer = classifier.tokenizer
-    tokenizer.init_kwargs.pop("name_or_path", None)
     tokenizer.model_max_length = classifier.max_tokens
     tokenizer.save_pretrained(folder)
     write_json(folder / "training.json", {**settings.model_dump(exclude={"seeds", "save"}), **noted})

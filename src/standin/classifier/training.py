@@ -11,7 +11,7 @@ import numpy.typing as npt
 from standin.classifier.encoders import Classifier, Encoding, Start
 from standin.errors import StandinError
 
-WINDOW = 4  # batches sorted together by length: a fifth of the time less on AG News at equal macro-F1
+WINDOW = 4  # batches sorted together by length: city-topics is padded to 57 tokens instead of 94 (47 without padding)
 RECORDED = 100  # points of the loss curve at most
 
 

@@ -61,7 +61,7 @@ def pairs_of(entries: Sequence[Entry]) -> list[tuple[int, int, int | None]]:
     for first, one in enumerate(entries):
         for second, other in enumerate(entries[first + 1 :], first + 1):
             budgets = {one.budget, other.budget} - {None}
-            if one.arm != other.arm and len(budgets) < 2:
+            if len(budgets) < 2:  # so an arm is never compared with itself
                 found.append((first, second, next(iter(budgets), None)))
     return found
 

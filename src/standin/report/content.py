@@ -1,0 +1,114 @@
+"""What the page shows, as plain values: tables from the rows and metrics that the stages left."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from standin.corpus import Removed, SyntheticRow
+
+REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "duplicate")
+
+
+def arm_name(row: Mapping[str, Any], budgets: Sequence[int]) -> str:
+    """The arm as the page calls it: with its budget only where there are several."""
+    return f"{row['arm']} ({row['budget']})" if row["budget"] and len(budgets) > 1 else str(row["arm"])
+
+
+def arm_rows(
+    scores: Sequence[Mapping[str, Any]], sources: Mapping[str, Sequence[str]], texts: Mapping[str, int],
+    budgets: Sequence[int],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """One row per arm and budget with both measures."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in scores:
+        made = {
+            "name": arm_name(row, budgets),
+            "sources": " + ".join(sources[row["arm"]]),
+            "texts": texts.get(row["arm"]),
+        }
+        own = found.setdefault((row["arm"], row["budget"]), made)
+        own[row["measure"]] = {name: float(row[name]) for name in ("value", "low", "high")}
+    return list(found.values())
+
+
+def flow(planned: Iterable[str], kept: Iterable[SyntheticRow], removed: Iterable[Removed]) -> dict[str, Any]:
+    """Planned = kept + removed by reason, per label and in all; ``planned`` holds one label a planned row.
+
+    Raises AssertionError where the sums do not add up: the page must not show such a table.
+    """
+    asked, left = Counter(planned), Counter(str(row.label) for row in kept)
+    out = Counter((row.label, row.reason) for row in removed)
+    reasons = [reason for reason in REASONS if any(found == reason for _, found in out)]
+    cells = {label: [asked[label], left[label], *(out[label, reason] for reason in reasons)] for label in asked}
+    cells["all"] = [sum(column) for column in zip(*cells.values(), strict=True)]
+    for label, (first, *rest) in cells.items():
+        if first != sum(rest):
+            raise AssertionError(f"{label}: {first} planned, but {rest} kept and removed")
+    rows = [{"label": label, "cells": counts} for label, counts in cells.items()]
+    return {"columns": ["planned", "kept", *reasons], "rows": rows}
+
+
+def diversity_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Remote clique and Chamfer under cosine distance, over all texts and per label."""
+    sets = {"all": metrics, **metrics.get("per_label", {})}
+    return [
+        {
+            "label": label,
+            "texts": found.get("texts_compared"),
+            "cells": [
+                found.get(kind, {}).get(f"{measure}_cosine")
+                for measure in ("remote_clique", "chamfer")
+                for kind in ("real", "synthetic")
+            ],
+        }
+        for label, found in sets.items()
+    ]
+
+
+def confusion_tables(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], arms: Sequence[str]) -> list[Any]:
+    """One table per arm named: (label, counts of each prediction)."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for row in rows:
+        counts[row["arm"], row["label"], row["predicted"]] += int(row["count"])
+    return [
+        {"arm": arm, "rows": [(label, [counts[arm, label, other] for other in labels]) for label in labels]}
+        for arm in arms
+        if any(key[0] == arm for key in counts)
+    ]
+
+
+def spread(rows: Sequence[Any], number: int) -> list[Any]:
+    """``number`` rows at equal steps through the list: a sample that needs no dice."""
+    step = max(1, len(rows) // number) if rows else 1
+    return list(rows[::step])[:number]
+
+
+def why(row: Removed) -> str:
+    """Why a text is out, in words."""
+    reason = row.reason.replace("_", " ")
+    score = f", similarity {row.score:.2f}" if row.score is not None else ""
+    return f"{reason} of {row.survivor}{score}" if row.survivor else reason
+
+
+def subjectivity_rows(metrics: Mapping[str, Any]) -> tuple[str, list[tuple[str, Any]]]:
+    """What was asked of whom, and the figures with their names."""
+    panel = metrics.get("source") == "llm_panel"
+    said = (
+        "Nobody annotated these texts several times: an LLM panel stands in, so these figures speak of the panel as "
+        "much as of the texts. Its accuracy and its lean towards one answer say what its word is worth."
+        if panel
+        else "Agreement of the annotators of the test texts."
+    )
+    names = {
+        "texts": "Texts judged",
+        "mean_agreement": "Mean share of the majority label",
+        "krippendorff_alpha": "Krippendorff's alpha (1 is agreement, 0 is chance)",
+        "panel_accuracy": "Panel: its majority is the given label",
+        "baseline_accuracy": "Always the most common label",
+        "panel_lean": "Panel: share of votes on each judge's favourite label",
+        "place": "Place among the tasks compared, 1 the most objective (LLM panel)",
+        "tasks_compared": "Tasks compared",
+        "position_bias": "Panel: the first or second task is named whatever it is (1 is always)",
+        "spearman_with_paper": "Panel's ranking against the paper's stars (Spearman; stars recalled)",
+    }
+    return said, [(name, metrics[key]) for key, name in names.items() if key in metrics]

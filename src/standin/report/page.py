@@ -1,0 +1,31 @@
+"""The page: one self-contained HTML file, no script, nothing loaded from elsewhere, texts escaped."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def render(content: Mapping[str, Any]) -> str:
+    """Fill the template with what ``standin.stages.report`` gathered; only figures are markup, all else is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["percent"] = lambda value: "" if value is None else f"{float(value):.1%}"
+    return environment.from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8")).render(content)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number as the page shows it: integers plain, others with ``digits`` decimals, nothing as a dash."""
+    if value is None or value == "":
+        return "–"  # noqa: RUF001
+    if isinstance(value, bool | str):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{float(value):.{digits}f}"

@@ -1,0 +1,188 @@
+"""Stage report: one self-contained page from what the other stages left."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from standin.config import Params
+from standin.corpus import Removed, SyntheticRow, read_json, read_json_lines, read_rows
+from standin.report import content, figures, words
+from standin.report.page import render
+from standin.task import Task
+
+REPORTS = Path("reports")
+OUT = REPORTS / "report.html"
+
+
+def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
+    """Write ``reports/report.html``."""
+    arms = gather_arms(params)
+    filled = {
+        "task": {
+            "name": task.name,
+            "title": task.title,
+            "demonstration": task.demonstration,
+            "labels": task.label_names,
+        },
+        **arms,
+        **gather_texts(),
+        "generated": generated(read_json(REPORTS / "generate/metrics.json")),
+        "checks": gather_checks(),
+        "diversity": gather_diversity(),
+        "selection": gather_selection(params),
+        "made": gather_making(params, task),
+        "published": [(name, _plain(value)) for name, value in task.published.items()],
+    }
+    filled["subjectivity"], agreement = gather_subjectivity(params)
+    projected = _table(REPORTS / "diversity/projection.csv")
+    drawn = {
+        "arms": figures.arms(arms["plotted"], arms["scope"]["confidence"]) if arms["arms"] else None,
+        "projection": figures.projection(projected) if projected else None,
+        "agreement": agreement,
+    }
+    filled["figures"] = drawn
+    compared = [row["arm"] for row in _table(REPORTS / "evaluate/scores.csv")]
+    shown = [arm for arm in ("real", "synthetic") if arm in compared] or list(dict.fromkeys(compared))[:2]
+    rows = _table(REPORTS / "evaluate/confusion.csv")
+    filled["confusion"] = content.confusion_tables(rows, task.label_names, shown)
+    page = render(filled)
+    OUT.write_text(page, encoding="utf-8", newline="\n")
+    count = sum(figure is not None for figure in drawn.values())
+    print(f"report: {OUT}, {count} figures")  # noqa: T201
+    return {"figures": count, "bytes": len(page.encode())}
+
+
+def gather_arms(params: Params) -> dict[str, Any]:
+    """Scores, comparisons, and the answer in words."""
+    scope = read_json(REPORTS / "evaluate/scope.json")
+    scores = _table(REPORTS / "evaluate/scores.csv")
+    metrics = read_json(REPORTS / "arms/metrics.json")
+    budgets = params.select.budgets
+    plotted = [
+        {"name": content.arm_name(row, budgets), **{name: float(row[name]) for name in ("value", "low", "high")}}
+        for row in scores
+        if row["measure"] == "macro_f1"
+    ]
+    compared = [
+        {**row, **{name: float(row[name]) for name in ("difference", "low", "high")}}
+        for row in _table(REPORTS / "evaluate/comparisons.csv")
+        if row["measure"] == "macro_f1"
+    ]
+    return {
+        "scope": scope,
+        "plotted": plotted,
+        "arms": content.arm_rows(scores, params.arms, metrics.get("arm_texts", {}), budgets),
+        "comparisons": compared,
+        "several_budgets": len(budgets) > 1,
+        "answer": words.answer(compared, list(params.arms)),
+        "no_scores": scope["scope"],
+        "skipped": [(arm, "it has no rows to train on") for arm in scope["skipped_arms"]],
+    }
+
+
+def gather_texts() -> dict[str, Any]:
+    """Numbers by label and reason, ten kept texts, and up to three removed texts a reason."""
+    kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
+    removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
+    planned = [str(row["label"]) for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
+    by_reason = [[row for row in removed if row.reason == reason] for reason in content.REASONS]
+    return {
+        "flow": content.flow(planned, kept, removed),
+        "kept": content.spread(kept, 10),
+        "removed": [
+            {"label": row.label, "text": row.text, "why": content.why(row)}
+            for rows in by_reason
+            for row in content.spread(rows, 3)
+        ],
+    }
+
+
+def generated(metrics: Mapping[str, Any]) -> str:
+    """One sentence on tokens and on what parsing changed."""
+    changes = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in metrics["changes"].items()) or "none"
+    return (
+        f"{metrics['tokens_in']:,} prompt tokens and {metrics['tokens_out']:,} written ones; "
+        f"{metrics['cut_by_length']} answers ended at the token limit; changed while parsing: {changes}."
+    )
+
+
+def gather_checks() -> dict[str, Any]:
+    """The validation suite's result, failures first, critical before warning."""
+    rows = read_json(REPORTS / "validate/result.json")["expectations"]
+    rows = sorted(rows, key=lambda row: (row["success"], row["severity"], row["name"]))
+    return {"passed": sum(row["success"] for row in rows), "total": len(rows), "rows": rows}
+
+
+def gather_diversity() -> dict[str, Any]:
+    """Spread, redundancy and similarity."""
+    metrics = read_json(REPORTS / "diversity/metrics.json")
+    return {
+        "rows": content.diversity_rows(metrics),
+        "coverage": metrics.get("similarity_coverage"),
+        "fidelity": metrics.get("similarity_fidelity"),
+    }
+
+
+def gather_selection(params: Params) -> list[dict[str, Any]]:
+    """What each strategy ranked, the share that tie-breaking chose, and which labels came of it."""
+    labels = read_json(REPORTS / "arms/metrics.json").get("arm_labels", {})
+    rows = []
+    for strategy in params.select.strategies:
+        metrics = read_json(REPORTS / "select" / strategy / "metrics.json")
+        counts = ", ".join(f"{label} {count}" for label, count in labels.get(strategy, {}).items())
+        for budget, share in metrics["tie_share"].items():
+            found = {"strategy": strategy, "ranked": metrics["texts_ranked"], "budget": budget, "ties": share}
+            rows.append({**found, "labels": counts})
+    return rows
+
+
+def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.Figure | None]:
+    """The panel's or the annotators' figures, and accuracy by agreement where there are arms."""
+    metrics = read_json(REPORTS / "subjectivity/metrics.json")
+    if not metrics.get("texts") and "place" not in metrics:
+        return None, None
+    said, rows = content.subjectivity_rows(metrics)
+    who = "the LLM panel" if metrics.get("source") == "llm_panel" else "the annotators"
+    points = [
+        {
+            "name": content.arm_name(row, params.select.budgets),
+            "gamma": float(row["gamma"]),
+            "accuracy": float(row["accuracy"]),
+            "texts": int(row["texts"]),
+        }
+        for row in _table(REPORTS / "evaluate/agreement.csv")
+        if row["accuracy"]
+    ]
+    return {"said": said, "rows": rows}, figures.agreement(points, who) if points else None
+
+
+def gather_making(params: Params, task: Task) -> dict[str, Any]:
+    """Model, prompts and training in names a reader knows."""
+    made, tuned = params.generator, params.finetune
+    real = read_json(REPORTS / "prepare/metrics.json")["real_texts"]
+    rows = [
+        ("Generator", f"{made.model} ({made.engine}, {made.dtype})"),
+        ("Sampling", f"temperature {made.temperature}, top-p {made.top_p}, at most {made.max_tokens} tokens"),
+        ("Prompts", f"{made.shots or 'no'} examples, {made.conversation} texts a chat, "
+                    f"a diversity turn every {made.diversity_every}"),
+        ("Real texts", ", ".join(f"{split} {count}" for split, count in real.items() if count)),
+        ("Labels", ", ".join(task.label_names)),
+        ("Classifier", f"{tuned.encoder}, {tuned.steps} steps of {tuned.batch} texts, learning rate "
+                       f"{tuned.learning_rate:g}, {tuned.frozen_layers} lower layers frozen"),
+        ("Seeds", f"splits, plan and generation {params.base.seed}; training {', '.join(map(str, tuned.seeds))}"),
+    ]  # fmt: skip
+    shots = "no" if not made.shots else str(made.shots)
+    return {"rows": rows, "shots": shots, "model": made.model, "seed": params.base.seed}
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
