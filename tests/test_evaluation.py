@@ -295,7 +295,7 @@ def test_a_label_the_task_does_not_have_is_named() -> None:
 def whole(seeds: list[int], **arms: dict[int, list[str]]) -> object:
     truth = ["bus", "park", "flat", "bus", "park", "flat"]
     rows = {arm: predictions(arm, {seed: said[seed] for seed in seeds}) for arm, said in arms.items()}
-    agreement = {"t5": 1.0, "t1": 0.5, "t2": 1.0}
+    agreement = {"t5": 0.5, "t1": 1.0, "t2": 1.0}
     return evaluate(rows, texts(truth), LABELS, seeds, Evaluate(resamples=200, gammas=[0.0, 0.8]), agreement)
 
 
@@ -317,7 +317,7 @@ def test_tables_and_metrics_of_two_arms() -> None:
     assert found["good"]["macro_f1_low"] <= found["good"]["macro_f1"] <= found["good"]["macro_f1_high"]
     assert tables["comparisons"][0][:4] == ("good", "bad", None, "macro_f1")
     assert tables["comparisons"][0][7] == "higher"
-    assert tables["agreement"][:2] == [("good", None, 0.0, 3, pytest.approx(5 / 6)), ("good", None, 0.8, 2, 0.75)]
+    assert tables["agreement"][:2] == [("good", None, 0.0, 3, pytest.approx(5 / 6)), ("good", None, 0.8, 2, 1.0)]
     assert tables["agreement"][2] == ("bad", None, 0.0, 3, pytest.approx(1 / 3))
     assert ("good", "flat", "bus", 1) in tables["confusion"]
     assert sum(row[3] for row in tables["confusion"] if row[0] == "bad") == 12

@@ -63,9 +63,12 @@ class Start:
             )
         except (OSError, ValueError) as error:
             raise _unloadable(self.settings.encoder, error) from None
-        model.config.problem_type = "single_label_classification"
-        freeze(model, self.settings.frozen_layers)
         settings = self.settings
+        positions = getattr(model.config, "max_position_embeddings", settings.max_tokens)
+        if settings.max_tokens > positions:  # not every tokenizer knows how much its model reads
+            raise _too_long(settings, positions)
+        model.config.problem_type = "single_label_classification"
+        freeze(model, settings.frozen_layers)
         return Classifier(model, self.tokenizer, self.labels, settings.max_tokens, settings.dtype, self.device)
 
     def encode(self, texts: Sequence[str], questions: Sequence[str | None]) -> list[Encoding]:
@@ -193,11 +196,15 @@ def _tokenizer(source: str, settings: Finetune) -> Any:
             "'roberta-base'"
         )
     if settings.max_tokens > tokenizer.model_max_length:
-        raise StandinError(
-            f"params.yaml: finetune.max_tokens is {settings.max_tokens}, and {source} reads "
-            f"{tokenizer.model_max_length} tokens at most: lower it"
-        )
+        raise _too_long(settings, tokenizer.model_max_length)
     return tokenizer
+
+
+def _too_long(settings: Finetune, most: int) -> StandinError:
+    return StandinError(
+        f"params.yaml: finetune.max_tokens is {settings.max_tokens}, and {settings.encoder} reads {most} tokens at "
+        "most: lower it"
+    )
 
 
 def _unloadable(encoder: str, error: Exception) -> StandinError:

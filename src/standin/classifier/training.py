@@ -1,5 +1,6 @@
 """Fine-tuning with the Hugging Face Trainer: one classifier per call, everything random drawn from its seed."""
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -68,6 +69,7 @@ def fine_tune(
                     f"params.yaml: finetune.encoder {settings.encoder!r} with one text of {settings.max_tokens} tokens "
                     "does not fit into the GPU's memory: lower finetune.max_tokens or raise finetune.frozen_layers"
                 ) from None
+        gc.collect()  # the Trainer holds itself, and with it the model, in a cycle
         torch.cuda.empty_cache()
         micro_batch = smaller(micro_batch, settings.batch)
 

@@ -25,6 +25,8 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 ATTENTION = "standin_grouped"
 TOP = 256
 """Candidates looked at before the whole vocabulary is sorted."""
+PART = 2048
+"""Prompt tokens that pass the model at a time on a CPU."""
 COMPACT = 0.75
 """Share of unfinished rows below which finished rows leave the batch."""
 
@@ -60,7 +62,7 @@ class _RowLayer(CacheLayerMixin):  # type: ignore[misc]
         self.owner = owner
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        rows, heads, _, width = key_states.shape
+        rows, heads, width = len(self.owner.lengths), key_states.shape[1], key_states.shape[3]
         self.keys = key_states.new_zeros(rows, heads, self.owner.capacity, width)
         self.values = value_states.new_zeros(rows, heads, self.owner.capacity, value_states.shape[-1])
         self.is_initialized = True
@@ -71,13 +73,14 @@ class _RowLayer(CacheLayerMixin):  # type: ignore[misc]
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         owner = self.owner
+        keys, values = self.keys[owner.part], self.values[owner.part]
         if owner.start is not None:
-            self.keys[:, :, owner.start : owner.reach] = key_states
-            self.values[:, :, owner.start : owner.reach] = value_states
+            keys[:, :, owner.start : owner.reach] = key_states
+            values[:, :, owner.start : owner.reach] = value_states
         else:
-            self.keys[owner.rows, :, owner.positions] = key_states.transpose(1, 2)
-            self.values[owner.rows, :, owner.positions] = value_states.transpose(1, 2)
-        return self.keys[:, :, : owner.reach], self.values[:, :, : owner.reach]
+            keys[owner.rows, :, owner.positions] = key_states.transpose(1, 2)
+            values[owner.rows, :, owner.positions] = value_states.transpose(1, 2)
+        return keys[:, :, : owner.reach], values[:, :, : owner.reach]
 
     def get_mask_sizes(self, _query_length: int) -> tuple[int, int]:
         return self.owner.reach, 0
@@ -97,18 +100,25 @@ class RowCache(Cache):  # type: ignore[misc]
         self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
         self.reach = 0
         self.start: int | None = 0
+        self.part = slice(None)
         super().__init__(layers=[_RowLayer(self) for _ in range(layers)])
 
-    def place(self, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Positions (rows, width) of the next tokens and the mask (rows, 1, width, reach) of what each may see."""
-        steps = torch.arange(width, device=self.lengths.device)
-        self.positions = self.lengths[:, None] + steps
-        self.rows = torch.arange(len(self.lengths), device=self.lengths.device)[:, None]
-        first, last = int(self.lengths.min()), int(self.lengths.max())
+    def place(self, width: int, part: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (rows, width) of the next tokens of some rows, and what each may see (rows, 1, width, reach)."""
+        self.part = part
+        lengths = self.lengths[part]
+        self.positions = lengths[:, None] + torch.arange(width, device=lengths.device)
+        self.rows = torch.arange(len(lengths), device=lengths.device)[:, None]
+        first, last = int(lengths.min()), int(lengths.max())
         self.reach = last + width
         self.start = first if first == last else None
-        seen = torch.arange(self.reach, device=self.lengths.device)
+        seen = torch.arange(self.reach, device=lengths.device)
         return self.positions, seen[None, None, None, :] <= self.positions[:, None, :, None]
+
+    def grow(self, tokens: torch.Tensor) -> None:
+        """Say how many tokens, shape (rows,), the rows last placed have gained."""
+        self.lengths = self.lengths.clone()
+        self.lengths[self.part] += tokens
 
     def take(self, rows: torch.Tensor, capacity: int | None = None) -> None:
         """Keep the rows named, in this order (repeats allowed), with room for ``capacity`` tokens."""
@@ -210,20 +220,34 @@ class Decoder:
         self.stop = stop
         self.device = model.device
         self.layers = model.config.get_text_config().num_hidden_layers
+        self.part_tokens = PART if model.device.type == "cpu" else 32 * PART
 
-    def forward(self, tokens: list[list[int]], cache: RowCache) -> torch.Tensor:
-        """Append tokens to the rows of the cache; the logits after each row's last token, (rows, vocabulary)."""
-        width = max(len(row) for row in tokens)
-        ids = torch.tensor([list(row) + [0] * (width - len(row)) for row in tokens], device=self.device)
-        lengths = torch.tensor([len(row) for row in tokens], device=self.device)
-        return self._step(ids, lengths, cache)
+    def forward(self, tokens: Sequence[Sequence[int]], cache: RowCache) -> torch.Tensor:
+        """Append tokens to the rows of the cache; the logits after each row's last token, (rows, vocabulary).
 
-    def _step(self, ids: torch.Tensor, lengths: torch.Tensor, cache: RowCache) -> torch.Tensor:
-        positions, mask = cache.place(ids.shape[1])
+        Rows pass the model in parts of about ``self.part_tokens``: the mask and the activations of a part stay small,
+        and a short row is padded to the width of its part only.
+        """
+        logits = []
+        start = 0
+        while start < len(tokens):
+            stop, width = start + 1, len(tokens[start])
+            while stop < len(tokens) and max(width, len(tokens[stop])) * (stop + 1 - start) <= self.part_tokens:
+                width = max(width, len(tokens[stop]))
+                stop += 1
+            rows = tokens[start:stop]
+            ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=self.device)
+            lengths = torch.tensor([len(row) for row in rows], device=self.device)
+            logits.append(self._step(ids, lengths, cache, slice(start, stop)))
+            start = stop
+        return torch.cat(logits)
+
+    def _step(self, ids: torch.Tensor, lengths: torch.Tensor, cache: RowCache, part: slice) -> torch.Tensor:
+        positions, mask = cache.place(ids.shape[1], part)
         hidden = self.model.base_model(
             input_ids=ids, position_ids=positions, attention_mask=mask, past_key_values=cache, use_cache=True
         ).last_hidden_state
-        cache.lengths = cache.lengths + lengths
+        cache.grow(lengths)
         last = hidden[torch.arange(len(ids), device=self.device), lengths - 1]
         logits: torch.Tensor = self.model.lm_head(last)
         return logits
@@ -274,7 +298,7 @@ class Decoder:
                 cache.take(keep)
                 tokens, alive = tokens[keep], alive[keep]
                 running = [running[place] for place in left]
-            logits = self._step(tokens[:, None], torch.ones_like(tokens), cache)
+            logits = self._step(tokens[:, None], torch.ones_like(tokens), cache, slice(None))
         return results
 
     @torch.inference_mode()
