@@ -10,7 +10,7 @@ import yaml
 
 SOURCE = Path(__file__).resolve().parents[1]
 
-STAGES = '''
+STAGES = """
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +36,7 @@ for run in (prepare, finetune):
     module = ModuleType(f"standin.stages.{run.__name__}")
     module.run = run
     sys.modules[module.__name__] = module
-'''
+"""
 
 ENTRY = f"""
 import sys
@@ -169,7 +169,10 @@ class ToyProject:
         dropped = ("DVC_", "MLFLOW_", "GIT_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         kept |= {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(SOURCE / "src"), "OMP_NUM_THREADS": "1"} | environment
-        done = subprocess.run(command, cwd=self.root, env=kept, capture_output=True, text=True, check=False)
+        kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"  # DVC's queue calls `dvc`
+        done = subprocess.run(
+            command, cwd=self.root, env=kept, capture_output=True, text=True, check=False, timeout=300
+        )
         assert fails == (done.returncode != 0), done.stdout + done.stderr
         return done
 
@@ -203,10 +206,12 @@ class ToyProject:
         outs = [path for path in outs if path not in files] + [
             file.relative_to(self.root).as_posix() for found in files.values() for file in found
         ]
-        return {"cmd": "toy", "deps": [self._hashed(path) for path in deps], "outs": [self._hashed(path) for path in outs]}
+        hashed = {"deps": [self._hashed(path) for path in deps], "outs": [self._hashed(path) for path in outs]}
+        return {"cmd": "toy", **hashed}
 
     def _hashed(self, path: str) -> dict[str, object]:
         file = self.root / path
-        content = b"".join(found.read_bytes() for found in sorted(file.rglob("*"))) if file.is_dir() else file.read_bytes()
+        files = sorted(file.rglob("*")) if file.is_dir() else [file]
+        content = b"".join(found.read_bytes() for found in files)
         md5 = hashlib.md5(content).hexdigest() + (".dir" if file.is_dir() else "")
         return {"path": path, "hash": "md5", "md5": md5, "size": len(content)}

@@ -46,6 +46,11 @@ def find(comparisons: Sequence[Mapping[str, Any]], a: str, b: str) -> dict[str, 
         if pair == (b, a):
             low, high = -float(row["high"]), -float(row["low"])
             verdict = turned.get(row["verdict"], row["verdict"])
-            mirrored: dict[str, Any] = {"difference": -float(row["difference"]), "low": low, "high": high, "verdict": verdict}
+            mirrored: dict[str, Any] = {
+                "difference": -float(row["difference"]),
+                "low": low,
+                "high": high,
+                "verdict": verdict,
+            }
             return {**row, "arm_a": a, "arm_b": b, **mirrored}
     return None
