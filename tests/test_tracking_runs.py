@@ -1,0 +1,269 @@
+"""Runs in a real MLflow store: which run a state belongs to, and that nothing is written twice."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_project import SOURCE, ToyProject
+
+from standin.config import load_params
+from standin.errors import StandinError
+from standin.stages import track
+from standin.tracking import contents, events, recording, runs, trees
+from standin.tracking.recording import Recorded, sync
+from standin.tracking.states import experiment_name, read_params
+from standin.tracking.trees import Workspace
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One SQLite store for all tests, each in an experiment of its own: making a store takes MLflow seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, request: pytest.FixtureRequest) -> ToyProject:
+    toy = ToyProject(tmp_path)
+    toy.edit("params.yaml", "experiment: toy", f"experiment: {request.node.name[:60]}")
+    toy.init_git()
+    monkeypatch.chdir(tmp_path)
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DVC_STAGE", "as DVC sets it")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    trees._blob.cache_clear()
+    return toy
+
+
+def run_stage(name: str, item: str = "", fails: str = "") -> None:
+    with events.stage(load_params(), name, item) as log:
+        log.metrics({"rows": 3})
+        if fails:
+            raise StandinError(fails)
+
+
+def opened() -> AbstractContextManager[runs.Store]:
+    return runs.opened(experiment_name(read_params(Workspace())))
+
+
+def all_runs() -> list[Any]:
+    with opened() as store:
+        return list(store.client.search_runs([store.experiment_id], order_by=["attributes.start_time ASC"]))
+
+
+def points(run: Any, metric: str) -> int:
+    with opened() as store:
+        return len(store.client.get_metric_history(run.info.run_id, metric))
+
+
+def finish(project: ToyProject) -> None:
+    """All stages have run, as `dvc repro` would have them: then comes track."""
+    run_stage("prepare")
+    run_stage("finetune", "real")
+    project.fake_results()
+    assert track.run(load_params(), None, "") == {}  # type: ignore[arg-type]
+
+
+def test_track_writes_one_complete_run_and_a_second_time_nothing_new(project: ToyProject, capsys: Any) -> None:
+    finish(project)
+    assert "2 data sets" in capsys.readouterr().out
+    finish(project)
+    (run,) = all_runs()
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["stage.prepare"] == "executed 0.0s"
+    assert run.data.tags["stage.finetune.synthetic"] == "cached"
+    assert run.data.params["finetune.steps"] == "20"
+    assert run.data.params["runtime.threads"] == "1"
+    assert points(run, "finetune.real.seed1.loss") == 2
+    assert points(run, "prepare.rows") == 1
+    assert len(run.inputs.dataset_inputs) == 2
+    assert {entry.dataset.source_type for entry in run.inputs.dataset_inputs} == {"dvc"}
+
+
+def test_a_failure_is_a_run_of_its_own_until_it_is_mended(project: ToyProject) -> None:
+    with pytest.raises(StandinError):
+        run_stage("prepare", fails="no rows at http://me:secret@host")
+    (failed,) = all_runs()
+    assert failed.info.status == "FAILED"
+    assert failed.data.tags["stage.prepare"] == "failed: no rows at http://***@host"
+    assert failed.data.metrics["prepare.rows"] == 3
+    finish(project)
+    (mended,) = all_runs()
+    assert (mended.info.run_id, mended.info.status) == (failed.info.run_id, "FINISHED")
+    assert mended.data.tags["stage.prepare"].startswith("executed")
+
+
+def test_a_failure_that_was_never_made_good_stays_and_the_state_gets_another_run(project: ToyProject) -> None:
+    run_stage("prepare")
+    with pytest.raises(StandinError):
+        run_stage("finetune", "real", fails="out of memory")
+    project.fake_results()  # restored from DVC's run-cache after the change was taken back
+    recording.record_pipeline()
+    failed, finished = sorted(all_runs(), key=lambda run: run.info.status)
+    assert (failed.info.status, finished.info.status) == ("FAILED", "FINISHED")
+    assert finished.data.tags["stage.finetune.real"] == "cached"
+    assert finished.data.tags["stage.prepare"].startswith("executed")
+
+
+def test_another_outcome_of_equal_parameters_is_another_run(project: ToyProject) -> None:
+    finish(project)
+    project.edit("src/toy.py", "thirteen", "13")
+    finish(project)
+    assert len(all_runs()) == 2
+
+
+def test_sync_finds_the_run_that_track_made_before_and_after_the_commit(project: ToyProject) -> None:
+    finish(project)
+    name = all_runs()[0].info.run_name
+    assert sync(everything=False) == [Recorded("workspace", "known", name)]
+    project.commit()
+    assert sync(everything=True) == [Recorded("workspace", "known", name)]
+
+
+def test_what_nobody_reported_is_recorded_from_the_workspace_once(project: ToyProject) -> None:
+    project.fake_results()
+    assert [one.outcome for one in sync(everything=False)] == ["added"]
+    assert [one.outcome for one in sync(everything=False)] == ["known"]
+    (run,) = all_runs()
+    assert run.data.tags["stage.prepare"] == "cached"
+    assert run.data.metrics["finetune.synthetic.f1.macro"] == 0.5
+
+
+def test_head_is_recorded_beside_a_workspace_that_differs(project: ToyProject) -> None:
+    project.fake_results()
+    project.commit()
+    project.edit("params.yaml", "steps: 20", "steps: 30")
+    workspace, head = sync(everything=True)
+    assert (workspace.outcome, head.outcome) == ("left out", "added")
+    assert "finetune@real: params.yaml: finetune has changed since (and 1 more stages)" in workspace.why
+    (run,) = all_runs()
+    assert run.data.params["finetune.steps"] == "20"
+
+
+def test_every_experiment_has_a_run_of_its_own_also_where_nothing_changed(project: ToyProject) -> None:
+    project.fake_results()
+    rev = project.commit()
+    for name in ("one", "two"):
+        project.run("git", "update-ref", f"refs/exps/{rev[:2]}/{rev[2:]}/{name}", rev)
+    assert [(one.what, one.outcome) for one in sync(everything=True)] == [
+        ("experiment one", "added"),
+        ("experiment two", "added"),
+        ("workspace", "known"),
+    ]
+    assert {one.outcome for one in sync(everything=True)} == {"known"}
+    assert {run.info.run_name for run in all_runs()} == {"one", "two"}
+
+
+def test_an_experiment_of_a_part_of_the_pipeline_is_recorded_with_that_part(project: ToyProject) -> None:
+    baseline = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    project.fake_results()
+    project.edit("params.yaml", "steps: 20", "steps: 30")
+    rev = project.commit()
+    project.run("git", "update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/part", rev)
+    assert sync(everything=True)[0] == Recorded("experiment part", "added", "part")
+    (run,) = all_runs()
+    assert run.data.metrics["prepare.rows"] == 3
+    assert "finetune.real.f1.macro" not in run.data.metrics
+    assert run.data.tags["stage.finetune.real"].startswith("not part of this state: params.yaml: finetune has changed")
+
+
+def test_a_run_that_a_person_deleted_stays_deleted(project: ToyProject) -> None:
+    finish(project)
+    with opened() as store:
+        (run,) = store.client.search_runs([store.experiment_id])
+        store.client.delete_run(run.info.run_id)
+    assert [one.outcome for one in sync(everything=True)] == ["known"]
+    assert all_runs() == []
+
+
+def test_sync_brings_failures_that_mlflow_could_not_take(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch, store: str, capsys: Any
+) -> None:
+    project.write("a file", "")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root}/a file/mlflow.db")
+    with pytest.raises(StandinError, match="too few rows"):
+        run_stage("prepare", fails="too few rows")
+    assert "`standin sync` brings them" in capsys.readouterr().err
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    assert next((one.what, one.outcome) for one in sync(everything=True)) == ("failed prepare", "added")
+    assert next((one.what, one.outcome) for one in sync(everything=True)) == ("failed prepare", "known")
+    (run,) = all_runs()
+    assert run.data.tags["stage.prepare"] == "failed: too few rows"
+
+
+def test_a_store_out_of_reach_lets_track_pass_and_says_how_to_go_on(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    project.fake_results()
+    project.write("a file", "")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root}/a file/mlflow.db")
+    assert track.run(load_params(), None, "") == {}  # type: ignore[arg-type]
+    assert "`standin sync` records this run later" in capsys.readouterr().err
+
+
+def test_a_run_left_half_written_is_finished_without_doubling_anything(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stage("prepare")
+    runs.flush(events.open_attempt(events.current_identity()))
+    project.fake_results()
+
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("standin.tracking.runs._log_data", killed)
+        with pytest.raises(KeyboardInterrupt):
+            recording.record_pipeline()
+    assert [one.outcome for one in sync(everything=False)] == ["added"]
+    (run,) = all_runs()
+    assert points(run, "finetune.real.seed1.loss") == 2
+    assert points(run, "seconds.prepare") == 1
+
+
+def test_live_tracking_shows_a_run_that_is_still_going(project: ToyProject) -> None:
+    project.edit("params.yaml", "tracking:", "tracking:\n  live: true")
+    run_stage("prepare")
+    (run,) = all_runs()
+    assert (run.info.status, run.data.metrics["prepare.rows"]) == ("RUNNING", 3)
+    finish(project)
+    (done,) = all_runs()
+    assert (done.info.run_id, done.info.status) == (run.info.run_id, "FINISHED")
+
+
+def test_every_limit_of_mlflow_is_kept(project: ToyProject) -> None:
+    project.fake_results()
+    rows = "".join(f"1,{step},{step / 8}\n" for step in range(1500))
+    values = {f"label {index} (a/b)": {"f1": index} for index in range(1200)} | {"said": "long " * 4000}
+    project.write("reports/prepare/history.csv", "seed,step,loss\n" + rows)
+    project.write("reports/prepare/metrics.json", json.dumps(values))
+    project.edit(
+        "params.yaml", "base:", "notes:\n" + "".join(f"  n{i}: {'x' * 90 * i}\n" for i in range(150)) + "base:"
+    )
+    name, _ = recording.record_pipeline()
+    (run,) = all_runs()
+    assert run.info.run_name == name
+    assert run.data.metrics["prepare.label 1199 _a_b_.f1"] == 1199
+    assert points(run, "prepare.seed1.loss") == 1500
+    assert len(run.data.params["notes.n149"]) == contents.PARAM_CHARACTERS
+    assert len(run.data.params) > 150
+
+
+@pytest.mark.slow
+def test_processes_that_open_a_new_store_at_once_do_not_break_it(tmp_path: Path) -> None:
+    toy = ToyProject(tmp_path)
+    code = (
+        "from standin.tracking import events, runs\nimport sys\n"
+        "runs.flush(events.Attempt(events.Identity('', sys.argv[1], {}, 'tasks/toy.yaml', '')))"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+    kept["PYTHONPATH"] = str(SOURCE / "src")
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, f"run{index}"], cwd=toy.root, env=kept) for index in range(3)
+    ]
+    assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
