@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_every_parameter_of_an_experiment_exists(line: str) -> None:
     words = shlex.split(line)
     assert " ".join(words[1:3]) in DVC or words[1] in DVC
     values = Params().model_dump(by_alias=True)
-    for flag, setting in zip(words, words[1:], strict=False):
+    for flag, setting in pairwise(words):
         if flag != "-S":
             continue
         key = setting.split("=")[0]

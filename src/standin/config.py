@@ -56,7 +56,7 @@ class Generator(Group):
     model: str = "smollm2-135m-instruct"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    texts: int = Field(48, ge=1)
+    texts: int = Field(42, ge=1)
     shots: int = Field(0, ge=0)
     conversation: int = Field(3, ge=1)
     diversity_every: int = Field(1, ge=1)
@@ -177,7 +177,7 @@ class Finetune(Group):
     revision: str = "main"
     dtype: Literal["float32", "bfloat16"] = "float32"
     seeds: list[int] = Field(default_factory=lambda: [1, 2, 3], min_length=1)
-    steps: int = Field(30, ge=1)
+    steps: int = Field(25, ge=1)
     batch: int = Field(16, ge=1)
     learning_rate: float = Field(5e-4, gt=0)
     warmup: float = Field(0.1, ge=0, lt=1)

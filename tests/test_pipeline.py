@@ -1,0 +1,248 @@
+"""The whole pipeline in a small copy of the project, with real models: what a person does, and what they find."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+
+SMALL = {
+    "prepare": {"shots": 24, "validation": 16, "pool": 48, "test": 40},
+    "generator": {"texts": 6, "conversation": 2, "max_tokens": 24, "chunk": 8},
+    "validate": {"min_texts_per_label": 1, "max_label_gap": 1.0, "max_unparsable": 1.0, "max_duplicates": 1.0},
+    "subjectivity": {"texts": 4, "judges": 2},
+    "finetune": {"steps": 3, "seeds": [1, 2]},
+    "evaluate": {"resamples": 200},
+    "select": {"budgets": [8], "neighbours": 3},
+}
+ARMS = {"real": ["real"], "random": ["random"], "sqbc_synthetic": ["sqbc", "synthetic"]}
+
+
+class Project:
+    """A copy of the project with small parameters, in a folder whose name holds a space."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+        self.env = {
+            **kept,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_NO_ANALYTICS": "1",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+
+    def run(self, *command: str, fails: bool = False, seconds: float = 600) -> str:
+        done = subprocess.run(
+            command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=seconds, check=False
+        )
+        said = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, said[-4000:]
+        return said
+
+    def dvc(self, *words: str, fails: bool = False) -> str:
+        return self.run("dvc", *words, fails=fails)
+
+    def rows(self, path: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.root / path).read_text(encoding="utf-8").splitlines()]
+
+    def change(self, **groups: dict[str, Any]) -> None:
+        path = self.root / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        for group, values in groups.items():
+            params[group] |= values
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def mlflow_runs(self) -> list[Any]:
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=f"sqlite:///{self.root / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("standin")
+        return list(client.search_runs([experiment.experiment_id])) if experiment else []
+
+    def lock(self) -> dict[str, str]:
+        stages = yaml.safe_load((self.root / "dvc.lock").read_text())["stages"]
+        return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    root = tmp_path_factory.mktemp("pipeline") / "a project"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name in listed:
+        if not name.startswith(("reports/", "dvcstore/", "dvc.lock")) and (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
+    if (ROOT / ".standin/models").exists():  # the converted generator: 20 seconds saved
+        shutil.copytree(ROOT / ".standin/models", root / ".standin/models")
+    made = Project(root)
+    made.change(**SMALL)
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    (root / "params.yaml").write_text(yaml.safe_dump(params | {"arms": ARMS}, sort_keys=False))
+    made.run("git", "init", "-q", "-b", "main")
+    made.run("git", "config", "user.name", "T")
+    made.run("git", "config", "user.email", "t@example.org")
+    made.run("git", "add", "-A")
+    made.run("git", "commit", "-qm", "start")
+    made.dvc("repro")
+    made.run("git", "add", "-A")
+    made.run("git", "commit", "-qm", "results")
+    yield made
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def restored(project: Project) -> Iterator[None]:
+    yield
+    project.run("git", "checkout", "-q", "-f", "main")
+    project.run("git", "reset", "-q", "--hard")
+    project.dvc("checkout", "-q", "-f")
+
+
+def test_every_stage_leaves_what_it_promises_and_the_sums_add_up(project: Project) -> None:
+    for path in project.lock():
+        assert (project.root / path).exists(), path
+    splits = {name: {row["text"] for row in project.rows(f"data/real/{name}.jsonl")} for name in ("shots", "validation", "pool", "test")}  # fmt: skip
+    assert [len(texts) for texts in splits.values()] == [24, 16, 48, 40]
+    assert len(set.union(*splits.values())) == 128, "no text in two splits"
+    assert all(row["label"] is None for row in project.rows("data/real/pool.jsonl"))
+
+    curated = json.loads((project.root / "reports/curate/metrics.json").read_text())
+    reasons = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "duplicate")
+    assert curated["planned"] == 24 == curated["kept"] + sum(curated[reason] for reason in reasons)
+    kept, removed = project.rows("data/synthetic/texts.jsonl"), project.rows("data/synthetic/removed.jsonl")
+    assert {row["plan_id"] for row in kept + removed} == {
+        row["plan_id"] for row in project.rows("data/generated/plan.jsonl")
+    }
+
+    for strategy in ("random", "sqbc"):
+        ranks = Counter((row["seed"], row["budget"]) for row in project.rows(f"data/selected/{strategy}.jsonl"))
+        assert ranks == {(1, 8): 48, (2, 8): 48}
+    for arm in ARMS:
+        predictions = project.rows(f"data/predictions/{arm}.jsonl")
+        assert Counter(row["seed"] for row in predictions) == {1: 40, 2: 40}
+        assert all(sum(row["p"].values()) == pytest.approx(1, abs=1e-4) for row in predictions)
+        assert (project.root / f"models/{arm}/model.safetensors").exists()
+    assert "Demonstration data" in (project.root / "reports/report.html").read_text()
+
+
+def test_an_unchanged_pipeline_runs_no_stage(project: Project) -> None:
+    assert "Running stage" not in project.dvc("repro")
+    assert "up to date" in project.dvc("status")
+
+
+def test_one_run_in_mlflow_holds_params_metrics_and_data_of_every_stage(project: Project) -> None:
+    assert "0 added" in project.run("standin", "sync", "--current")
+    (run,) = [run for run in project.mlflow_runs() if run.data.params["generator.shots"] == "0"]
+    assert run.info.status == "FINISHED"
+    assert {name.split(".")[0] for name in run.data.metrics} >= {
+        "prepare", "generate", "curate", "validate", "diversity", "subjectivity", "select", "arms", "finetune", "evaluate",
+    }  # fmt: skip
+    assert "data/synthetic" in {entry.dataset.name for entry in run.inputs.dataset_inputs}
+
+
+def test_more_shots_rerun_what_depends_on_them_and_nothing_else(project: Project) -> None:
+    said = project.dvc("exp", "run", "-n", "shots", "-S", "generator.shots=2")
+    for stage in ("generate", "curate", "finetune@sqbc_synthetic", "evaluate", "track"):
+        assert f"Running stage '{stage}'" in said
+    for stage in ("prepare", "embed@real", "subjectivity", "finetune@real", "finetune@random"):
+        assert f"Running stage '{stage}'" not in said
+    shown = list(csv.DictReader(project.dvc("exp", "show", "--csv").splitlines()))
+    assert "shots" in {row["Experiment"] for row in shown}
+    (run,) = [run for run in project.mlflow_runs() if run.info.run_name == "shots"]
+    assert run.data.params["generator.shots"] == "2"
+    assert run.data.tags["stage.finetune.real"] == "cached"
+    assert "finetune.real.validation_macro_f1" in run.data.metrics
+
+
+def test_queued_experiments_each_have_one_complete_run(project: Project) -> None:
+    project.dvc("exp", "run", "--queue", "-S", "generator.shots=1", "-S", "base.seed=1,2")
+    project.dvc("queue", "start", "-j", "1")
+    deadline = time.monotonic() + 900
+    while "Queued" in (status := project.dvc("queue", "status")) or "Running" in status:
+        assert time.monotonic() < deadline, status
+        time.sleep(3)
+    assert status.count("Success") == 2, status
+    runs = [run for run in project.mlflow_runs() if run.data.params["generator.shots"] == "1"]
+    assert sorted(run.data.params["base.seed"] for run in runs) == ["1", "2"]
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        assert {"prepare.real_texts.pool", "evaluate.real.macro_f1", "subjectivity.place"} <= set(run.data.metrics)
+    before = len(project.mlflow_runs())
+    assert "0 added" in project.run("standin", "sync")
+    assert len(project.mlflow_runs()) == before
+
+
+def test_a_failing_gate_stops_everything_after_it_and_says_what_to_change(project: Project) -> None:
+    project.change(validate={"min_texts_per_label": 1000})
+    said = project.dvc("repro", fails=True)
+    assert "min_texts_per_label" in said
+    assert "Traceback" not in said
+    assert not (project.root / "reports/validate/gate.json").exists()
+    for stage in ("diversity", "arms", "finetune@real", "evaluate", "track"):
+        assert f"Running stage '{stage}'" not in said
+    (failed,) = [run for run in project.mlflow_runs() if run.info.status == "FAILED"]
+    assert "min_texts_per_label" in failed.data.tags["stage.validate"]
+
+
+def test_contrastive_active_learning_joins_as_the_readme_shows(project: Project) -> None:
+    project.dvc("exp", "run", "-S", "+select.strategies.cal.evidence=models/learner", "-S", "+arms.cal=[cal]")
+    assert Counter(row["seed"] for row in project.rows("data/selected/cal.jsonl")) == {1: 48, 2: 48}
+    with (project.root / "reports/evaluate/scores.csv").open(newline="") as file:
+        assert "cal" in {row["arm"] for row in csv.DictReader(file)}
+
+
+def test_a_killed_generation_goes_on_and_ends_with_the_same_bytes(project: Project) -> None:
+    whole = {path.name: path.read_bytes() for path in (project.root / "data/generated").iterdir()}
+    store = project.root / ".standin/answers.db"
+    for path in store.parent.glob("answers.db*"):
+        path.unlink()
+    command = [sys.executable, "src/pipeline.py", "generate"]
+    with subprocess.Popen(command, cwd=project.root, env=project.env, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and stored(store) == 0:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert 0 < stored(store) < 24, "killed between two chunks"
+    project.run(*command)
+    assert {path.name: path.read_bytes() for path in (project.root / "data/generated").iterdir()} == whole
+
+
+def stored(store: Path) -> int:
+    if not store.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=1) as database:
+            return int(database.execute("SELECT count(*) FROM answers").fetchone()[0])
+    except sqlite3.OperationalError:  # the file is there before its table
+        return 0
+
+
+def test_a_task_of_unlabelled_texts_runs_as_far_as_it_can_and_says_what_is_skipped(project: Project) -> None:
+    task = (project.root / "tasks/city-topics.yaml").read_text().replace("city-topics", "city-plain")
+    (project.root / "tasks/city-plain.yaml").write_text(task.replace("    label: label\n", "    label: null\n"))
+    raw = project.root / "data/raw/city-plain/texts.jsonl"
+    raw.parent.mkdir(parents=True)
+    lines = (project.root / "data/raw/city-topics/texts.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = ({"id": row["id"], "text": row["text"]} for row in map(json.loads, lines))
+    raw.write_text("".join(json.dumps(row) + "\n" for row in texts), encoding="utf-8")
+    project.change(base={"task": "city-plain"})
+    said = project.dvc("repro")
+    assert len(project.rows("data/selected/sqbc.jsonl")) == 2 * 48
+    assert "skipped" in said
+    assert "no predictions on labelled test texts" in said
+    assert "No scores" in (project.root / "reports/report.html").read_text()
