@@ -15,7 +15,7 @@ from toy_project import ToyProject
 from standin.config import load_params
 from standin.errors import StandinError
 from standin.tracking import contents, events, trees
-from standin.tracking.states import State, live, read_state, stale
+from standin.tracking.states import LockedStage, State, live, read_state, stale
 from standin.tracking.trees import Commit, Workspace, redact
 
 
@@ -339,6 +339,13 @@ def test_what_stages_left_is_the_same_from_the_workspace_and_from_its_commit(pro
     assert contents.collect(committed, {}, rev) == contents.collect(now(), {}, rev)
 
 
+def test_raw_data_that_two_stages_read_is_one_data_set(project: ToyProject) -> None:
+    project.fake_results()
+    prepare = now().stages[0]
+    found = list(contents.data_sets([prepare, LockedStage("diversity", {"deps": prepare.entry["deps"]})]))
+    assert [data.path for data in found] == ["data/real", "data/raw/toy/texts.jsonl"]
+
+
 def test_a_stale_stage_contributes_nothing(project: ToyProject) -> None:
     project.fake_results()
     found = contents.collect(now(), {"prepare": "because"}, "")
@@ -451,6 +458,6 @@ def test_user_info_of_urls_is_taken_out(text: str, safe: str) -> None:
 
 def test_dvc_s_own_refs_are_no_experiments(project: ToyProject) -> None:
     rev = trees.head()
-    for ref in (f"refs/exps/{rev[:2]}/{rev[2:]}/mine", "refs/exps/exec/EXEC_BASELINE", "refs/exps/celery/stash"):
+    for ref in (f"refs/exps/{rev[:2]}/{rev[2:]}/mine", "refs/exps/stash", "refs/exps/exec/a/b"):
         project.run("git", "update-ref", ref, rev)
     assert trees.experiments() == [(rev, rev, "mine")]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,11 @@ def test_experiments_have_runs_of_their_own_and_sync_brings_those_of_an_empty_da
     project.dvc("exp", "run", "--temp", "-n", "apart", "-S", "finetune.steps=40")
     project.dvc("exp", "run", "--queue", "-n", "queued", "-S", "prepare.shots=5")
     project.dvc("exp", "run", "--queue", "-n", "broken", "-S", "prepare.shots=13")
-    project.dvc("exp", "run", "--run-all")
+    project.dvc("queue", "start", "-j", "1")
+    deadline = time.monotonic() + 300
+    while "Queued" in (status := project.dvc("queue", "status")) or "Running" in status:
+        assert time.monotonic() < deadline, status
+        time.sleep(2)
     names = {run.info.run_name: run for run in runs(project)}
     assert set(names) == {next(iter(names)), "here", "apart", "queued", "broken"}
     assert names["broken"].info.status == "FAILED"

@@ -85,6 +85,32 @@ def test_track_writes_one_complete_run_and_a_second_time_nothing_new(project: To
     assert {entry.dataset.source_type for entry in run.inputs.dataset_inputs} == {"dvc"}
 
 
+def test_a_stage_that_ran_once_for_a_state_is_not_called_cached_later(project: ToyProject) -> None:
+    finish(project)
+    assert events.open_attempt(events.current_identity()).events == []
+    recording.record_pipeline()
+    (run,) = all_runs()
+    assert run.data.tags["stage.prepare"].startswith("executed")
+    assert run.data.tags["stage.finetune.synthetic"] == "cached"
+
+
+def test_a_complete_run_is_not_taken_for_another_state(project: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_stage("prepare")
+    runs.flush(events.open_attempt(events.current_identity()))
+    project.fake_results()
+
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("standin.tracking.events.append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            recording.record_pipeline()
+    project.edit("src/toy.py", "thirteen", "13")
+    finish(project)
+    assert len({run.data.tags[runs.STATE] for run in all_runs()}) == 2
+
+
 def test_a_failure_is_a_run_of_its_own_until_it_is_mended(project: ToyProject) -> None:
     with pytest.raises(StandinError):
         run_stage("prepare", fails="no rows at http://me:secret@host")
@@ -236,22 +262,34 @@ def test_live_tracking_shows_a_run_that_is_still_going(project: ToyProject) -> N
     assert (done.info.run_id, done.info.status) == (run.info.run_id, "FINISHED")
 
 
-def test_every_limit_of_mlflow_is_kept(project: ToyProject) -> None:
+def test_every_limit_of_mlflow_is_kept(project: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+    from mlflow.utils.validation import MAX_METRICS_PER_BATCH, MAX_PARAMS_TAGS_PER_BATCH
+
+    log_batch, sent = MlflowClient.log_batch, []
+
+    def note(client: Any, run_id: str, **given: Any) -> None:
+        sent.extend((kind, len(values)) for kind, values in given.items())
+        log_batch(client, run_id, **given)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", note)
     project.fake_results()
     rows = "".join(f"1,{step},{step / 8}\n" for step in range(1500))
     values = {f"label {index} (a/b)": {"f1": index} for index in range(1200)} | {"said": "long " * 4000}
     project.write("reports/prepare/history.csv", "seed,step,loss\n" + rows)
     project.write("reports/prepare/metrics.json", json.dumps(values))
     project.edit(
-        "params.yaml", "base:", "notes:\n" + "".join(f"  n{i}: {'x' * 90 * i}\n" for i in range(150)) + "base:"
+        "params.yaml", "base:", "notes:\n" + "".join(f"  n{i}: {'x' * 90 * i}\n" for i in range(250)) + "base:"
     )
     name, _ = recording.record_pipeline()
     (run,) = all_runs()
     assert run.info.run_name == name
     assert run.data.metrics["prepare.label 1199 _a_b_.f1"] == 1199
     assert points(run, "prepare.seed1.loss") == 1500
-    assert len(run.data.params["notes.n149"]) == contents.PARAM_CHARACTERS
-    assert len(run.data.params) > 150
+    assert len(run.data.params["notes.n249"]) == contents.PARAM_CHARACTERS
+    assert len(run.data.params) > 250
+    assert max(size for kind, size in sent if kind == "metrics") == MAX_METRICS_PER_BATCH
+    assert max(size for kind, size in sent if kind != "metrics") == MAX_PARAMS_TAGS_PER_BATCH
 
 
 @pytest.mark.slow

@@ -214,10 +214,10 @@ def _log_curves(store: Store, run: Any, contents: Contents) -> None:
 
 
 def _log_data(store: Store, run: Any, contents: Contents) -> None:
+    """Name the data sets as the run's inputs; MLflow itself keeps an input that it has already from counting twice."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    known = {(entry.dataset.name, entry.dataset.digest) for entry in run.inputs.dataset_inputs}
-    new = [
+    inputs = [
         DatasetInput(
             Dataset(
                 name=data.path,
@@ -229,10 +229,9 @@ def _log_data(store: Store, run: Any, contents: Contents) -> None:
             [InputTag("mlflow.data.context", data.made_by)],
         )
         for data in contents.data
-        if (data.path, data.md5[:36]) not in known
     ]
-    if new:
-        store.client.log_inputs(run.info.run_id, datasets=new)
+    if inputs:
+        store.client.log_inputs(run.info.run_id, datasets=inputs)
 
 
 def _with_params(store: Store, run: Any, identity: Identity) -> Any:
