@@ -40,7 +40,7 @@ lint: $(READY)  ## ruff and mypy
 
 release-example: repro  ## store the example's data sets in dvcstore/, for `dvc pull -r released` in any clone
 	rm -rf dvcstore
-	dvc push --remote released data/real data/generated data/synthetic data/selected
+	dvc push --remote released data/real data/generated data/synthetic
 
 clean:  ## remove the virtual environment and local stores; versioned data and models stay
 	rm -rf $(VENV) .standin .mypy_cache .pytest_cache .ruff_cache
