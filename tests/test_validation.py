@@ -320,15 +320,16 @@ def test_a_warning_is_told_and_opens_the_gate(
     assert "validate: warning: The judge should find the label asked for" in capsys.readouterr().out
 
 
-def test_broken_input_leaves_no_old_gate(project: Callable[..., None], task: Task) -> None:
+def test_broken_input_leaves_nothing_of_an_earlier_success(project: Callable[..., None], task: Task) -> None:
     project(Data().kept)
-    gate = Path("reports/validate/gate.json")
-    gate.parent.mkdir(parents=True)
-    gate.write_text('{"passed": true}')
+    earlier = [Path("reports/validate") / name for name in ("gate.json", "result.json", "metrics.json")]
+    for path in earlier:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"passed": true}')
     Path("data/synthetic/texts.jsonl").write_text("{")
     with pytest.raises(StandinError, match="line 1: broken JSON"):
         run(task)
-    assert not gate.exists()
+    assert [path for path in earlier if path.exists()] == []
 
 
 def test_every_reason_of_removal_is_a_column() -> None:

@@ -59,12 +59,13 @@ def sync(
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000) -> None:
     """Show the runs in a browser (MLflow). Ctrl-C ends it."""
-    import subprocess
+    import os
 
     _need_project()
     from standin.tracking.runs import ui_command
 
-    raise typer.Exit(subprocess.call(ui_command(port)))
+    command = ui_command(port)
+    os.execv(command[0], command)  # so that Ctrl-C goes to MLflow, which ends its workers
 
 
 @app.command("next")

@@ -2,7 +2,7 @@
 
 Comparisons are exact (no hashing, no approximate index) and run in tiles of ``ROWS`` x ``COLUMNS`` pairs, so memory
 does not grow with the square of the number of texts. Larger tiles save Python calls and cost memory: a tile of cosines
-takes 8 MB, and a wider one was no faster on two cores.
+takes 8 MB.
 """
 
 import unicodedata
@@ -181,7 +181,10 @@ class Cosine:
         self.vectors = vectors
 
     def candidates(self, left: Indices, right: Indices) -> tuple[Indices, Indices]:
-        """Pairs whose float32 cosine is at most 0.0001 below the threshold; its error is below 0.00001."""
+        """Pairs whose float32 cosine is at most 0.0001 below the threshold.
+
+        A float32 sum of d products errs by at most about d * 6e-8: 0.00003 for 384 dimensions, 0.0001 for 1,600.
+        """
         i, j = np.nonzero(self.vectors[left] @ self.vectors[right].T >= self.threshold - 1e-4)
         return left[i], right[j]
 

@@ -22,8 +22,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     Raises:
         StandinError: a critical check failed, or one could not be evaluated.
     """
-    (REPORTS / "gate.json").unlink(missing_ok=True)
-    (REPORTS / "result.json").unlink(missing_ok=True)
+    for name in ("gate.json", "result.json", "metrics.json"):  # an earlier success must not outlive a failure
+        (REPORTS / name).unlink(missing_ok=True)
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
     planned = sum(1 for _ in read_json_lines(Path("data/generated/plan.jsonl")))

@@ -14,7 +14,7 @@ from standin.validation.result import Check, Outcome, Severity, Verdict
 def evaluate(tables: Tables, checks: Sequence[Check], docs: Path | None = None) -> Verdict:
     """Evaluate the checks, each over its table, and build the Data Docs.
 
-    Importing Great Expectations takes 5 to 8 seconds, evaluating takes less than one.
+    Importing Great Expectations takes 3 to 8 seconds, evaluating takes less than one.
 
     Args:
         tables: computed columns; no texts.
