@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from standin.engines.protocol import Answer, Chat, Engine, Message, Request, Sampling
+from standin.engines.protocol import Answer, Engine, Message, Request, Sampling
 from standin.generation.parsing import Parsed, parse
 from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore, request_key
@@ -79,12 +79,3 @@ def _answers(
         store.put(keyed, answers, (time.perf_counter() - started) / len(answers))
         stored = store.get(keys)
     return [stored[key] for key in keys]
-
-
-def chat_of(answered: Sequence[Answered], say: Callable[[PlanRow], str], row: PlanRow) -> Chat:
-    """The whole chat that asked for a row, its earlier turns included: what was sent, for people to read."""
-    chat: tuple[Message, ...] = ()
-    for before in answered:
-        if before.row.conversation == row.conversation and before.row.turn < row.turn:
-            chat += (("user", say(before.row)), ("assistant", before.parsed.text or before.answer.text))
-    return (*chat, ("user", say(row)))
