@@ -71,7 +71,7 @@ runtime:
 PIPELINE = f"""
 stages:
   prepare:
-    cmd: {sys.executable} src/pipeline.py prepare
+    cmd: python src/pipeline.py prepare
     deps:
     - data/raw/toy/texts.jsonl
     - src/toy.py
@@ -87,7 +87,7 @@ stages:
   finetune:
     foreach: ${{arms}}
     do:
-      cmd: {sys.executable} src/pipeline.py finetune ${{key}}
+      cmd: python src/pipeline.py finetune ${{key}}
       deps:
       - data/real
       params:
@@ -101,7 +101,7 @@ stages:
       - reports/finetune/${{key}}/history.csv:
           cache: false
   track:
-    cmd: {sys.executable} src/pipeline.py track
+    cmd: python src/pipeline.py track
     deps:
     - src
     - reports/prepare/metrics.json
