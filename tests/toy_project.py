@@ -68,7 +68,7 @@ runtime:
   threads: 1
 """
 
-PIPELINE = f"""
+PIPELINE = """
 stages:
   prepare:
     cmd: python src/pipeline.py prepare
@@ -77,7 +77,7 @@ stages:
     - src/toy.py
     params:
     - prepare
-    - tasks/${{base.task}}.yaml:
+    - tasks/${base.task}.yaml:
       - labels
     outs:
     - data/real
@@ -85,20 +85,20 @@ stages:
     - reports/prepare/metrics.json:
         cache: false
   finetune:
-    foreach: ${{arms}}
+    foreach: ${arms}
     do:
-      cmd: python src/pipeline.py finetune ${{key}}
+      cmd: python src/pipeline.py finetune ${key}
       deps:
       - data/real
       params:
       - finetune
       outs:
-      - models/${{key}}
+      - models/${key}
       metrics:
-      - reports/finetune/${{key}}/metrics.json:
+      - reports/finetune/${key}/metrics.json:
           cache: false
       plots:
-      - reports/finetune/${{key}}/history.csv:
+      - reports/finetune/${key}/history.csv:
           cache: false
   track:
     cmd: python src/pipeline.py track
@@ -108,7 +108,7 @@ stages:
     - reports/finetune
     params:
     - params.yaml:
-    - tasks/${{base.task}}.yaml:
+    - tasks/${base.task}.yaml:
 """
 
 TASK = """
