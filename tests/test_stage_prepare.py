@@ -69,7 +69,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Task]
         return Task.model_validate(
             known
             | {"name": "mini", "labels": labels, "questions": questions or []}
-            | {"source": {"kind": "file", "columns": columns or {}, **paths}}
+            | {"source": {"columns": columns or {}, **paths}}
         )
 
     return make

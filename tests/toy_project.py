@@ -121,7 +121,7 @@ labels:
 - {name: pro, phrase: in favour, description: likes it}
 - {name: con, phrase: against, description: dislikes it}
 questions: []
-source: {kind: file, train: data/raw/toy/texts.jsonl, test: null, warmstart: null, columns: {text: text}}
+source: {train: data/raw/toy/texts.jsonl, test: null, warmstart: null, columns: {text: text}}
 prompts:
   language: en
   context: You write comments.

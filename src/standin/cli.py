@@ -4,6 +4,7 @@ A command is a function below ``@app.command()``. It imports what it needs itsel
 fast, and raises StandinError for a person's mistake: ``main`` prints the message and exits with status 1.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +36,41 @@ def standin(
 
 
 @app.command()
+def run(
+    preview: Annotated[
+        int | None, typer.Option(help="Only this many texts a label, up to the checks; shown, not kept.", metavar="N")
+    ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("-S", help="Change a parameter: -S generator.shots=5. Repeat it.")
+    ] = None,
+) -> None:
+    """Run the pipeline and record it in MLflow, or try a few texts first (--preview 5)."""
+    import subprocess
+
+    _need_project()
+    if preview is None:
+        changes = [part for each in change or [] for part in ("-S", each)]
+        dvc = [sys.executable, "-m", "dvc", *(["exp", "run", *changes] if changes else ["repro"])]
+        status = subprocess.run(dvc, check=False).returncode
+        if status:
+            raise typer.Exit(status)
+        sync(current=True)
+        what_next()
+        return
+    from rich.console import Console
+
+    from standin import preview as previewing
+    from standin.overrides import load_params_with
+    from standin.stages.runner import limit_threads
+
+    params = load_params_with(change or [])
+    limit_threads(params.runtime.threads)
+    found = previewing.preview(params, preview)
+    width = None if sys.stdout.isatty() else 120
+    previewing.show(found, params.base.task, Console(width=width))
+
+
+@app.command()
 def sync(
     current: Annotated[
         bool, typer.Option("--current", help="Only the workspace's state, not HEAD and the DVC experiments.")
@@ -59,8 +95,6 @@ def sync(
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000) -> None:
     """Show the runs in a browser (MLflow). Ctrl-C ends it."""
-    import os
-
     _need_project()
     from standin.tracking.runs import ui_command
 

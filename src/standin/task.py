@@ -6,7 +6,7 @@ A task file is complete: every top-level key stands in it, because stages list i
 
 import string
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -48,18 +48,31 @@ class Columns(Group):
     annotations: str | None = None
 
 
+class Hub(Group):
+    """A data set on the hub, or a folder in its layout, that ``standin data fetch`` writes to the source's files."""
+
+    dataset: str
+    config: str | None = None
+    revision: str = "main"
+    train: str
+    test: str | None = None
+    """Names of the splits there; ``test`` is null where none is published."""
+    rename: dict[str, str] = Field(default_factory=dict)
+    """The data set's column -> column of the file, where they differ."""
+
+
 class Source(Group):
-    """Where real rows come from: a file in the project (``data/raw/...``).
+    """Where real rows come from: files in the project (``data/raw/<task>/``), and the hub they may be fetched from.
 
     ``train`` holds the rows that shots, validation and pool are drawn from; ``test`` the published test rows, or null
     where none are published: then the test rows are drawn from ``train`` too. ``warmstart`` holds labelled rows of
     other questions, for the classifier that every arm starts from, or is null.
     """
 
-    kind: Literal["file"]
     train: str
     test: str | None
     warmstart: str | None
+    hub: Hub | None = None
     columns: Columns
     values: dict[str, str] = Field(default_factory=dict)
     """Label values in the file -> label names of the task, where they differ."""

@@ -10,6 +10,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of ``standin data`` to the command line."""
     data = typer.Typer(help="Bring your own data into the project.", no_args_is_help=True)
     data.command("add")(add)
+    data.command("fetch")(fetch)
     app.add_typer(data, name="data")
 
 
@@ -41,5 +42,21 @@ def add(
         )
     except StandinError as error:
         typer.echo(f"data add: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(added.summary())
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="Name of the task; source.hub in tasks/NAME.yaml says what to load.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace other data of that name.")] = False,
+) -> None:
+    """Load a task's data set from the hub, check and version it."""
+    from standin.errors import StandinError
+    from standin.sources import hub
+
+    try:
+        added = hub.fetch(name, replace=replace)
+    except StandinError as error:
+        typer.echo(f"data fetch: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(added.summary())

@@ -25,7 +25,6 @@ questions: []
 # train: where shots, validation and pool are drawn from. test: a published test file; null draws it from train.
 # warmstart: labelled rows of other questions, for stance tasks. values: label values in the file -> label names.
 source:
-  kind: file
   train: {train}
   test: {test}
   warmstart: null

@@ -9,11 +9,25 @@ from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_row
 from standin.errors import StandinError
 from standin.task import Task
 from standin.validation.columns import make_tables, mean_words
-from standin.validation.result import describe, failure_message, to_result
+from standin.validation.result import Verdict, describe, failure_message, to_result
 from standin.validation.run import evaluate
 from standin.validation.suite import make_checks
 
 REPORTS = Path("reports/validate")
+
+
+def check(params: Params, task: Task, docs: Path | None) -> Verdict:
+    """Evaluate every expectation over ``data/synthetic``; ``docs`` is the folder of the Data Docs, None builds none."""
+    kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
+    removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
+    planned = sum(1 for _ in read_json_lines(Path("data/generated/plan.jsonl")))
+    real = {split: read_rows(Path(f"data/real/{split}.jsonl"), Row) for split in ("shots", "validation", "test")}
+    questions = [question.id for question in task.questions]
+    held_out = [*real["validation"], *real["test"]]
+    tables = make_tables(task.labels, questions, kept, removed, held_out, real["shots"])
+    real_words = mean_words([*real["shots"], *held_out])
+    checks = make_checks(params.validation, task.label_names, questions, tables, planned, real_words)
+    return evaluate(tables, checks, docs)
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
@@ -24,16 +38,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """
     for name in ("gate.json", "result.json", "metrics.json"):  # an earlier success must not outlive a failure
         (REPORTS / name).unlink(missing_ok=True)
-    kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
-    removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
-    planned = sum(1 for _ in read_json_lines(Path("data/generated/plan.jsonl")))
-    real = {split: read_rows(Path(f"data/real/{split}.jsonl"), Row) for split in ("shots", "validation", "test")}
-    questions = [question.id for question in task.questions]
-    held_out = [*real["validation"], *real["test"]]
-    tables = make_tables(task.labels, questions, kept, removed, held_out, real["shots"])
-    real_words = mean_words([*real["shots"], *held_out])
-    checks = make_checks(params.validation, task.label_names, questions, tables, planned, real_words)
-    verdict = evaluate(tables, checks, REPORTS / "data_docs")
+    verdict = check(params, task, REPORTS / "data_docs")
     write_json(REPORTS / "result.json", to_result(verdict))
     warnings, critical = verdict.failures("warning"), verdict.failures("critical")
     for outcome in warnings:

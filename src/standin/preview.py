@@ -1,0 +1,193 @@
+"""A few texts a label through prompt, generation, curation and checks, before time or money is spent on all of them.
+
+The stages themselves run, in a scratch copy of the project's layout, so that a preview cannot differ from the run and
+touches no stage output. Its answers go to the answer store under keys of their own: a preview's batches are smaller,
+and the last bits of logits depend on the batch.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from standin.config import Params, repository_root
+from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows
+from standin.errors import StandinError
+from standin.generation.prompts import turn
+from standin.task import Task, load_task, task_path
+
+MOST = 50
+"""Texts a label; whoever wants more wants the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """One planned text: what was asked, what came back, what is kept of it or why nothing is."""
+
+    plan_id: str
+    question: str | None
+    label: str
+    prompt: str
+    """What the user says in this turn."""
+    turn: int
+    raw: str
+    text: str | None
+    """The text as it would be trained on, None where it was removed."""
+    why: str | None
+    """Reason of the removal, with survivor and score where there are such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The texts in plan order, and what the checks found."""
+
+    texts: tuple[Previewed, ...]
+    checks: int
+    findings: tuple[str, ...]
+
+
+def preview(params: Params, texts: int) -> Preview:
+    """Generate, curate and check ``texts`` texts for every label (of every question).
+
+    Args:
+        params: the experiment's parameters; the number of texts and its lower bound in ``validate`` are lowered.
+        texts: texts a label, 1 to 50.
+
+    Raises:
+        StandinError: whatever would stop the run: task, data, model, engine.
+    """
+    if not 1 <= texts <= MOST:
+        raise StandinError(f"--preview {texts}: 1 to {MOST} texts a label; `standin run` makes them all")
+    small = _smaller(params, texts)
+    task = load_task(params.base.task)
+    with _scratch(small):
+        _generate(small, task)
+        checks, findings = _check(small, task)
+        return Preview(tuple(_texts(task)), checks, findings)
+
+
+def _smaller(params: Params, texts: int) -> Params:
+    """The parameters of a preview: another chunk size gives its answers keys of their own in the answer store."""
+    chosen = params.generator
+    generator = chosen.model_copy(update={"texts": texts, "chunk": texts if texts != chosen.chunk else texts + 1})
+    fewest = max(1, round(params.validation.min_texts_per_label * texts / max(chosen.texts, texts)))
+    validation = params.validation.model_copy(update={"min_texts_per_label": fewest})
+    return params.model_copy(update={"generator": generator, "validation": validation})
+
+
+@contextmanager
+def _scratch(params: Params) -> Iterator[None]:
+    """Work in an empty project that shares tasks, raw data, models and answers with this one."""
+    root = repository_root()
+    before = os.environ.get("DVC_ROOT")
+    with tempfile.TemporaryDirectory(prefix="standin-preview-") as folder:
+        copy = Path(folder)
+        (copy / "data").mkdir()
+        (copy / "data" / "raw").symlink_to(root / "data" / "raw")
+        (copy / "tasks").symlink_to(root / "tasks")
+        values = params.model_dump(by_alias=True)
+        (copy / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        os.environ["DVC_ROOT"] = str(root)
+        try:
+            with chdir(copy):
+                yield
+        finally:
+            if before is None:
+                del os.environ["DVC_ROOT"]
+            else:
+                os.environ["DVC_ROOT"] = before
+
+
+def _generate(params: Params, task: Task) -> None:
+    """From raw data to curated texts. Only texts that curation and verification compare are embedded."""
+    from standin.measures.embeddings import Embeddings, embed, write_embeddings
+    from standin.stages import curate, generate, prepare, translate, verify
+
+    prepare.run(params, task, "")
+    generate.run(params, task, "")
+    translate.run(params, task, "")
+    real = [
+        row for split in ("shots", "validation", "test") for row in read_rows(Path(f"data/real/{split}.jsonl"), Row)
+    ]
+    generated: Sequence[Row] = read_rows(Path("data/translated/texts.jsonl"), SyntheticRow)
+    vectors = embed(
+        [row.text for row in [*real, *generated]], params.embed.model, params.embed.revision, params.runtime
+    )
+    for name, rows, part in (("real", real, vectors[: len(real)]), ("generated", generated, vectors[len(real) :])):
+        write_embeddings(Path("data/embeddings") / name, Embeddings(tuple(row.id for row in rows), part))
+    verify.run(params, task, "")
+    curate.run(params, task, "")
+
+
+def _check(params: Params, task: Task) -> tuple[int, tuple[str, ...]]:
+    from standin.stages import validate
+    from standin.validation.result import describe
+
+    verdict = validate.check(params, task, None)
+    return len(verdict.outcomes), tuple(describe(outcome) for outcome in verdict.outcomes if not outcome.success)
+
+
+def _texts(task: Task) -> Iterator[Previewed]:
+    labels = {label.name: label for label in task.labels}
+    shots = {row.id: row for row in read_rows(Path("data/real/shots.jsonl"), Row)}
+    answers = {
+        str(value["plan_id"]): str(value["text"]) for _, value in read_json_lines(Path("data/generated/answers.jsonl"))
+    }
+    kept = {row.plan_id: row.text for row in read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)}
+    gone = {row.plan_id: _why(row) for row in read_rows(Path("data/synthetic/removed.jsonl"), Removed)}
+    for _, row in read_json_lines(Path("data/generated/plan.jsonl")):
+        plan_id = str(row["plan_id"])
+        examples = [shots[shot] for shot in row["shots"]]
+        yield Previewed(
+            plan_id=plan_id,
+            question=row["question"],
+            label=row["label"],
+            prompt=turn(task.prompts, row["kind"], labels[row["label"]], row["question"], examples),
+            turn=row["turn"],
+            raw=answers[plan_id],
+            text=kept.get(plan_id),
+            why=gone.get(plan_id),
+        )
+
+
+def _why(row: Removed) -> str:
+    like = f", like {row.survivor}" if row.survivor else ""
+    score = f" ({row.score:.2f})" if row.score is not None else ""
+    return f"{row.reason}{like}{score}"
+
+
+def show(found: Preview, task_name: str, console: Any) -> None:
+    """Print a preview: for every label the first prompt, then answer and outcome of every text side by side."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    asked = dict.fromkeys((text.question, text.label) for text in found.texts)
+    for question, label in asked:
+        mine = [text for text in found.texts if (text.question, text.label) == (question, label)]
+        console.rule(escape(f"{label}: {question}" if question else label))
+        console.print("Prompt:", style="bold")
+        console.print(escape(mine[0].prompt) + "\n")
+        table = Table("text", "answer as it came", "kept, or why not", box=box.SIMPLE_HEAD, show_lines=True)
+        for text in mine:
+            same = text.text is not None and text.text == text.raw.strip()
+            outcome = "kept as it is" if same else escape(text.text or "")
+            table.add_row(
+                text.plan_id, escape(text.raw.strip()), f"[red]{escape(text.why)}[/red]" if text.why else outcome
+            )
+        console.print(table)
+    kept = sum(text.text is not None for text in found.texts)
+    console.rule("checks")
+    console.print(
+        f"{kept} of {len(found.texts)} texts kept; {found.checks - len(found.findings)} of {found.checks} checks hold"
+    )
+    for finding in found.findings:
+        console.print(escape(f"- {finding}"))
+    if found.findings:
+        console.print("Shares over so few texts are rough: read the texts first.")
+    console.print(f"Prompts: {task_path(task_name)}. All texts: standin run", style="bold")
