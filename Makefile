@@ -13,9 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 .PHONY: repro setup test test-all lint release-example clean help
 
 repro: $(READY)  ## set up, run the whole experiment on the default task, record it in MLflow
-	dvc repro
-	standin sync --current
-	@standin next
+	standin run
 
 setup: $(READY)  ## make the virtual environment
 

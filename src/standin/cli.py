@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from standin.errors import StandinError
+from standin.errors import StandinError, surroundings
 from standin.sources.commands import register
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -48,6 +48,11 @@ def run(
     import subprocess
 
     _need_project()
+    from standin.overrides import load_params_with
+    from standin.task import load_task
+
+    params = load_params_with(change or [])
+    load_task(params.base.task)  # mistakes are explained here, before DVC reads the files
     if preview is None:
         changes = [part for each in change or [] for part in ("-S", each)]
         dvc = [sys.executable, "-m", "dvc", *(["exp", "run", *changes] if changes else ["repro"])]
@@ -60,10 +65,8 @@ def run(
     from rich.console import Console
 
     from standin import preview as previewing
-    from standin.overrides import load_params_with
     from standin.stages.runner import limit_threads
 
-    params = load_params_with(change or [])
     limit_threads(params.runtime.threads)
     found = previewing.preview(params, preview)
     width = None if sys.stdout.isatty() else 120
@@ -129,6 +132,14 @@ def main() -> None:
         app()
     except StandinError as error:
         typer.echo(str(error), err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except Exception as error:
+        if (found := surroundings(error)) is None:
+            raise
+        typer.echo(str(found), err=True)
         sys.exit(1)
 
 

@@ -1,5 +1,6 @@
 """The one error type a person ever sees."""
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -17,3 +18,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}Known: {', '.join(names)}"
+
+
+def surroundings(error: BaseException) -> StandinError | None:
+    """A fault of the machine (disk full, folder not writable) in a person's words; None for any other error.
+
+    Libraries that write models wrap the system's error in one of their own, so its text is searched too.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    place = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error):
+        return StandinError(
+            f"{place}the disk is full. Free some space and run again: finished stages and stored answers are kept."
+        )
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StandinError(f"{place}not allowed to write or read here. Mend the permissions, then run again.")
+    return None

@@ -19,6 +19,7 @@ from standin.config import Params, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows
 from standin.errors import StandinError
 from standin.generation.prompts import turn
+from standin.languages import language_warning
 from standin.task import Task, load_task, task_path
 
 MOST = 50
@@ -65,6 +66,9 @@ def preview(params: Params, texts: int) -> Preview:
         raise StandinError(f"--preview {texts}: 1 to {MOST} texts a label; `standin run` makes them all")
     small = _smaller(params, texts)
     task = load_task(params.base.task)
+    for stage in ("generate", "embed", "finetune"):
+        if warning := language_warning(params, task, stage):
+            print(warning)  # noqa: T201
     with _scratch(small):
         _generate(small, task)
         checks, findings = _check(small, task)

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from standin.config import NAME, Params, load_params, read_yaml
 from standin.corpus import write_json
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, nearest, surroundings
+from standin.languages import language_warning
 from standin.task import Task, load_task, task_path
 from standin.tracking import events
 from standin.tracking.contents import results_digest
@@ -99,6 +100,11 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print(f"{stage}: interrupted; run again to go on", file=sys.stderr)  # noqa: T201
         return 130
+    except Exception as error:
+        if (found := surroundings(error)) is None:
+            raise
+        print(f"{stage}: {found}", file=sys.stderr)  # noqa: T201
+        return 1
     return 0
 
 
@@ -111,7 +117,10 @@ def run_stage(stage: str, item: str) -> None:
     params = load_params()
     task = load_task(params.base.task)
     names, parts = declared(stage, params.base.task, item)
+    _check_item(stage, item, params)
     limit_threads(params.runtime.threads)
+    if warning := language_warning(params, task, stage):
+        print(warning, file=sys.stderr)  # noqa: T201
     with events.stage(params, stage, item) as log:
         started = time.perf_counter()
         module = importlib.import_module(f"standin.stages.{stage}")
@@ -123,6 +132,16 @@ def run_stage(stage: str, item: str) -> None:
             write_json(folder / "timing.json", {"results": results_digest(folder), "seconds": round(seconds, 2)})
             log.metrics(metrics)
     print(f"{stage}{f' {item}' if item else ''}: {seconds:.1f} s", flush=True)  # noqa: T201
+
+
+def _check_item(stage: str, item: str, params: Params) -> None:
+    """Raise StandinError where params.yaml has no such arm or strategy, of which the stage runs for each."""
+    over = read_yaml(Path("dvc.yaml"))["stages"][stage].get("foreach")
+    named: dict[str, Iterable[str]] = {"${arms}": params.arms, "${select.strategies}": params.select.strategies}
+    known = named.get(str(over), over or ())
+    if item and item not in known:
+        where = f"params.yaml, {over[2:-1]}" if isinstance(over, str) else "dvc.yaml"
+        raise StandinError(f"{where}: there is no {item!r}: {nearest(item, known)}")
 
 
 def limit_threads(threads: int) -> None:

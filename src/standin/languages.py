@@ -1,0 +1,66 @@
+"""Does a model know the task's language? Said as a warning: a model may know more than its card says."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from standin.config import Params
+from standin.embedded import ENCODER, GENERATOR
+from standin.task import Task
+
+USES = {"generate": "generator.model", "embed": "embed.model", "warmstart": "finetune.encoder",
+        "learner": "finetune.encoder", "finetune": "finetune.encoder"}  # fmt: skip
+"""The stages that read or write texts with a model, and the parameter that names it."""
+
+
+def language_warning(params: Params, task: Task, stage: str) -> str | None:
+    """What to say where a stage's model was made for other languages than its texts; None where nothing is known.
+
+    The generator meets the language of the prompts, every other model that of the task.
+    """
+    if stage not in USES:
+        return None
+    group, field = USES[stage].split(".")
+    model: str = getattr(getattr(params, group), field)
+    language = task.prompts.language if stage == "generate" else task.language
+    known = card_languages(model)
+    if known is None or language in known:
+        return None
+    key = "prompts.language" if stage == "generate" else "language"
+    return (
+        f"{stage}: warning: {USES[stage]} {model!r} was made for {', '.join(sorted(known))} texts, but {key} in "
+        f"tasks/{task.name}.yaml is {language!r}: expect poor results, and name a model of that language or a "
+        "multilingual one"
+    )
+
+
+def card_languages(model: str) -> frozenset[str] | None:
+    """The languages on a model's card (a folder's README.md, or the hub's if it was loaded before); None if not said.
+
+    A card that says "multilingual" names no language to compare with.
+    """
+    if model in (ENCODER, GENERATOR):
+        return frozenset({"en"})
+    card = Path(model) / "README.md" if Path(model).is_dir() else _cached_card(model)
+    if card is None or not card.is_file():
+        return None
+    parts = card.read_text(encoding="utf-8", errors="replace").split("---", 2)
+    if parts[0].strip() or len(parts) < 3:
+        return None
+    try:
+        head: Any = yaml.safe_load(parts[1])
+    except yaml.YAMLError:
+        return None
+    said = head.get("language") if isinstance(head, dict) else None
+    names = frozenset(str(name).split("-")[0].lower() for name in (said if isinstance(said, list) else [said]) if name)
+    return None if not names or "multilingual" in names else names
+
+
+def _cached_card(model: str) -> Path | None:
+    if "/" not in model:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(model, "README.md")
+    return Path(found) if isinstance(found, str) else None
