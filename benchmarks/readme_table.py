@@ -1,10 +1,14 @@
-"""Fill the README's table of the default run from the committed reports: ``python benchmarks/readme_table.py``."""
+"""Make the README's table and figure of the default run: ``python benchmarks/readme_table.py``."""
 
 import csv
 import json
 from pathlib import Path
 
+from standin.report.figures import arms
+
 ROOT = Path(__file__).resolve().parents[1]
+FIGURE = ROOT / "docs/default-run.svg"
+BANNER = "Demonstration data: no evidence about the method"
 BEGIN, END = "<!-- default-run -->", "<!-- /default-run -->"
 
 
@@ -25,6 +29,15 @@ def table(root: Path = ROOT) -> str:
     return "\n".join(lines)
 
 
+def figure(root: Path = ROOT) -> str:
+    """The arms' scores as SVG, under the banner of demonstration data."""
+    with (root / "reports/evaluate/scores.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["measure"] == "macro_f1"]
+    numbers = ("value", "low", "high")
+    scores = [{"name": row["arm"], **{name: round(float(row[name]), 4) for name in numbers}} for row in rows]
+    return arms(scores, 0.95, BANNER).svg
+
+
 def filled(readme: str, root: Path = ROOT) -> str:
     """The README with the table of the reports between its two marks."""
     before, rest = readme.split(BEGIN)
@@ -33,4 +46,5 @@ def filled(readme: str, root: Path = ROOT) -> str:
 
 if __name__ == "__main__":
     readme = ROOT / "README.md"
+    FIGURE.write_text(figure(), encoding="utf-8")
     readme.write_text(filled(readme.read_text(encoding="utf-8")), encoding="utf-8")

@@ -11,7 +11,7 @@ from standin import embedded
 from standin.config import Runtime
 from standin.engines import registry, transformers
 from standin.engines.decoding import ATTENTION
-from standin.engines.protocol import Request, Sampling
+from standin.engines.protocol import Answer, Request, Sampling
 from standin.errors import StandinError
 
 WORDS = ["[PAD]", "</s>", "user", "assistant", "write", "a", "comment", "about", "trams", "bins", "please", "now"]
@@ -40,6 +40,10 @@ def engine(template: str | None = TEMPLATE) -> transformers.TransformersEngine:
     return transformers.TransformersEngine(model(), tokenizer(template), "test")
 
 
+def said(asked_of: transformers.TransformersEngine, requests: list[Request], sampling: Sampling) -> list[Answer]:
+    return [answer for _, answer in asked_of.answer(requests, sampling)]
+
+
 CHAT = (("user", "write a comment about trams"),)
 
 
@@ -58,8 +62,8 @@ def test_the_prompt_is_the_chat_template_with_the_assistants_turn_open() -> None
 
 def test_answers_come_in_order_with_their_counts_and_reasons_to_end() -> None:
     asked = [Request(CHAT, seed) for seed in range(8)]
-    answers = engine().answer(asked, Sampling(1.0, 1.0, 5))
-    assert answers == engine().answer(asked, Sampling(1.0, 1.0, 5))
+    answers = said(engine(), asked, Sampling(1.0, 1.0, 5))
+    assert answers == said(engine(), asked, Sampling(1.0, 1.0, 5))
     assert {answer.tokens_in for answer in answers} == {7}
     for answer in answers:
         assert (answer.finish == "length") == (answer.tokens_out == 5 and "</s>" not in answer.text)
@@ -69,7 +73,7 @@ def test_answers_come_in_order_with_their_counts_and_reasons_to_end() -> None:
 
 def test_a_prompt_that_leaves_no_room_names_what_to_lower() -> None:
     with pytest.raises(StandinError, match=r"window of 32: lower generator\.shots"):
-        engine().answer([Request(CHAT, 1)], Sampling(1.0, 1.0, 30))
+        said(engine(), [Request(CHAT, 1)], Sampling(1.0, 1.0, 30))
 
 
 def test_choices_are_log_probabilities() -> None:
@@ -80,7 +84,7 @@ def test_choices_are_log_probabilities() -> None:
 
 def test_an_unknown_engine_names_the_nearest() -> None:
     for call in (
-        lambda: registry.version("transformer"),
+        lambda: registry.version("transformer", "any"),
         lambda: registry.load("transformer", "m", "r", "float32", Runtime()),
     ):
         with pytest.raises(StandinError, match="did you mean 'transformers'"):
@@ -98,9 +102,8 @@ def test_a_saved_folder_is_loaded_and_answers(tmp_path: Path) -> None:
     model().save_pretrained(tmp_path)
     tokenizer(TEMPLATE).save_pretrained(tmp_path)
     loaded = registry.load("transformers", str(tmp_path), "main", "float32", Runtime(threads=1))
-    assert (
-        loaded.answer([Request(CHAT, 3)], Sampling(0, 1.0, 4))[0]
-        == engine().answer([Request(CHAT, 3)], Sampling(0, 1.0, 4))[0]
+    assert said(loaded, [Request(CHAT, 3)], Sampling(0, 1.0, 4)) == said(
+        engine(), [Request(CHAT, 3)], Sampling(0, 1.0, 4)
     )
 
 

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ class FakeEngine:
         self.rule = rule
         self.batches: list[Sequence[Chat]] = []
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+    def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         raise NotImplementedError
 
     def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> np.ndarray:

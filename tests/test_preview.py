@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,12 +29,12 @@ class Scripted:
 
     name = version = "scripted"
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+    def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         said = []
         for request in requests:
             label = "in favour" if "in favour" in request.chat[0][1] else "against"
             said.append(Answer(SAID[label][len(request.chat) // 2], "stop", 10, 5))
-        return said
+        return enumerate(said)
 
 
 @pytest.fixture
@@ -97,9 +97,9 @@ def test_the_parameters_are_the_experiments_own_but_for_the_number_of_texts(
 ) -> None:
     asked: list[Request] = []
 
-    def answer(_: Scripted, requests: Sequence[Request], *__: object) -> list[Answer]:
+    def answer(_: Scripted, requests: Sequence[Request], *__: object) -> Iterator[tuple[int, Answer]]:
         asked.extend(requests)
-        return [Answer("yes the tram is late", "stop", 1, 1)] * len(requests)
+        return enumerate([Answer("yes the tram is late", "stop", 1, 1)] * len(requests))
 
     monkeypatch.setattr(Scripted, "answer", answer)
     preview(load_params_with(["generator.shots=2", "generator.conversation=1"]), 1)

@@ -73,11 +73,14 @@ def test_the_tree_exists() -> None:
             assert (ROOT / name).exists(), name
 
 
-def test_the_table_of_the_default_run_is_the_committed_reports() -> None:
+def test_table_and_figure_of_the_default_run_are_the_committed_reports() -> None:
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    from readme_table import filled
+    from readme_table import BANNER, FIGURE, figure, filled
 
     assert filled(README) == README, "python benchmarks/readme_table.py"
+    assert FIGURE.read_text(encoding="utf-8") == figure(), "python benchmarks/readme_table.py"
+    assert BANNER in figure()
+    assert FIGURE.relative_to(ROOT).as_posix() in README
 
 
 def test_help_answers_without_importing_anything_heavy() -> None:

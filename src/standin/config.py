@@ -215,6 +215,15 @@ class Runtime(Group):
     threads: int = Field(2, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(64, ge=1)
+    memory: float = Field(0.9, gt=0, le=1)
+    base_url: str = "http://127.0.0.1:8000/v1"
+    concurrency: int = Field(16, ge=1)
+    attempts: int = Field(8, ge=1)
+    timeout: float = Field(120.0, gt=0)
+    token_budget: int | None = Field(None, ge=1)
+    price_in: float = Field(0.0, ge=0)
+    price_out: float = Field(0.0, ge=0)
+    money_budget: float | None = Field(None, gt=0)
 
 
 SOURCES = ("real", "shots", "synthetic")

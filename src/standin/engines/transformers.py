@@ -1,6 +1,6 @@
 """The transformers engine: any causal language model with full attention, on CPU or GPU; the embedded default."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from standin.config import Runtime
 from standin.embedded import resolve
+from standin.engines.prompting import check_window, prompt_tokens
 from standin.engines.protocol import Answer, Chat, Request, Sampling
 from standin.errors import StandinError
 
@@ -31,29 +32,23 @@ class TransformersEngine:
 
     def tokens(self, chat: Chat) -> list[int]:
         """The prompt's token ids, the assistant's turn opened."""
-        if self.tokenizer.chat_template:
-            messages = [{"role": role, "content": content} for role, content in chat]
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-            return list(self.tokenizer(text, add_special_tokens=False).input_ids)
-        return list(self.tokenizer("\n\n".join(content for _, content in chat) + "\n\n").input_ids)
+        return prompt_tokens(self.tokenizer, chat)
 
-    def answer(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+    def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         """Answer chats as one batch. Raises StandinError where a prompt leaves no room in the model's window."""
         prompts = [self.tokens(request.chat) for request in requests]
-        longest = max(len(prompt) for prompt in prompts)
-        if longest + sampling.max_tokens > self.window:
-            raise StandinError(
-                f"a prompt of {longest} tokens and {sampling.max_tokens} new ones (generator.max_tokens) exceed the "
-                f"model's window of {self.window}: lower generator.shots, generator.conversation or max_tokens"
-            )
+        check_window(prompts, sampling.max_tokens, self.window)
         seeds = [request.seed for request in requests]
         drawn = self.decoder.generate(prompts, seeds, sampling.temperature, sampling.top_p, sampling.max_tokens)
-        return [self._answer(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True)]
+        yield from enumerate(self._answer(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True))
 
     def _answer(self, prompt: list[int], tokens: list[int]) -> Answer:
         finish: Literal["stop", "length"] = "stop" if tokens[-1] in self.decoder.stop else "length"
         text = self.tokenizer.decode(tokens, skip_special_tokens=True)
         return Answer(text=text, finish=finish, tokens_in=len(prompt), tokens_out=len(tokens))
+
+    def stop(self) -> None:
+        """Nothing is under way between answers."""
 
     def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:
         """Log-probability of each choice as the answer's beginning, natural log, shape (chats, choices)."""

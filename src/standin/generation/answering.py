@@ -5,11 +5,13 @@ whole, so that it ends with the bytes of an unbroken run (the last bits of logit
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from standin.engines.protocol import Answer, Engine, Message, Request, Sampling
+from standin.generation.budget import Budget
 from standin.generation.parsing import Parsed, parse
 from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore, request_key
@@ -34,22 +36,48 @@ def answer_plan(
     store: AnswerStore,
     engine: Callable[[], Engine],
     done: Callable[[int], None],
+    batched: bool = True,
+    budget: Budget | None = None,
 ) -> list[Answered]:
     """Answer every planned row, in the plan's order.
 
-    ``say`` gives the user's words of a row, ``identity`` names engine, model, revision, versions and dtype for the
-    store's key, ``engine`` is called once an answer is missing (so a stored run loads no model), ``done`` hears of
-    rows finished. A text's earlier turns stand in its chat as parsed, a refused or unparsable one as it came.
+    Args:
+        plan: the rows.
+        say: gives the user's words of a row.
+        identity: engine, model, revision, versions and dtype, for the store's key.
+        sampling: how tokens are drawn.
+        chunk: rows answered and stored together.
+        store: where answers are looked up and kept.
+        engine: called once an answer is missing, so a stored run loads no model.
+        done: hears of rows finished.
+        batched: whether an answer depends on its batch. Otherwise only missing rows are asked for, each answer is
+            stored as it comes, and the chunk is not part of the key.
+        budget: what new answers may cost; None for any.
+
+    Returns:
+        One answered row a planned one. A text's earlier turns stand in its chat as parsed, a refused or unparsable one
+        as it came.
+
+    Raises:
+        StandinError: from engine and store, or the budget is spent; stored answers are kept.
     """
     chats: dict[str, tuple[Message, ...]] = {}
     answered: dict[str, Answered] = {}
+    numbers = _numbers(plan)
     for depth in range(max((row.turn for row in plan), default=-1) + 1):
         wave = [row for row in plan if row.turn == depth]
         for start in range(0, len(wave), chunk):
             rows = wave[start : start + chunk]
-            asked = [Request((*chats.get(row.conversation, ()), ("user", say(row))), row.seed) for row in rows]
-            keyed = [describe(request, identity, sampling, chunk) for request in asked]
-            answers = _answers(asked, keyed, sampling, store, engine)
+            asked = [
+                Request(
+                    (*chats.get(row.conversation, ()), ("user", say(row))),
+                    row.seed,
+                    (row.question_id, row.label, numbers[row.plan_id]),
+                )
+                for row in rows
+            ]
+            keyed = [describe(request, identity, sampling, chunk if batched else None) for request in asked]
+            answers = _answers(asked, keyed, sampling, store, engine, batched, budget or Budget())
             for row, request, key, answer in zip(rows, asked, map(request_key, keyed), answers, strict=True):
                 parsed = parse(answer.text, answer.finish)
                 chats[row.conversation] = (*request.chat, ("assistant", parsed.text or answer.text))
@@ -58,9 +86,20 @@ def answer_plan(
     return [answered[row.plan_id] for row in plan]
 
 
-def describe(request: Request, identity: Mapping[str, Any], sampling: Sampling, chunk: int) -> dict[str, Any]:
-    """Everything that shapes an answer."""
-    return {**identity, **asdict(sampling), "chat": request.chat, "seed": request.seed, "chunk": chunk}
+def _numbers(plan: Sequence[PlanRow]) -> dict[str, int]:
+    """Each row's number among those of its question and label, from 0."""
+    counts: Counter[tuple[str | None, str]] = Counter()
+    numbers = {}
+    for row in plan:
+        numbers[row.plan_id] = counts[row.question_id, row.label]
+        counts[row.question_id, row.label] += 1
+    return numbers
+
+
+def describe(request: Request, identity: Mapping[str, Any], sampling: Sampling, chunk: int | None) -> dict[str, Any]:
+    """Everything that shapes an answer. Recorded texts have equal prompts and seeds where their place differs."""
+    about = {"about": request.about} if identity["engine"] == "replay" else {}
+    return {**identity, **asdict(sampling), "chat": request.chat, "seed": request.seed, "chunk": chunk, **about}
 
 
 def _answers(
@@ -69,13 +108,28 @@ def _answers(
     sampling: Sampling,
     store: AnswerStore,
     engine: Callable[[], Engine],
+    batched: bool,
+    budget: Budget,
 ) -> list[Answer]:
     keys = [request_key(request) for request in keyed]
     stored = store.get(keys)
-    if len(stored) < len(set(keys)):
+    missing = {key: place for place, key in enumerate(keys) if key not in stored}
+    if missing:
+        budget.check()
         loaded = engine()
         started = time.perf_counter()
-        answers = loaded.answer(asked, sampling)
-        store.put(keyed, answers, (time.perf_counter() - started) / len(answers))
+        if batched:
+            answers = [answer for _, answer in sorted(loaded.answer(asked, sampling))]
+            store.put(keyed, answers, (time.perf_counter() - started) / len(answers))
+            budget.spend(answers)
+        else:
+            wanted = list(missing.values())
+            for number, answer in loaded.answer([asked[place] for place in wanted], sampling):
+                store.put([keyed[wanted[number]]], [answer], time.perf_counter() - started)
+                budget.spend([answer])
+                if budget.used_up():
+                    loaded.stop()
         stored = store.get(keys)
+        if len(stored) < len(set(keys)):
+            budget.check()
     return [stored[key] for key in keys]

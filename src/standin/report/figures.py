@@ -37,8 +37,11 @@ def _values(rows: Sequence[Mapping[str, Any]]) -> Any:
     return alt.Data(values=[dict(row) for row in rows])  # type: ignore[no-untyped-call]
 
 
-def arms(scores: Sequence[Mapping[str, Any]], confidence: float) -> Figure:
-    """Macro-F1 of every arm as a dot with its interval, the best on top; ``scores`` hold name, value, low, high."""
+def arms(scores: Sequence[Mapping[str, Any]], confidence: float, banner: str | None = None) -> Figure:
+    """Macro-F1 of every arm as a dot with its interval, the best on top; ``scores`` hold name, value, low, high.
+
+    ``banner`` stands above the figure, for where it is shown without its page.
+    """
     import altair as alt
 
     data = _values(scores)
@@ -50,8 +53,11 @@ def arms(scores: Sequence[Mapping[str, Any]], confidence: float) -> Figure:
     )  # fmt: skip
     dots = alt.Chart(data).mark_point(filled=True, size=90, color=INK, opacity=1).encode(y=y, x="value:Q")
     said = "; ".join(f"{row['name']} {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})" for row in scores)
+    chart = (bars + dots).properties(width=460, height=36 * len(scores))
+    if banner:
+        chart = chart.properties(title=alt.TitleParams(banner, anchor="start", color="#a33c00", fontSize=13))
     return Figure(
-        _render((bars + dots).properties(width=460, height=36 * len(scores))),
+        _render(chart),
         f"Macro-F1 with {confidence:.0%} intervals: {said}.",
         f"Dots are means over seeds, lines {confidence:.0%} intervals.",
     )

@@ -12,6 +12,7 @@ from standin.corpus import Removed, Row, SyntheticRow, read_rows, write_json_lin
 from standin.engines import registry
 from standin.engines.protocol import Engine, Sampling
 from standin.generation.answering import Answered, answer_plan
+from standin.generation.budget import budget
 from standin.generation.plan import PlanRow, make_plan
 from standin.generation.prompts import turn
 from standin.generation.store import AnswerStore
@@ -39,17 +40,21 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
 
     identity = {
         "engine": chosen.engine,
-        "version": registry.version(chosen.engine),
+        "version": registry.version(chosen.engine, chosen.model),
         "model": chosen.model,
         "revision": chosen.revision,
         "dtype": chosen.dtype,
     }
+    if chosen.engine == "openai":
+        identity["base_url"] = params.runtime.base_url
     sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens)
     with (
         AnswerStore(repository_root() / ".standin" / "answers.db") as store,
         progress("generate", len(plan), "texts") as done,
     ):
-        answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done)
+        batched = chosen.engine in registry.BATCHED
+        spent = budget(params.runtime)
+        answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
     write(answered, chosen.engine, chosen.model)
     return metrics(answered)
 

@@ -1,0 +1,70 @@
+"""The replay engine: texts that were generated elsewhere go through the same pipeline."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.errors import StandinError, nearest
+from standin.sources.files import cell_text, missing
+from standin.sources.tables import Table, read_table
+
+
+class ReplayEngine:
+    """Recorded texts by question and label, in the file's order."""
+
+    name = "replay"
+
+    def __init__(self, path: Path, texts: dict[tuple[str | None, str], list[str]], version: str) -> None:
+        self.version = version
+        self.path = path
+        self.texts = texts
+
+    def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:  # noqa: ARG002
+        """Give each planned text its record. Raises StandinError where the file holds fewer than planned."""
+        for place, request in enumerate(requests):
+            question, label, number = request.about
+            found = self.texts.get((question, label), [])
+            if number >= len(found):
+                of = f" of question {question!r}" if question else ""
+                raise StandinError(
+                    f"{self.path}: {len(found)} recorded texts of label {label!r}{of}, but more are planned: set "
+                    f"generator.texts to {max(len(found), 1)} or less, or record more"
+                )
+            yield place, Answer(found[number], "stop", 0, 0)
+
+    def stop(self) -> None:
+        """Nothing is under way between answers."""
+
+    def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:  # noqa: ARG002
+        """Recorded texts judge nothing: raises StandinError."""
+        raise StandinError(
+            "params.yaml: generator.engine is 'replay', and recorded texts cannot judge: set verify.by to classifier "
+            "or none, or subjectivity.engine to another engine"
+        )
+
+
+def load(model: str, version: str) -> ReplayEngine:
+    """Read the records: columns ``text`` and ``label``, and ``question_id`` for a task with questions.
+
+    Raises StandinError naming the column or row that is missing.
+    """
+    path = Path(model)
+    table = read_table(path)
+    for column in ("text", "label"):
+        if column not in table.columns:
+            raise StandinError(f"{path}: there is no column {column!r}: {nearest(column, table.columns)}")
+    texts: dict[tuple[str | None, str], list[str]] = {}
+    for number, record in table.records:
+        question = record.get("question_id")
+        key = (None if missing(question) else cell_text(question), _cell(table, number, record["label"], "label"))
+        texts.setdefault(key, []).append(_cell(table, number, record["text"], "text"))
+    return ReplayEngine(path, texts, version)
+
+
+def _cell(table: Table, number: int, value: object, column: str) -> str:
+    if missing(value):
+        raise StandinError(f"{table.at(number)}: column {column!r} is empty; take the row out")
+    return cell_text(value) if column == "label" else str(value)

@@ -1,0 +1,128 @@
+"""A server with OpenAI's chat completions on loopback, for tests: scripted answers, and faults on demand."""
+
+import hashlib
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+FAULTS = ("429", "500", "malformed", "empty", "truncated", "stall")
+Fault = Callable[[dict[str, Any], int], str | None]
+"""What goes wrong with a request, from its body and how often this very body came before; None: nothing."""
+
+
+def echo(body: dict[str, Any]) -> str:
+    """An answer that only this chat and seed get."""
+    said = json.dumps([body["messages"], body.get("seed")]).encode()
+    return f"The answer is {hashlib.sha256(said).hexdigest()[:8]}, in words."
+
+
+class Server(ThreadingHTTPServer):
+    """``seen`` counts the requests by body, ``faults`` what went wrong, ``most`` how many were served at once."""
+
+    daemon_threads = True
+
+    def __init__(self, fault: Fault, say: Callable[[dict[str, Any]], str], stall: float) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.fault, self.say, self.stall = fault, say, stall
+        self.seen: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.bodies: list[dict[str, Any]] = []
+        self.keys: set[str | None] = set()
+        self.now = self.most = 0
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up waiting is no news."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *args: object) -> None:
+        """Silent."""
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(raw)
+        server = self.server
+        with server.lock:
+            times = server.seen[raw.decode()]
+            server.seen[raw.decode()] += 1
+            server.bodies.append(body)
+            server.keys.add(self.headers.get("Authorization"))
+            fault = server.fault(body, times)
+            server.faults[str(fault)] += 1
+            server.now += 1
+            server.most = max(server.most, server.now)
+        try:
+            self.respond(body, fault)
+        finally:
+            with server.lock:
+                server.now -= 1
+
+    def respond(self, body: dict[str, Any], fault: str | None) -> None:
+        choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
+        choice["message"] = {"role": "assistant", "content": self.server.say(body)}
+        if body.get("logprobs"):
+            tokens = [
+                {"token": token, "logprob": logprob, "bytes": None}
+                for token, logprob in ((" Pro", -0.1), ("con", -3.0), ("maybe", -5.0))
+            ]
+            choice["logprobs"] = {"content": [{**tokens[0], "top_logprobs": tokens}]}
+        usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+        made = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 1,
+            "model": body["model"],
+            "choices": [choice],
+            "usage": usage,
+        }
+        whole = json.dumps(made).encode()
+        status, headers, content, length = 200, {"Content-Type": "application/json"}, whole, len(whole)
+        if fault == "stall":
+            time.sleep(self.server.stall)
+        elif fault == "429":
+            status, content = 429, b'{"error": {"message": "slow down"}}'
+            headers["Retry-After"] = "0.05"
+        elif fault in ("500", "401", "404"):
+            status, content = int(fault), b'{"error": {"message": "no luck"}}'
+        elif fault == "malformed":
+            content = whole[: len(whole) // 2]
+        elif fault == "empty":
+            content = b""
+        length = len(whole) if fault == "truncated" else len(content)
+        if fault == "truncated":
+            content = whole[: len(whole) // 2]
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(content)
+        if fault == "truncated":
+            self.connection.close()
+
+
+@contextmanager
+def serving(
+    fault: Fault = lambda *_: None, say: Callable[[dict[str, Any]], str] = echo, stall: float = 5.0
+) -> Iterator[Server]:
+    """Serve until the block ends."""
+    server = Server(fault, say, stall)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()

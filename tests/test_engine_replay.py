@@ -1,0 +1,83 @@
+"""The replay engine: texts generated elsewhere go through the same pipeline."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from standin.config import Generator, Params
+from standin.corpus import Row, SyntheticRow, read_rows, write_rows
+from standin.engines import registry
+from standin.errors import StandinError
+from standin.stages import generate
+from standin.task import load_task
+
+ROOT = Path(__file__).resolve().parents[1]
+TASK = load_task("city-topics", ROOT)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    write_rows(Path("data/real/shots.jsonl"), [Row(id="s", text="a", label="transport")])
+    return tmp_path
+
+
+def record(path: Path, number: int, labels: list[str]) -> Path:
+    rows = [{"text": f"Recorded {label} {n}.", "label": label} for n in range(number) for label in labels]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def params(path: Path, texts: int = 4) -> Params:
+    return Params(generator=Generator(engine="replay", model=str(path), texts=texts, conversation=3))
+
+
+def test_each_planned_text_gets_its_record_in_the_files_order(project: Path) -> None:
+    path = record(project / "texts.jsonl", 6, TASK.label_names)
+    found = generate.run(params(path), TASK, "")
+    assert (found["planned"], found["parsed"], found["tokens_out"]) == (16, 16, 0)
+    texts = read_rows(Path("data/generated/texts.jsonl"), SyntheticRow)
+    assert [row.text for row in texts if row.label == "housing"] == [f"Recorded housing {n}." for n in range(4)]
+    assert {row.engine for row in texts} == {"replay"}
+
+
+def test_a_changed_file_is_read_anew(project: Path) -> None:
+    path = record(project / "texts.jsonl", 4, TASK.label_names)
+    generate.run(params(path), TASK, "")
+    path.write_text(path.read_text().replace("Recorded", "Newly recorded"), encoding="utf-8")
+    generate.run(params(path), TASK, "")
+    texts = read_rows(Path("data/generated/texts.jsonl"), SyntheticRow)
+    assert all(row.text.startswith("Newly recorded") for row in texts)
+
+
+def test_too_few_records_say_how_many_there_are(project: Path) -> None:
+    path = record(project / "texts.jsonl", 3, TASK.label_names)
+    with pytest.raises(
+        StandinError, match=r"texts.jsonl: 3 recorded texts of label 'transport'.*set generator.texts to 3"
+    ):
+        generate.run(params(path), TASK, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"generator.model is '.*', and there is no such file"),
+        ('{"texts": "a", "label": "housing"}', r"no column 'text': did you mean 'texts'"),
+        ('{"text": "a", "label": "housing"}\n{"text": "b", "label": null}', r"line 2: column 'label' is empty"),
+    ],
+)
+def test_a_file_that_does_not_serve_is_explained(project: Path, content: str | None, message: str) -> None:
+    path = project / "texts.jsonl"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(StandinError, match=message):
+        generate.run(params(path), TASK, "")
+
+
+def test_records_do_not_judge(project: Path) -> None:
+    path = record(project / "texts.jsonl", 1, TASK.label_names)
+    engine = registry.load("replay", str(path), "main", "float32", Params().runtime)
+    with pytest.raises(StandinError, match="set verify.by to classifier".replace(".", r"\.")):
+        engine.choose([(("user", "Which?"),)], TASK.label_names)
