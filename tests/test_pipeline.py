@@ -232,6 +232,31 @@ def stored(store: Path) -> int:
         return 0
 
 
+def test_a_stance_task_has_a_classifier_a_selection_and_a_score_for_each_question(project: Project) -> None:
+    project.change(base={"task": "city-stance"})
+    project.dvc("repro")
+    questions = {"close_centre", "remove_parking"}
+    for split, size in (("shots", 24), ("validation", 16), ("pool", 48), ("test", 40)):
+        counts = Counter(row["question_id"] for row in project.rows(f"data/real/{split}.jsonl"))
+        assert counts == dict.fromkeys(questions, size), split
+    assert {row["question_id"] for row in project.rows("data/synthetic/texts.jsonl")} == questions
+    pool = {row["id"]: row["question_id"] for row in project.rows("data/real/pool.jsonl")}
+    budget = yaml.safe_load((project.root / "params.yaml").read_text())["select"]["budgets"][-1]
+    for strategy in ("random", "sqbc"):
+        chosen = [row for row in project.rows(f"data/selected/{strategy}.jsonl") if row["rank"] <= row["budget"]]
+        assert all(pool[row["id"]] == row["question_id"] for row in chosen)
+        counts = Counter((row["seed"], row["question_id"]) for row in chosen if row["budget"] == budget)
+        assert set(counts.values()) == {budget}
+        assert {question for _, question in counts} == questions
+    tested = {row["id"]: row["question_id"] for row in project.rows("data/real/test.jsonl")}
+    for row in project.rows("data/predictions/sqbc_synthetic.jsonl"):
+        assert tested[row["id"]] == row["question_id"]
+    prompts = {row["question"] for row in project.rows("data/generated/plan.jsonl")}
+    assert {prompt.split()[0] for prompt in prompts} == {"Should"}
+    with (project.root / "reports/evaluate/questions.csv").open(newline="", encoding="utf-8") as file:
+        assert {row["question_id"] for row in csv.DictReader(file)} == questions
+
+
 def test_a_task_of_unlabelled_texts_runs_as_far_as_it_can_and_says_what_is_skipped(project: Project) -> None:
     task = (project.root / "tasks/city-topics.yaml").read_text().replace("city-topics", "city-plain")
     (project.root / "tasks/city-plain.yaml").write_text(task.replace("    label: label\n", "    label: null\n"))
