@@ -2,7 +2,9 @@
 
 import json
 import multiprocessing
+import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +15,15 @@ import pytest
 
 from standin.config import Generator, Params
 from standin.corpus import Removed, Row, SyntheticRow, read_rows, write_rows
-from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.engines.protocol import Answer, Chat, Request, Sampling, loops
 from standin.errors import StandinError
 from standin.generation.answering import answer_plan, describe
+from standin.generation.parsing import parse
 from standin.generation.plan import PlanRow, make_plan
 from standin.generation.prompts import turn
 from standin.generation.store import AnswerStore, request_key
 from standin.stages import generate
-from standin.task import Question, load_task
+from standin.task import Question, Task, load_task
 
 ROOT = Path(__file__).resolve().parents[1]
 TASK = load_task("city-topics", ROOT)
@@ -64,6 +67,79 @@ def test_examples_are_drawn_anew_of_the_asked_label_and_question_without_repeats
     assert {row.question for row in asked} == {"Cars?"}
     with pytest.raises(StandinError, match=r"generator\.shots is 4.*holds 3 texts"):
         plan(shots=4)
+
+
+def test_examples_may_be_drawn_once_a_conversation_or_once_a_label() -> None:
+    chats = plan(shots=2, redraw="conversation")
+    assert all(bool(row.shots) == (row.turn == 0) for row in chats)
+    assert len({row.shots for row in chats if row.label == "housing" and row.turn == 0}) > 1
+    once = plan(shots=2, redraw="label")
+    assert len({row.shots for row in once if row.label == "housing" and row.turn == 0}) == 1
+    assert {row.seed for row in once} == {row.seed for row in plan(shots=2)}
+
+
+@pytest.mark.parametrize("texts", [5, 20, 47])
+def test_every_value_of_every_attribute_is_planned_equally_often(texts: int) -> None:
+    # D3: a product of 4 styles, 2 lengths and 10 topics cut at 20 rows only ever asked for the first style
+    attributes = TASK.prompts.attributes
+    chosen = Generator(texts=texts, attributes=list(attributes))
+    rows = make_plan(TASK.labels, [], [], chosen, 1, attributes)
+    for label in TASK.labels:
+        for name, attribute in attributes.items():
+            counts = Counter(row.attributes[name] for row in rows if row.label == label.name)
+            assert set(counts) <= set(attribute.of(label.name))
+            missing = len(attribute.of(label.name)) - len(counts)
+            assert max(counts.values()) - (0 if missing else min(counts.values())) <= 1
+    pairs = {(row.attributes["style"], row.attributes["length"]) for row in rows}
+    assert len(pairs) == 15 or texts == 5
+    fewer = make_plan(TASK.labels, [], [], chosen.model_copy(update={"texts": texts - 1}), 1, attributes)
+    assert set(fewer) <= set(rows)
+    assert [row.attributes for row in fewer if row.label == "housing"] == [
+        row.attributes for row in rows if row.label == "housing"
+    ][:-1]
+
+
+def test_attributes_end_the_prompt_and_unknown_ones_are_named() -> None:
+    label = TASK.labels[0]
+    said = turn(TASK.prompts, "opening", label, None, [], {"style": "angry", "subtopic": "a late bus"})
+    assert said.endswith("one to three sentences. The tone is angry. The comment is about a late bus.")
+    with pytest.raises(StandinError, match="have no 'stile': did you mean 'style'"):
+        make_plan(TASK.labels, [], [], Generator(attributes=["stile"]), 1, TASK.prompts.attributes)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        ({"say": "Be it.", "values": ["a", "b"]}, "placeholder '{value}' is missing"),
+        ({"say": "Be {value}.", "values": ["a", "a"]}, "two or more that differ"),
+        ({"say": "Be {value}.", "values": {"housing": ["a", "b"]}}, "one list for each label"),
+    ],
+)
+def test_a_wrong_attribute_is_explained(attribute: dict[str, object], message: str) -> None:
+    values = TASK.model_dump()
+    values["prompts"]["attributes"] = {"it": attribute}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Task.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "looping"),
+    [
+        ([1, 2, 3] * 4, True), ([9, 9, 9, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3], True), ([1, 2, 3] * 3, False),
+        ([5] * 12, True), ([5] * 11, False), ([1, 2, 3] * 4 + [4], False), (list(range(16)) * 4, True),
+        (list(range(17)) * 4, False), ([], False),
+    ],
+)  # fmt: skip
+def test_a_loop_is_a_pattern_four_times_over_at_the_end(tokens: list[int], looping: bool) -> None:
+    assert loops(tokens) == looping
+
+
+def test_of_a_loop_one_remains() -> None:
+    found = parse("The bus is late. It is late, and it is late, and it is late, and it is late, and it", "loop")
+    assert (found.text, found.changes) == ("The bus is late.", ("loop", "cut_sentence"))
+    found = parse("Fix the lift. Please fix it now! Please fix it now! Please fix it now! Please fix it", "loop")
+    assert found.text == "Fix the lift. Please fix it now!"
+    assert parse("Please fix it now! Please fix it now! Please fix it now!", "stop").changes == ()
 
 
 def test_the_opening_holds_context_examples_and_the_request_and_braces_survive() -> None:

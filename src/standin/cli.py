@@ -16,6 +16,11 @@ from standin.sources.commands import register
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 register(app)
+prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
+app.add_typer(prompts, name="prompts")
+
+
+Change = Annotated[list[str] | None, typer.Option("-S", help="Change a parameter: -S generator.shots=5. Repeat it.")]
 
 
 def _version(asked: bool) -> None:
@@ -40,9 +45,7 @@ def run(
     preview: Annotated[
         int | None, typer.Option(help="Only this many texts a label, up to the checks; shown, not kept.", metavar="N")
     ] = None,
-    change: Annotated[
-        list[str] | None, typer.Option("-S", help="Change a parameter: -S generator.shots=5. Repeat it.")
-    ] = None,
+    change: Change = None,
 ) -> None:
     """Run the pipeline and record it in MLflow, or try a few texts first (--preview 5)."""
     import subprocess
@@ -71,6 +74,49 @@ def run(
     found = previewing.preview(params, preview)
     width = None if sys.stdout.isatty() else 120
     previewing.show(found, params.base.task, Console(width=width))
+
+
+@app.command()
+def generate(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it will take: rows, prompts, tokens, time, price.")
+    ] = False,
+    change: Change = None,
+) -> None:
+    """Generate the synthetic texts (the pipeline up to the stage generate), or say what it will take (--dry-run)."""
+    import subprocess
+
+    _need_project()
+    from standin.overrides import load_params_with
+
+    params = load_params_with(change or [])
+    if dry_run:
+        from standin.planning import dry_run as plan
+        from standin.planning import echo
+
+        echo(plan(params))
+        return
+    if change:
+        raise StandinError("-S changes the parameters of a dry run only; `dvc exp run -S ...` runs an experiment")
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "dvc", "repro", "generate"], check=False).returncode)
+
+
+@prompts.command("show")
+def show_prompts(
+    label: Annotated[str | None, typer.Option(help="Only the prompts of this label.")] = None,
+    number: Annotated[int, typer.Option(help="Conversations a label.", min=1)] = 1,
+    rendered: Annotated[
+        bool, typer.Option("--rendered", help="With the marks of the model's chat template, as the model reads it.")
+    ] = False,
+    change: Change = None,
+) -> None:
+    """Print exactly what will be sent to the LLM."""
+    _need_project()
+    from standin.overrides import load_params_with
+    from standin.planning import echo
+    from standin.planning import show_prompts as show
+
+    echo(show(load_params_with(change or []), label, number, rendered))
 
 
 @app.command()

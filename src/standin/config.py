@@ -8,7 +8,7 @@ undeclared parameter is an error instead of a silently stale cache.
 import os
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -58,6 +58,8 @@ class Generator(Group):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     texts: int = Field(42, ge=1)
     shots: int = Field(0, ge=0)
+    redraw: Literal["text", "conversation", "label"] = "text"
+    attributes: list[str] = Field(default_factory=list)
     conversation: int = Field(3, ge=1)
     diversity_every: int = Field(1, ge=1)
     temperature: float = Field(0.8, ge=0)
@@ -231,8 +233,6 @@ SOURCES = ("real", "shots", "synthetic")
 
 class Params(Group):
     """The whole of params.yaml."""
-
-    RESERVED: ClassVar[tuple[str, ...]] = SOURCES
 
     base: Base = Field(default_factory=Base)
     prepare: Prepare = Field(default_factory=Prepare)

@@ -69,7 +69,7 @@ def preview(params: Params, texts: int) -> Preview:
     for stage in ("generate", "embed", "finetune"):
         if warning := language_warning(params, task, stage):
             print(warning)  # noqa: T201
-    with _scratch(small):
+    with scratch(small):
         _generate(small, task)
         checks, findings = _check(small, task)
         return Preview(tuple(_texts(task)), checks, findings)
@@ -85,7 +85,7 @@ def _smaller(params: Params, texts: int) -> Params:
 
 
 @contextmanager
-def _scratch(params: Params) -> Iterator[None]:
+def scratch(params: Params) -> Iterator[None]:
     """Work in an empty project that shares tasks, raw data, models and answers with this one."""
     root = repository_root()
     before = os.environ.get("DVC_ROOT")
@@ -151,7 +151,7 @@ def _texts(task: Task) -> Iterator[Previewed]:
             plan_id=plan_id,
             question=row["question"],
             label=row["label"],
-            prompt=turn(task.prompts, row["kind"], labels[row["label"]], row["question"], examples),
+            prompt=turn(task.prompts, row["kind"], labels[row["label"]], row["question"], examples, row["attributes"]),
             turn=row["turn"],
             raw=answers[plan_id],
             text=kept.get(plan_id),

@@ -78,6 +78,30 @@ class Source(Group):
     """Label values in the file -> label names of the task, where they differ."""
 
 
+class Attribute(Group):
+    """Something that varies from text to text: ``say`` is the sentence added to the prompt, with ``{value}``.
+
+    ``values`` is a list for all labels, or one list for each label.
+    """
+
+    say: str
+    values: list[str] | dict[str, list[str]]
+
+    @model_validator(mode="after")
+    def _say_names_the_value(self) -> "Attribute":
+        if "{value}" not in self.say:
+            raise ValueError("say: the placeholder '{value}' is missing")
+        lists = self.values.values() if isinstance(self.values, dict) else [self.values]
+        for values in lists:
+            if len(values) < 2 or len(set(values)) < len(values):
+                raise ValueError(f"values: two or more that differ, found {values}")
+        return self
+
+    def of(self, label: str) -> list[str]:
+        """The values that texts of a label take in turn."""
+        return self.values[label] if isinstance(self.values, dict) else self.values
+
+
 class Prompts(Group):
     """The paper's three parts (context, generation, diversity turn), the few-shot part, and the judge's prompt."""
 
@@ -88,6 +112,7 @@ class Prompts(Group):
     example: str
     diversity: str
     judge: str
+    attributes: dict[str, Attribute] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _placeholders_known(self) -> "Prompts":
@@ -141,6 +166,16 @@ class Task(Group):
             if not NAME.fullmatch(question):
                 raise ValueError(f"question id {question!r}: letters a-z, digits, '_', as in 'city_centre'")
         return questions
+
+    @model_validator(mode="after")
+    def _attributes_know_the_labels(self) -> "Task":
+        for name, attribute in self.prompts.attributes.items():
+            if isinstance(attribute.values, dict) and set(attribute.values) != set(self.label_names):
+                raise ValueError(
+                    f"prompts.attributes.{name}.values names {sorted(attribute.values)}; one list for each label is "
+                    f"needed: {sorted(self.label_names)}"
+                )
+        return self
 
     @property
     def label_names(self) -> list[str]:

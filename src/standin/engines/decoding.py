@@ -22,6 +22,8 @@ import torch
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from standin.engines.protocol import loops
+
 ATTENTION = "standin_grouped"
 TOP = 256
 """Candidates looked at before the whole vocabulary is sorted."""
@@ -272,7 +274,7 @@ class Decoder:
     def generate(
         self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], temperature: float, top_p: float, max_tokens: int
     ) -> list[list[int]]:
-        """Continue each prompt until a stop token or ``max_tokens``; the stop token is part of the result."""
+        """Continue each prompt until a stop token, ``max_tokens`` or a loop; the stop token is part of the result."""
         uniform = torch.tensor(
             np.stack([np.random.Generator(np.random.Philox(seed)).random(max_tokens) for seed in seeds])
         ).to(self.device)
@@ -288,7 +290,7 @@ class Decoder:
                 row = running[place]
                 if row >= 0:
                     results[row].append(token)
-                    if done[place]:
+                    if done[place] or loops(results[row]):
                         running[place] = -1
             left = [place for place, row in enumerate(running) if row >= 0]
             if not left or step == max_tokens - 1:

@@ -12,6 +12,19 @@ Message = tuple[Role, str]
 Chat = tuple[Message, ...]
 
 
+LOOP_PATTERN = (3, 16)
+LOOP_COUNT = 4
+"""An answer whose last tokens are a pattern of 3 to 16 tokens four times over is ended: it would go on so."""
+
+
+def loops(tokens: Sequence[int]) -> bool:
+    """Whether an answer's last tokens repeat a pattern. A token alone repeated is a pattern of three: 12 in a row."""
+    for size in range(LOOP_PATTERN[0], min(LOOP_PATTERN[1], len(tokens) // LOOP_COUNT) + 1):
+        if all(tokens[-place] == tokens[-place - size] for place in range(1, size * (LOOP_COUNT - 1) + 1)):
+            return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How tokens are drawn. ``temperature`` 0 is greedy; ``top_p`` 1 draws from the whole vocabulary."""
@@ -36,10 +49,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A raw answer. ``finish`` is "length" where ``max_tokens`` cut it."""
+    """A raw answer. ``finish`` is "length" where ``max_tokens`` cut it, "loop" where it began to repeat itself."""
 
     text: str
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "loop"]
     tokens_in: int
     tokens_out: int
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from standin.config import Runtime
 from standin.embedded import resolve
 from standin.engines.prompting import check_window, prompt_tokens
-from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.engines.protocol import Answer, Chat, Request, Sampling, loops
 from standin.errors import StandinError
 
 
@@ -43,7 +43,9 @@ class TransformersEngine:
         yield from enumerate(self._answer(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True))
 
     def _answer(self, prompt: list[int], tokens: list[int]) -> Answer:
-        finish: Literal["stop", "length"] = "stop" if tokens[-1] in self.decoder.stop else "length"
+        finish: Literal["stop", "length", "loop"] = "loop" if loops(tokens) else "length"
+        if tokens[-1] in self.decoder.stop:
+            finish = "stop"
         text = self.tokenizer.decode(tokens, skip_special_tokens=True)
         return Answer(text=text, finish=finish, tokens_in=len(prompt), tokens_out=len(tokens))
 

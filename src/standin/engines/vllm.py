@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,10 @@ import numpy.typing as npt
 from standin.config import Runtime
 from standin.embedded import resolve
 from standin.engines.prompting import check_window, prompt_tokens
-from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.engines.protocol import LOOP_COUNT, LOOP_PATTERN, Answer, Chat, Request, Sampling
 from standin.errors import StandinError
 
+FINISH: dict[str, Literal["stop", "length", "loop"]] = {"stop": "stop", "length": "length", "repetition": "loop"}
 MOST_ON_CPU = 64
 """Sequences a call: the CPU build crashes with a seed of its own for each of 256 requests, 64 ran."""
 
@@ -35,7 +36,9 @@ class VllmEngine:
     def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         """Answer chats in one call, or in calls of ``most``. Raises StandinError where a prompt is too long."""
         from vllm import SamplingParams
+        from vllm.sampling_params import RepetitionDetectionParams
 
+        least, most = LOOP_PATTERN
         prompts = [prompt_tokens(self.tokenizer, request.chat) for request in requests]
         check_window(prompts, sampling.max_tokens, self.window)
         asked = [
@@ -44,17 +47,18 @@ class VllmEngine:
                 top_p=sampling.top_p,
                 max_tokens=sampling.max_tokens,
                 seed=request.seed,
+                repetition_detection=RepetitionDetectionParams(most, least, LOOP_COUNT),
             )
             for request in requests
         ]
         for place, output in enumerate(self._generate(prompts, asked)):
             said = output.outputs[0]
-            if said.finish_reason not in ("stop", "length"):
+            if said.finish_reason not in FINISH:
                 raise StandinError(
-                    f"vLLM ended an answer with {said.finish_reason!r} instead of stop or length; run again: stored "
+                    f"vLLM ended an answer with {said.finish_reason!r}, none of {', '.join(FINISH)}; run again: stored "
                     "answers are kept"
                 )
-            yield place, Answer(said.text, said.finish_reason, len(prompts[place]), len(said.token_ids))
+            yield place, Answer(said.text, FINISH[said.finish_reason], len(prompts[place]), len(said.token_ids))
 
     def stop(self) -> None:
         """Nothing is under way between answers."""

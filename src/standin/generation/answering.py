@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from standin.engines.protocol import Answer, Engine, Message, Request, Sampling
+from standin.engines.protocol import LOOP_COUNT, LOOP_PATTERN, Answer, Engine, Message, Request, Sampling
 from standin.generation.budget import Budget
 from standin.generation.parsing import Parsed, parse
 from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore, request_key
+
+LOOP = [*LOOP_PATTERN, LOOP_COUNT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,20 @@ def _numbers(plan: Sequence[PlanRow]) -> dict[str, int]:
 
 
 def describe(request: Request, identity: Mapping[str, Any], sampling: Sampling, chunk: int | None) -> dict[str, Any]:
-    """Everything that shapes an answer. Recorded texts have equal prompts and seeds where their place differs."""
-    about = {"about": request.about} if identity["engine"] == "replay" else {}
-    return {**identity, **asdict(sampling), "chat": request.chat, "seed": request.seed, "chunk": chunk, **about}
+    """Everything that shapes an answer.
+
+    Recorded texts have equal prompts and seeds where their place differs. What ends a loop is part of it.
+    """
+    about: dict[str, Any] = {"about": request.about} if identity["engine"] == "replay" else {}
+    return {
+        **identity,
+        **asdict(sampling),
+        "chat": request.chat,
+        "seed": request.seed,
+        "chunk": chunk,
+        "loop": LOOP,
+        **about,
+    }
 
 
 def _answers(
@@ -126,6 +139,7 @@ def _answers(
             wanted = list(missing.values())
             for number, answer in loaded.answer([asked[place] for place in wanted], sampling):
                 store.put([keyed[wanted[number]]], [answer], time.perf_counter() - started)
+                started = time.perf_counter()
                 budget.spend([answer])
                 if budget.used_up():
                     loaded.stop()

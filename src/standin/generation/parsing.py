@@ -22,6 +22,7 @@ _LABELLED = re.compile(
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+")
+_LOOP = re.compile(r"(.{6,200}?)(?:\s*\1){2,}.{0,200}?\Z", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?\u2026](?:[\"'\u201d\u2019)]*)(?=\s|$)")
 _QUOTES = {'"': '"', "\u201c": "\u201d", "'": "'", "\u2018": "\u2019", "\u00ab": "\u00bb", "`": "`"}
 
@@ -46,7 +47,11 @@ class Parsed:
 
 
 def parse(raw: str, finish: str) -> Parsed:
-    """Read one answer. ``finish`` is "length" where the token limit cut it: then the open last sentence is dropped."""
+    """Read one answer.
+
+    ``finish`` is "length" where the token limit cut it and "loop" where it repeated itself: then the open last
+    sentence is dropped, and of what is repeated four times and more at the end one remains.
+    """
     changes = []
     text = raw.strip()
     for name, step in (
@@ -63,7 +68,10 @@ def parse(raw: str, finish: str) -> Parsed:
             text = changed
     if _REFUSAL.search(text.replace("\u2019", "'")):
         return Parsed(None, REFUSED, tuple(changes))
-    if finish == "length" and text:
+    if finish == "loop" and (once := _LOOP.sub(r"\1", text)) != text:
+        changes.append("loop")
+        text = once
+    if finish in ("length", "loop") and text:
         whole = _whole_sentences(text)
         if whole != text:
             changes.append("cut_sentence")

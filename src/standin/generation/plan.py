@@ -4,21 +4,21 @@ Balanced by design: the same number of texts for every label of every question.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from standin.config import Generator
 from standin.corpus import Row
-from standin.errors import StandinError
+from standin.errors import StandinError, nearest
 from standin.generation.prompts import DIVERSITY, GENERATION, OPENING
-from standin.task import Label, Question
+from standin.task import Attribute, Label, Question
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """One text to be written. ``shots`` are the ids of the examples its turn shows."""
+    """One text to be written. ``shots`` are the ids of the examples its turn shows, ``attributes`` what varies."""
 
     plan_id: str
     question_id: str | None
@@ -28,6 +28,7 @@ class PlanRow:
     turn: int
     kind: str
     shots: tuple[str, ...]
+    attributes: dict[str, str] = field(hash=False)
     seed: int
 
 
@@ -38,14 +39,31 @@ def row_seed(run_seed: int, question_id: str | None, label: str, prompt_key: str
 
 
 def make_plan(
-    labels: Sequence[Label], questions: Sequence[Question], shots: Sequence[Row], generator: Generator, seed: int
+    labels: Sequence[Label],
+    questions: Sequence[Question],
+    shots: Sequence[Row],
+    generator: Generator,
+    seed: int,
+    attributes: Mapping[str, Attribute] | None = None,
 ) -> list[PlanRow]:
     """Plan ``generator.texts`` rows for every label of every question.
 
     Each conversation holds ``generator.conversation`` texts; after every ``generator.diversity_every`` texts its next
     turn asks for something more diverse. Examples are drawn without replacement from the real shots of the same label
-    and question. Raises StandinError where there are fewer shots than ``generator.shots``.
+    and question: for every text, for every conversation (then its first turn shows them), or once for the label.
+
+    Args:
+        labels: the task's labels.
+        questions: its questions; none in a task without.
+        shots: real labelled texts to draw examples from.
+        generator: numbers of texts and shots, chats, redraw, names of the attributes that vary.
+        seed: ``base.seed``.
+        attributes: the task's attributes.
+
+    Raises:
+        StandinError: fewer shots than ``generator.shots``, or an attribute that the task does not have.
     """
+    varied = _chosen(generator.attributes, attributes or {})
     plan = []
     asked: list[tuple[str | None, str | None]] = [(found.id, found.text) for found in questions]
     for question_id, question in asked or [(None, None)]:
@@ -56,13 +74,21 @@ def make_plan(
                     f"generator.shots is {generator.shots}, but data/real/shots.jsonl holds {len(known)} texts of "
                     f"label {label.name!r}: lower it, or raise prepare.shots"
                 )
+            values = {
+                name: balanced(
+                    attribute.of(label.name), generator.texts, row_seed(seed, question_id, label.name, name, 0)
+                )
+                for name, attribute in varied.items()
+            }
             for number in range(generator.texts):
                 conversation, turn = divmod(number, generator.conversation)
                 kind = OPENING if turn == 0 else DIVERSITY if turn % generator.diversity_every == 0 else GENERATION
                 own = row_seed(seed, question_id, label.name, f"{kind}/{turn}", conversation)
-                draw = np.random.default_rng([own, 1])  # 1: the stream of examples; the row's tokens use `own` itself
-                drawn = draw.permutation(len(known))[: generator.shots].tolist()
                 chat = "-".join([*([question_id] if question_id else []), label.name, f"{conversation:04d}"])
+                drawn_by = (
+                    own if generator.redraw != "label" else row_seed(seed, question_id, label.name, "examples", 0)
+                )
+                shown = generator.shots if turn == 0 or generator.redraw == "text" else 0
                 plan.append(
                     PlanRow(
                         plan_id=f"{chat}-{turn}",
@@ -72,8 +98,33 @@ def make_plan(
                         conversation=chat,
                         turn=turn,
                         kind=kind,
-                        shots=tuple(known[index] for index in drawn),
+                        shots=tuple(known[place] for place in _draw(drawn_by, len(known), shown)),
+                        attributes={name: found[number] for name, found in values.items()},
                         seed=own,
                     )
                 )
     return plan
+
+
+def _draw(seed: int, population: int, size: int) -> list[int]:
+    """Places of examples; 1 names their stream, as the row's tokens use the seed itself."""
+    return [int(place) for place in np.random.default_rng([seed, 1]).permutation(population)[:size]]
+
+
+def balanced(values: Sequence[str], size: int, seed: int) -> list[str]:
+    """``size`` values in random order, of which any beginning holds each equally often, give or take one.
+
+    Blocks of all values, each block shuffled: a product of attributes cut at ``size`` would leave some values out.
+    """
+    rng = np.random.default_rng([seed, 2])
+    blocks = [rng.permutation(len(values)) for _ in range(-(-size // len(values)))]
+    return [values[place] for block in blocks for place in block][:size]
+
+
+def _chosen(names: Sequence[str], attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
+    for name in names:
+        if name not in attributes:
+            raise StandinError(
+                f"generator.attributes: the task's prompts.attributes have no {name!r}: {nearest(name, attributes)}"
+            )
+    return {name: attributes[name] for name in names}

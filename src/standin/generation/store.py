@@ -8,6 +8,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,15 @@ CREATE TABLE IF NOT EXISTS answers (
 ) WITHOUT ROWID
 """
 WAIT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Means over stored answers: new tokens and seconds an answer."""
+
+    answers: int
+    tokens_out: float
+    seconds: float
 
 
 def request_key(request: Mapping[str, Any]) -> str:
@@ -68,6 +78,18 @@ class AnswerStore:
         except sqlite3.Error as error:
             raise self._explained(error) from None
         return found
+
+    def rate(self, engine: str, model: str) -> Rate | None:
+        """What an engine and model took for an answer so far; None where nothing of them is stored."""
+        try:
+            count, tokens, seconds = self._database.execute(
+                "SELECT count(*), avg(tokens_out), avg(seconds) FROM answers "
+                "WHERE json_extract(request, '$.engine') = ? AND json_extract(request, '$.model') = ?",
+                (engine, model),
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+        return Rate(count, tokens, seconds) if count and seconds else None
 
     def put(self, requests: Sequence[Mapping[str, Any]], answers: Sequence[Answer], seconds: float) -> None:
         """Store a chunk's answers in one transaction: all or none. ``seconds`` is the chunk's share per answer."""

@@ -1,7 +1,7 @@
 """Stage generate: plan every row, ask the LLM, parse the answers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -25,14 +25,8 @@ OUT = Path("data/generated")
 def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     """Write plan.jsonl, answers.jsonl (raw), texts.jsonl and removed.jsonl (refused, unparsable)."""
     chosen = params.generator
-    shots = read_rows(Path("data/real/shots.jsonl"), Row)
-    labels = {label.name: label for label in task.labels}
-    by_id = {row.id: row for row in shots}
-    plan = make_plan(task.labels, task.questions, shots, chosen, params.base.seed)
+    plan, say = planned(params, task)
     write_json_lines(OUT / "plan.jsonl", (asdict(row) for row in plan))
-
-    def say(row: PlanRow) -> str:
-        return turn(task.prompts, row.kind, labels[row.label], row.question, [by_id[shot] for shot in row.shots])
 
     @cache
     def engine() -> Engine:
@@ -57,6 +51,20 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
     write(answered, chosen.engine, chosen.model)
     return metrics(answered)
+
+
+def planned(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRow], str]]:
+    """The rows, and what the user says in each."""
+    shots = read_rows(Path("data/real/shots.jsonl"), Row)
+    labels = {label.name: label for label in task.labels}
+    by_id = {row.id: row for row in shots}
+    plan = make_plan(task.labels, task.questions, shots, params.generator, params.base.seed, task.prompts.attributes)
+
+    def say(row: PlanRow) -> str:
+        examples = [by_id[shot] for shot in row.shots]
+        return turn(task.prompts, row.kind, labels[row.label], row.question, examples, row.attributes)
+
+    return plan, say
 
 
 def write(answered: Sequence[Answered], engine: str, model: str) -> None:

@@ -1,0 +1,126 @@
+"""``standin prompts show`` and ``standin generate --dry-run``: what will be sent, and what it will take."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import typer
+
+from standin.config import Params, repository_root
+from standin.engines.protocol import Chat, Message
+from standin.errors import StandinError, nearest
+from standin.generation.plan import PlanRow
+from standin.task import Task, load_task
+
+LOCAL = ("transformers", "vllm")
+
+
+def show_prompts(params: Params, label: str | None, number: int, rendered: bool) -> Iterator[str]:
+    """The chats of the first conversations of each label, turn by turn, as lines.
+
+    Args:
+        params: the parameters.
+        label: only this label; None for all.
+        number: conversations a label.
+        rendered: show the text that the model reads, with the marks of its chat template.
+    """
+    task = load_task(params.base.task)
+    if label is not None and label not in task.label_names:
+        raise StandinError(f"--label {label!r}: {nearest(label, task.label_names)}")
+    plan, say = plan_of(params, task)
+    template = _template(params) if rendered else None
+    shown: dict[tuple[str | None, str], list[str]] = {}
+    for row in plan:
+        chats = shown.setdefault((row.question_id, row.label), [])
+        if row.conversation not in chats:
+            chats.append(row.conversation)
+    for chats in shown.values():
+        for conversation in chats[:number]:
+            rows = [row for row in plan if row.conversation == conversation]
+            if label is None or rows[0].label == label:
+                yield from _conversation(rows, say, template)
+
+
+def _conversation(
+    rows: list[PlanRow], say: Callable[[PlanRow], str], template: Callable[[Chat], str] | None
+) -> Iterator[str]:
+    yield f"--- {rows[0].conversation}: {rows[0].label}"
+    chat: tuple[Message, ...] = ()
+    for row in rows:
+        chat = (*chat, ("user", say(row)))
+        if template is None:
+            yield f"user, turn {row.turn}, seed {row.seed}:\n{chat[-1][1]}\n"
+        chat = (*chat, ("assistant", f"[answer of turn {row.turn}]"))
+    if template is not None:
+        yield template(chat[:-1])
+
+
+def _template(params: Params) -> Callable[[Chat], str]:
+    tokenizer = _tokenizer(params)
+    if tokenizer is None:
+        raise StandinError(
+            f"--rendered: engine {params.generator.engine!r} applies its chat template elsewhere; without --rendered "
+            "the messages are shown as they are sent"
+        )
+    from standin.engines.prompting import prompt_tokens
+
+    return lambda chat: str(tokenizer.decode(prompt_tokens(tokenizer, chat)))
+
+
+def _tokenizer(params: Params) -> Any:
+    """The model's tokenizer, for engines that run it here; None for the others."""
+    if params.generator.engine not in LOCAL:
+        return None
+    from transformers import AutoTokenizer
+
+    from standin.embedded import resolve
+
+    try:
+        return AutoTokenizer.from_pretrained(resolve(params.generator.model), revision=params.generator.revision)
+    except (OSError, ValueError) as error:
+        raise StandinError(
+            f"params.yaml: generator.model {params.generator.model!r}: its tokenizer cannot be loaded: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+
+
+def plan_of(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRow], str]]:
+    """The plan from the raw data as it is: nothing is written."""
+    from standin.preview import scratch
+    from standin.stages import prepare
+    from standin.stages.generate import planned
+
+    with scratch(params):
+        prepare.run(params, task, "")
+        return planned(params, task)
+
+
+def dry_run(params: Params) -> Iterator[str]:
+    """Numbers of rows, an example prompt a label, tokens, time and price, as lines."""
+    from standin.engines import registry
+    from standin.engines.prompting import prompt_tokens
+    from standin.generation.estimate import estimate, lines
+    from standin.generation.store import AnswerStore
+
+    task = load_task(params.base.task)
+    chosen = params.generator
+    registry.version(chosen.engine, chosen.model)
+    plan, say = plan_of(params, task)
+    tokenizer = _tokenizer(params)
+    with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
+        measured = store.rate(chosen.engine, chosen.model)
+
+    def count(chat: Chat) -> int:
+        return len(prompt_tokens(tokenizer, chat))
+
+    found = estimate(plan, say, count if tokenizer else None, chosen.max_tokens, measured, params.runtime)
+    for label in task.label_names:
+        rows = [row for row in plan if row.label == label]
+        yield f"{label}: {len(rows)} texts. The first prompt:\n{say(rows[0])}\n"
+    yield f"engine:        {chosen.engine}, {chosen.model}"
+    yield from lines(found)
+
+
+def echo(found: Iterator[str]) -> None:
+    """Print lines as they come."""
+    for line in found:
+        typer.echo(line)

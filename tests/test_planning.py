@@ -1,0 +1,113 @@
+"""``standin prompts show`` and ``standin generate --dry-run``: what will be sent, and what it will take."""
+
+from pathlib import Path
+
+import pytest
+
+from standin.config import Params, Runtime
+from standin.embedded import GENERATOR
+from standin.engines.protocol import Answer
+from standin.errors import StandinError
+from standin.generation.estimate import duration, estimate, lines
+from standin.generation.plan import PlanRow
+from standin.generation.store import AnswerStore, Rate
+from standin.overrides import load_params_with
+from standin.planning import dry_run, show_prompts
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def row(number: int, turn: int) -> PlanRow:
+    return PlanRow(f"p{number}-{turn}", None, None, "a", f"c{number}", turn, "opening", (), {}, number)
+
+
+PLAN = [row(number, turn) for number in range(3) for turn in range(2)]
+
+
+def test_tokens_grow_with_the_chat_and_prices_are_per_million() -> None:
+    found = estimate(
+        PLAN, lambda _: "x" * 40, lambda chat: 10 * len(chat), 50, None, Runtime(price_in=2e6, price_out=1e6)
+    )
+    # turn 0: one message; turn 1: three messages and the first answer, taken as 50 tokens long
+    assert found.tokens_in == 3 * 10 + 3 * (30 + 50)
+    assert found.tokens_out == 6 * 50
+    assert found.money == 2 * found.tokens_in + found.tokens_out
+    assert found.seconds is None
+    said = "\n".join(lines(found))
+    assert "6 in 3 conversations" in said
+    assert "nothing was measured" in said
+    assert "at most" in said
+
+
+def test_what_was_measured_gives_time_and_length() -> None:
+    found = estimate(PLAN, lambda _: "x" * 40, None, 50, Rate(8, 20.0, 0.5), Runtime())
+    assert (found.tokens_out, found.seconds, found.exact) == (120, 3.0, False)
+    said = "\n".join(lines(found))
+    assert "about 3 s, at 40 tokens a second as measured" in said
+    assert "four characters count as one" in said
+
+
+def test_the_store_knows_the_rate_of_each_engine_and_model(tmp_path: Path) -> None:
+    with AnswerStore(tmp_path / "a.db") as store:
+        assert store.rate("e", "m") is None
+        store.put(
+            [{"engine": "e", "model": "m", "n": n} for n in range(2)],
+            [Answer("t", "stop", 5, 10 + 10 * n) for n in range(2)],
+            0.25,
+        )
+        store.put([{"engine": "e", "model": "other"}], [Answer("t", "stop", 5, 1)], 9.0)
+        assert store.rate("e", "m") == Rate(2, 15.0, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (9000, "2.5 h")]
+)
+def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("tasks", "data"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+
+
+@pytest.mark.usefixtures("project")
+def test_the_prompts_shown_are_the_turns_of_a_chat_with_examples_of_the_label() -> None:
+    said = "\n".join(show_prompts(load_params_with(["generator.shots=2"]), "housing", 1, rendered=False))
+    assert said.count("user, turn") == 3
+    assert said.count("--- housing-") == 1
+    assert "transport" not in said.split("\n")[0]
+    assert "Imagine you live in a city" in said
+    assert said.count("\n- ") == 6
+    with pytest.raises(StandinError, match="did you mean 'housing'"):
+        list(show_prompts(Params(), "housin", 1, rendered=False))
+
+
+@pytest.mark.usefixtures("project")
+def test_recorded_texts_have_no_chat_template(tmp_path: Path) -> None:
+    with pytest.raises(StandinError, match="applies its chat template elsewhere"):
+        list(show_prompts(load_params_with(["generator.engine=replay"]), None, 1, rendered=True))
+
+
+@pytest.mark.usefixtures("project")
+def test_a_dry_run_of_a_server_needs_no_server_and_asks_nothing() -> None:
+    params = load_params_with(
+        ["generator.engine=openai", "generator.model=gpt", "runtime.price_in=1.5", "runtime.price_out=2"]
+    )
+    said = "\n".join(dry_run(params))
+    assert "texts:         168 in 56 conversations" in said
+    assert "price:         0." in said
+    assert said.count("The first prompt:") == 4
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("project")
+def test_rendered_prompts_are_what_the_model_reads() -> None:
+    said = "\n".join(show_prompts(load_params_with([]), "housing", 1, rendered=True))
+    assert said.count("<|im_start|>user") == 3
+    assert said.rstrip().endswith("<|im_start|>assistant")
+    assert load_params_with([]).generator.model == GENERATOR
