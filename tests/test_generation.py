@@ -161,6 +161,14 @@ def answers(*texts: str) -> list[Answer]:
     return [Answer(text, "stop", 3, 2) for text in texts]
 
 
+def test_seconds_are_summed_over_the_answers_asked_for(tmp_path: Path) -> None:
+    with AnswerStore(tmp_path / "a.db") as store:
+        store.put([{"n": 1}, {"n": 2}], answers("a", "b"), 0.5)
+        store.put([{"n": 3}], answers("c"), 4.0)
+        assert store.seconds([request_key({"n": number}) for number in (1, 2, 9)]) == 1.0
+        assert store.seconds([]) == 0.0
+
+
 def test_a_stored_answer_never_changes(tmp_path: Path) -> None:
     with AnswerStore(tmp_path / "a.db") as store:
         store.put([{"n": 1}], answers("first"), 0.1)
@@ -297,6 +305,12 @@ def test_the_stage_writes_plan_answers_texts_and_what_it_could_not_use(
     assert {row.text for row in texts} == {"The bus was late again.", "One. Two."}
     assert {row.reason for row in removed} == {"refused", "unparsable"}
     assert {row.plan_id for row in [*texts, *removed]} == {row.plan_id for row in plan(texts=4, conversation=1)}
+    per_label = found["per_label"]
+    assert list(per_label) == TASK.label_names
+    for key in ("planned", "parsed", "refused", "unparsable", "tokens_in", "tokens_out"):
+        assert sum(counted[key] for counted in per_label.values()) == found[key], key
+    measured = generate.figures()
+    assert measured["answer_seconds"] >= 0
     before = {path.name: path.read_bytes() for path in Path("data/generated").iterdir()}
     generate.run(params, TASK, "")
     assert {path.name: path.read_bytes() for path in Path("data/generated").iterdir()} == before

@@ -98,7 +98,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_json(reports / "prepare/metrics.json", {"real_texts": {"pool": 240, "test": 288}})
     write_json(
         reports / "generate/metrics.json",
-        {"tokens_in": 1200, "tokens_out": 300, "cut_by_length": 2, "changes": {"quotes": 1}},
+        {
+            "tokens_in": 1200,
+            "tokens_out": 300,
+            "cut_by_length": 2,
+            "changes": {"quotes": 1},
+            "per_label": {"pro": {"tokens_out": 300}},
+        },
     )
     check = {
         "name": "label_gap",

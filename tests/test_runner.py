@@ -203,3 +203,20 @@ def test_the_metrics_are_on_disk_before_the_tracker_hears_of_them(
     install("prepare", returns({"rows": 3}))
     runner.main(["prepare"])
     assert seen == [True]
+
+
+def test_what_a_machine_took_goes_to_the_timing_file_and_the_tracker_not_to_the_metrics(
+    project: ToyProject, install: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("prepare", returns({"rows": 3}))
+    monkeypatch.setattr(
+        sys.modules["standin.stages.prepare"], "figures", lambda: {"tokens_per_second": 12.5}, raising=False
+    )
+    monkeypatch.setenv("DVC_STAGE", "prepare")
+    assert runner.main(["prepare"]) == 0
+    folder = project.root / "reports/prepare"
+    assert json.loads((folder / "metrics.json").read_text()) == {"rows": 3}
+    assert json.loads((folder / "timing.json").read_text())["tokens_per_second"] == 12.5
+    (events,) = (project.root / ".standin/runs").glob("*.jsonl")
+    finished = [json.loads(line) for line in events.read_text().splitlines()][-1]
+    assert finished["figures"] == {"tokens_per_second": 12.5}

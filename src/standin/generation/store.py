@@ -79,6 +79,19 @@ class AnswerStore:
             raise self._explained(error) from None
         return found
 
+    def seconds(self, keys: Sequence[str]) -> float:
+        """Seconds that the stored answers among ``keys`` took, in all."""
+        total = 0.0
+        try:
+            for start in range(0, len(keys), 500):
+                part = keys[start : start + 500]
+                marks = ",".join("?" * len(part))
+                (found,) = self._database.execute(f"SELECT total(seconds) FROM answers WHERE key IN ({marks})", part)
+                total += float(found[0])
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+        return total
+
     def rate(self, engine: str, model: str) -> Rate | None:
         """What an engine and model took for an answer so far; None where nothing of them is stored."""
         try:

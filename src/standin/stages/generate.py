@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from standin.config import Params, repository_root
-from standin.corpus import Removed, Row, SyntheticRow, read_rows, write_json_lines, write_rows
+from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json_lines, write_rows
 from standin.engines import registry
 from standin.engines.protocol import Engine, Sampling
 from standin.generation.answering import Answered, answer_plan
@@ -111,6 +111,7 @@ def metrics(answered: Sequence[Answered]) -> dict[str, Any]:
     """Counts of rows, tokens and parsing changes."""
     changes = Counter(change for each in answered for change in each.parsed.changes)
     reasons = Counter(each.parsed.reason for each in answered)
+    labels = dict.fromkeys(each.row.label for each in answered)
     counted = {
         "planned": len(answered),
         "parsed": reasons[None],
@@ -119,7 +120,31 @@ def metrics(answered: Sequence[Answered]) -> dict[str, Any]:
         "cut_by_length": sum(each.answer.finish == "length" for each in answered),
         "tokens_in": sum(each.answer.tokens_in for each in answered),
         "tokens_out": sum(each.answer.tokens_out for each in answered),
+        "looped": sum(each.answer.finish == "loop" for each in answered),
         "changes": dict(sorted(changes.items())),
+        "per_label": {label: _of_label([each for each in answered if each.row.label == label]) for label in labels},
     }
     print(f"generate: {counted['planned']} planned, {counted['parsed']} parsed")  # noqa: T201
     return counted
+
+
+def _of_label(answered: Sequence[Answered]) -> dict[str, int]:
+    """Rows, what could not be used of them, and tokens."""
+    reasons = Counter(each.parsed.reason for each in answered)
+    return {
+        "planned": len(answered),
+        "parsed": reasons[None],
+        "refused": reasons["refused"],
+        "unparsable": reasons["unparsable"],
+        "tokens_in": sum(each.answer.tokens_in for each in answered),
+        "tokens_out": sum(each.answer.tokens_out for each in answered),
+    }
+
+
+def figures() -> dict[str, float]:
+    """Seconds the answers took when they were made, and new tokens a second: of this machine, not of the data."""
+    answers = [value for _, value in read_json_lines(OUT / "answers.jsonl")]
+    with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
+        seconds = store.seconds([str(value["key"]) for value in answers])
+    tokens = sum(int(value["tokens_out"]) for value in answers)
+    return {"answer_seconds": round(seconds, 2), "tokens_per_second": round(tokens / seconds, 2) if seconds else 0.0}

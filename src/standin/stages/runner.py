@@ -129,8 +129,11 @@ def run_stage(stage: str, item: str) -> None:
         if metrics:
             folder = Path("reports") / stage / item
             write_json(folder / "metrics.json", metrics)
-            write_json(folder / "timing.json", {"results": results_digest(folder), "seconds": round(seconds, 2)})
+            figures = module.figures() if hasattr(module, "figures") else {}
+            timing = {"results": results_digest(folder), "seconds": round(seconds, 2), **figures}
+            write_json(folder / "timing.json", timing)
             log.metrics(metrics)
+            log.figures(figures)
     print(f"{stage}{f' {item}' if item else ''}: {seconds:.1f} s", flush=True)  # noqa: T201
 
 

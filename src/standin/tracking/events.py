@@ -169,10 +169,15 @@ class Log:
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
+        self.measured: dict[str, float] = {}
 
     def metrics(self, values: Mapping[str, Any]) -> None:
         """Note the stage's metrics: nested names -> numbers, words or truth values."""
         self.values |= values
+
+    def figures(self, values: Mapping[str, float]) -> None:
+        """Note what this machine took, as tokens a second: for MLflow, not for files that must be equal everywhere."""
+        self.measured |= values
 
 
 @contextmanager
@@ -202,7 +207,7 @@ def stage(params: Params, name: str, item: str) -> Iterator[Log]:
         if outcome == "failed":  # one who interrupts waits for the prompt: the events go with the next flush
             _flush(identity)
         raise
-    _note(identity, _outcome("finished", known, started, log.values))
+    _note(identity, _outcome("finished", known, started, log.values) | {"figures": log.measured})
     if params.tracking.live:
         _flush(identity)
 

@@ -136,7 +136,7 @@ def flush(attempt: Attempt) -> None:
         tags: dict[str, str] = {}
         for name, event in attempt.last().items():
             numbers, words = split_metrics(name, event.get("metrics") or {})
-            metrics |= numbers | {f"seconds.{name}": event["seconds"]}
+            metrics |= numbers | _figures(name, event)
             tags |= words | {f"stage.{name}": _outcome(event)}
         log(store, run, metrics, tags)
         unresolved = attempt.unresolved().values()
@@ -145,6 +145,11 @@ def flush(attempt: Attempt) -> None:
             store.client.set_terminated(run.info.run_id, status, max(event["at"] for event in unresolved))
         elif run.info.status != "RUNNING":
             store.client.update_run(run.info.run_id, status="RUNNING")
+
+
+def _figures(stage: str, event: Mapping[str, Any]) -> dict[str, float]:
+    """What an execution took on its machine."""
+    return {f"seconds.{stage}": event["seconds"]} | {f"{stage}.{k}": v for k, v in event.get("figures", {}).items()}
 
 
 def create(store: Store, identity: Identity, started: int | None, committed: int | None) -> Any:
@@ -165,7 +170,8 @@ def complete(
 ) -> None:
     """Bring a run to what the files of a state say. The tag that calls it complete comes last."""
     run = _with_params(store, run, attempt.identity)
-    tags, seconds = dict(contents.tags), {}
+    tags = dict(contents.tags)
+    seconds: dict[str, float] = {}
     for stage in state.stages:
         event = attempt.last().get(stage.name, {})
         said = run.data.tags.get(f"stage.{stage.name}", "")
@@ -173,7 +179,7 @@ def complete(
             tags[f"stage.{stage.name}"] = f"not part of this state: {stale[stage.address]}"
         elif event.get("event") == "finished":
             tags[f"stage.{stage.name}"] = _outcome(event)
-            seconds[f"seconds.{stage.name}"] = event["seconds"]
+            seconds |= _figures(stage.name, event)
         elif not said.startswith("executed"):
             tags[f"stage.{stage.name}"] = "cached"
     log(store, run, contents.metrics | seconds, tags)
