@@ -64,3 +64,20 @@ def test_parsing_never_invents_a_character_and_says_when_it_changed_something(ra
         assert all(character in left for character in "".join(found.text.split()))
         if not found.changes:
             assert found.text == " ".join(raw.split())
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("Sure, here is a report on world news (wars, elections). Oil rose to 40 dollars.", "Oil rose to 40 dollars."),
+        ("Certainly! Here's a comment about parks: The bins are full.", "The bins are full."),
+        ("Here is my street. Nobody cleans it.", "Here is my street. Nobody cleans it."),
+        ("This is a scandal. Fix it.", "This is a scandal. Fix it."),
+    ],
+)
+def test_an_announcement_goes_only_where_it_is_certainly_one(raw: str, text: str) -> None:
+    assert parse(raw, "stop").text == text
+
+
+def test_an_answer_that_only_announces_is_no_text() -> None:
+    assert parse("Sure, here is a report on world news.", "stop").reason == "unparsable"

@@ -12,8 +12,10 @@ UNPARSABLE = "unparsable"
 _MARKER = re.compile(r"<\|?[a-z_]+\|?>|\[/?INST\]|^(?:assistant|user|system)\s*\n", re.IGNORECASE)
 _TURN = re.compile(r"\s*(?:<\|im_start\|>|<\|im_end\|>|\[INST\]|\n(?:user|assistant|system)\s*\n)", re.IGNORECASE)
 _ANNOUNCED = re.compile(
-    r"^\s*(?:(?:sure|certainly|of course|okay|absolutely)\b[^\n:]{0,40}?[,.!:]\s*)?"
-    r"(?:here(?:'s| is| are)\b|this is\b)[^\n:]{0,120}:\s*",
+    r"^\s*(?:(?:sure|certainly|of course|okay|absolutely)\b[^\n:.!]{0,40}?[,.!]\s*"
+    r"(?:here(?:'s| is| are)\b|this is\b)[^\n:.!]{0,200}[:.!](?:\s+|$)"  # said to the one who asked: certain
+    r"|(?:(?:sure|certainly|of course|okay|absolutely)\b[^\n:]{0,40}?[,.!:]\s*)?"
+    r"(?:here(?:'s| is| are)\b|this is\b)[^\n:]{0,120}:\s*)",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(
