@@ -66,6 +66,10 @@ def test_every_parameter_is_read_somewhere() -> None:
         ({"arms": {"a+b": ["real"]}}, "'a\\+b' is no arm name"),
         ({"arms": {"none": []}}, "names no source"),
         ({"finetune": {"seeds": [1, 1]}}, "seeds must differ"),
+        (
+            {"runtime": {"base_url": "http://me:pass@example.org/v1"}},
+            r"runtime.base_url is 'http://\[secret\]@example.org/v1'",
+        ),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(change: dict[str, Any], message: str) -> None:

@@ -218,7 +218,7 @@ class Runtime(Group):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(64, ge=1)
     memory: float = Field(0.9, gt=0, le=1)
-    base_url: str = "http://127.0.0.1:8000/v1"
+    base_url: str = Field("http://127.0.0.1:8000/v1", pattern=r"^https?://[^@\s]+$")  # no user:password@ in logs
     concurrency: int = Field(16, ge=1)
     attempts: int = Field(8, ge=1)
     timeout: float = Field(120.0, gt=0)
@@ -308,7 +308,7 @@ def explain(path: Path, error: ValidationError) -> StandinError:
             lines.append(f"{path}: {key} is missing")
         else:
             lines.append(f"{path}: {key} is {found['input']!r}: {found['msg'][0].lower()}{found['msg'][1:]}")
-    return StandinError("\n".join(lines))
+    return StandinError(re.sub(r"//[^/@\s]+@", "//[secret]@", "\n".join(lines)))
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
