@@ -309,7 +309,7 @@ def test_the_stage_writes_plan_answers_texts_and_what_it_could_not_use(
     assert list(per_label) == TASK.label_names
     for key in ("planned", "parsed", "refused", "unparsable", "tokens_in", "tokens_out"):
         assert sum(counted[key] for counted in per_label.values()) == found[key], key
-    measured = generate.figures()
+    measured = generate.machine_figures()
     assert measured["answer_seconds"] >= 0
     before = {path.name: path.read_bytes() for path in Path("data/generated").iterdir()}
     generate.run(params, TASK, "")

@@ -210,7 +210,7 @@ def test_what_a_machine_took_goes_to_the_timing_file_and_the_tracker_not_to_the_
 ) -> None:
     install("prepare", returns({"rows": 3}))
     monkeypatch.setattr(
-        sys.modules["standin.stages.prepare"], "figures", lambda: {"tokens_per_second": 12.5}, raising=False
+        sys.modules["standin.stages.prepare"], "machine_figures", lambda: {"tokens_per_second": 12.5}, raising=False
     )
     monkeypatch.setenv("DVC_STAGE", "prepare")
     assert runner.main(["prepare"]) == 0

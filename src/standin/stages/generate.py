@@ -141,7 +141,7 @@ def _of_label(answered: Sequence[Answered]) -> dict[str, int]:
     }
 
 
-def figures() -> dict[str, float]:
+def machine_figures() -> dict[str, float]:
     """Seconds the answers took when they were made, and new tokens a second: of this machine, not of the data."""
     answers = [value for _, value in read_json_lines(OUT / "answers.jsonl")]
     with AnswerStore(repository_root() / ".standin" / "answers.db") as store:

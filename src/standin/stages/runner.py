@@ -129,7 +129,7 @@ def run_stage(stage: str, item: str) -> None:
         if metrics:
             folder = Path("reports") / stage / item
             write_json(folder / "metrics.json", metrics)
-            figures = module.figures() if hasattr(module, "figures") else {}
+            figures = module.machine_figures() if hasattr(module, "machine_figures") else {}
             timing = {"results": results_digest(folder), "seconds": round(seconds, 2), **figures}
             write_json(folder / "timing.json", timing)
             log.metrics(metrics)
