@@ -1,6 +1,7 @@
 """``standin data add``: bringing one's own file into a project."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -222,3 +223,23 @@ def test_dvc_keeps_the_data_and_git_the_pointer(tmp_path: Path, monkeypatch: pyt
     (root / "data/raw/my-mail/train.jsonl").unlink()
     command(root, sys.executable, "-m", "dvc", "checkout", "--quiet")
     assert (root / "data/raw/my-mail/train.jsonl").read_bytes() == (tmp_path / "a.jsonl").read_bytes()
+
+
+def test_few_texts_get_split_sizes_that_fit(project: Path, tmp_path: Path) -> None:
+    rows = tuple((f"text number {n}", ("ham", "spam")[n % 2]) for n in range(100))
+    said = add("few", file(tmp_path / "few.jsonl", *rows)).summary()
+    options = dict(re.findall(r"-S (?:')?([a-z._]+)=([^ ']+)", said.splitlines()[-1]))
+    sizes = [int(options[f"prepare.{split}"]) for split in ("shots", "validation", "pool", "test")]
+    assert sum(sizes) <= 100
+    assert min(sizes) >= 5
+    assert options["select.budgets"] == f"[{int(options['prepare.pool']) // 5}]"
+    assert "standin run --preview 5 -S base.task=few" in said
+
+
+def test_enough_texts_need_no_other_sizes(project: Path, tmp_path: Path) -> None:
+    rows = tuple((f"text number {n}", ("ham", "spam")[n % 2]) for n in range(640))
+    said = add("many", file(tmp_path / "many.jsonl", *rows)).summary()
+    assert said.splitlines()[-1] == "run: standin run -S base.task=many"
+    test = file(tmp_path / "test.jsonl", *((f"test text {n}", ("ham", "spam")[n % 2]) for n in range(30)))
+    said = add("tested", file(tmp_path / "many.jsonl", *rows), test=test).summary()
+    assert said.splitlines()[-1] == "run: standin run -S base.task=tested -S prepare.test=30"

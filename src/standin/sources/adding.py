@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from standin.config import TASK_NAME
+from standin.config import TASK_NAME, Prepare, Select
 from standin.errors import StandinError, nearest
 from standin.sources.files import RawRows, Reading, cell_text, missing, rows_of
 from standin.sources.starter import starter
@@ -37,7 +37,9 @@ class Added:
         task = task_path(self.name)
         if self.task_written:
             lines.append(f"written: {task}. Edit descriptions and prompts, then `git add {task}`")
-        lines.append(f"run: dvc exp run -S base.task={self.name}")
+        options = " ".join([f"-S base.task={self.name}", *fitting(self.parts)])
+        lines.append(f"try first: standin run --preview 5 {options}")
+        lines.append(f"run: standin run {options}")
         return "\n".join(lines)
 
 
@@ -55,6 +57,27 @@ def _found(found: RawRows) -> str:
         f"{len(found.rows)} texts, labels: {labels}, words: {lengths[0]} to {lengths[-1]}, median {median(lengths):g}"
         + (f"; left out: {skipped}" if skipped else "")
     )
+
+
+def fitting(parts: Mapping[str, RawRows]) -> list[str]:
+    """Split sizes as ``-S`` options, in the proportions of the defaults, where texts are fewer than those ask for.
+
+    A twentieth is left aside for repeated texts. Sizes are per question, so the question with the fewest texts counts.
+    """
+    asked = Prepare()
+    splits = ("shots", "validation", "pool") if "test" in parts else ("shots", "validation", "pool", "test")
+    there = {part: min(Counter(row.question_id for row in found.rows).values()) for part, found in parts.items()}
+    needed = sum(getattr(asked, split) for split in splits)
+    sizes = {}
+    if there["train"] < needed:
+        sizes = {split: max(1, int(getattr(asked, split) * 0.95 * there["train"] / needed)) for split in splits}
+    if there.get("test", asked.test) < asked.test:
+        sizes["test"] = there["test"]
+    options = [f"-S prepare.{split}={size}" for split, size in sizes.items()]
+    pool = sizes.get("pool", asked.pool)
+    if pool < max(Select().budgets):
+        options.append(f"-S 'select.budgets=[{max(1, pool // 5)}]'")
+    return options
 
 
 def mapping(pairs: Sequence[str]) -> dict[str, str]:
