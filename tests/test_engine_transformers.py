@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from standin import embedded
 from standin.config import Runtime
@@ -105,6 +105,30 @@ def test_a_saved_folder_is_loaded_and_answers(tmp_path: Path) -> None:
     assert said(loaded, [Request(CHAT, 3)], Sampling(0, 1.0, 4)) == said(
         engine(), [Request(CHAT, 3)], Sampling(0, 1.0, 4)
     )
+
+
+def test_a_model_that_scales_its_logits_is_refused(tmp_path: Path) -> None:
+    sizes = {"vocab_size": len(WORDS), "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+             "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
+    scaling = GraniteForCausalLM(
+        GraniteConfig(**sizes, logits_scaling=8.0, bos_token_id=0, eos_token_id=1, pad_token_id=0)
+    )
+    scaling.save_pretrained(tmp_path / "m")
+    tokenizer(TEMPLATE).save_pretrained(tmp_path / "m")
+    with pytest.raises(StandinError, match=r"\(granite\) changes its logits.*generator.engine: vllm"):
+        registry.load("transformers", str(tmp_path / "m"), "main", "float32", Runtime(device="cpu"))
+
+
+def test_a_local_model_is_known_by_what_it_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    model().save_pretrained(folder)
+    first = registry.digest(str(folder))
+    assert first == registry.digest(str(folder))
+    torch.manual_seed(2)
+    LlamaForCausalLM(model().config).save_pretrained(folder)
+    assert registry.digest(str(folder)) != first
+    assert registry.digest("mistralai/Mistral-7B-Instruct-v0.3") is None
+    assert registry.digest(str(folder / "config.json")) != first
 
 
 def test_a_missing_wheel_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

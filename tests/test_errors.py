@@ -90,6 +90,34 @@ MISTAKES: dict[str, tuple[Callable[[Project], object], str, str]] = {
         lambda p: p.params(generator={"top_p": 2}), "prepare",
         r"params.yaml: generator.top_p is 2: input should be less than or equal to 1",
     ),
+    "params: no such engine": (
+        lambda p: p.params(generator={"engine": "opnai"}), "prepare",
+        r"params.yaml: generator.engine: no engine 'opnai': did you mean 'openai'\?",
+    ),
+    "params: an embedded model misspelt": (
+        lambda p: (p.prepared(), p.params(generator={"model": "smollm2-135m-instrct"})), "generate",
+        r"no model 'smollm2-135m-instrct': did you mean 'smollm2-135m-instruct'\?",
+    ),
+    "task: no language": (
+        lambda p: p.task("language: en\ndemo", "language: english\ndemo"), "prepare",
+        r"toy.yaml: language: 'english' is no language code: write one as in en or de",
+    ),
+    "params: money without prices": (
+        lambda p: p.params(runtime={"money_budget": 5}), "prepare",
+        r"params.yaml: runtime: money_budget needs prices: set price_in and price_out",
+    ),
+    "params: no address": (
+        lambda p: p.params(runtime={"base_url": "http://host:port/v1"}), "prepare",
+        r"params.yaml: runtime.base_url: 'http://host:port/v1' is no address",
+    ),
+    "params: a pattern that cannot bind": (
+        lambda p: p.params(generator={"pattern": "[a-z]+"}), "prepare",
+        r"params.yaml: generator: pattern cannot bind the transformers engine: set it to null, or engine to vllm or openai",
+    ),
+    "params: a pattern that is none": (
+        lambda p: p.params(generator={"pattern": "[a-z", "engine": "vllm"}), "prepare",
+        r"params.yaml: generator: pattern '\[a-z' is no regular expression: unterminated character set",
+    ),
     "params: missing": (lambda p: (p.root / "params.yaml").unlink(), "prepare", r"params.yaml: there is no such file"),
     "params: broken": (lambda p: p.write("params.yaml", "base:\n  task: ["), "prepare", r"params.yaml, line 2: broken YAML"),
     "params: no mapping": (lambda p: p.write("params.yaml", "- base\n"), "prepare", r"params.yaml: "),
@@ -153,7 +181,7 @@ MISTAKES: dict[str, tuple[Callable[[Project], object], str, str]] = {
         lambda p: p.rows([*ROWS[:2], ROWS[1] | {"text": "other"}]), "prepare", r"id 'r1' stands more than once",
     ),
     "data: too few texts for the test split": (
-        lambda p: p.params(prepare={"test": 100, "pool": 16}), "prepare", r"prepare.test asks for 100 texts, but 40 are there",
+        lambda p: p.params(prepare={"test": 100, "pool": 16}), "prepare", r"prepare.test asks for 100 texts, but 40 are there.* Sizes that fit: prepare.test=16, prepare.validation=8, prepare.shots=10, prepare.pool=2",
     ),
     "data: too few for the shots": (
         lambda p: (p.prepared(), p.params(generator={"shots": 9})), "generate",
@@ -293,6 +321,25 @@ def test_ctrl_c_ends_a_command_with_130(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(Path(cli.__file__).parents[1])},
     )  # fmt: skip
     assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+
+
+@pytest.mark.parametrize("engine", ["replay", "llamacpp", "openai", "transformers"])
+@pytest.mark.parametrize("model", ["/nowhere/at/all.gguf", "./data/recorded.jsonl", "a/b/c"])
+def test_a_model_that_is_a_path_is_no_traceback(project: Project, engine: str, model: str) -> None:
+    project.prepared()
+    project.params(
+        generator={"engine": engine, "model": model}, runtime={"base_url": "http://127.0.0.1:9", "attempts": 1}
+    )
+    status, said = project.run("generate")
+    assert status == 1
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("url", ["http://u:p/ss@host/v1", "http://u:p@ss@host/v1", "http://u:pa ss@host/v1"])
+def test_a_password_in_an_address_is_not_shown(project: Project, url: str) -> None:
+    project.params(runtime={"base_url": url})
+    status, said = project.run("prepare")
+    assert (status, "ss" in said.replace("[secret]", "").split("host")[0].split("//")[1]) == (1, False)
 
 
 @pytest.mark.parametrize(

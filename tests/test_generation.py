@@ -183,17 +183,25 @@ def test_a_stored_answer_never_changes(tmp_path: Path) -> None:
     [
         {"engine": "f"}, {"version": "2"}, {"model": "n"}, {"revision": "v2"}, {"dtype": "bfloat16"},
         {"sampling": replace(SAMPLING, temperature=0.9)}, {"sampling": replace(SAMPLING, top_p=0.9)},
-        {"sampling": replace(SAMPLING, max_tokens=33)}, {"chunk": 65},
+        {"sampling": replace(SAMPLING, max_tokens=33)}, {"sampling": replace(SAMPLING, pattern="[a-z]+")}, {"batch": "b"},
         {"request": Request((("user", "Hi"),), 2)}, {"request": Request((("user", "Ho"),), 1)},
         {"request": Request((("system", "Be kind."), ("user", "Hi")), 1)},
     ],
     ids=str,
 )  # fmt: skip
 def test_whatever_shapes_an_answer_is_in_its_key(change: dict[str, object]) -> None:
-    base = {"request": Request((("user", "Hi"),), 1), "identity": IDENTITY, "sampling": SAMPLING, "chunk": 64}
+    base = {"request": Request((("user", "Hi"),), 1), "identity": IDENTITY, "sampling": SAMPLING, "batch": "a"}
     named = {key: value for key, value in change.items() if key in IDENTITY}
     other = {**base, **{k: v for k, v in change.items() if k not in IDENTITY}, "identity": {**IDENTITY, **named}}
     assert request_key(describe(**base)) != request_key(describe(**other))  # type: ignore[arg-type]
+
+
+def test_half_a_character_leaves_the_store_open_to_others(tmp_path: Path) -> None:
+    with AnswerStore(tmp_path / "a.db") as store, AnswerStore(tmp_path / "a.db") as other:
+        with pytest.raises(UnicodeEncodeError):
+            store.put([{"n": 1}], answers("\ud83d"), 0.0)
+        other.put([{"n": 2}], answers("whole"), 0.0)
+        assert len(store.get([request_key({"n": 1}), request_key({"n": 2})])) == 1
 
 
 def test_a_broken_store_is_named_and_left_as_it_is(tmp_path: Path) -> None:
@@ -246,14 +254,16 @@ class Echo:
         return np.zeros((len(chats), len(choices)))
 
 
-def ask(store: Path, engine: Echo | None, chunk: int = 5) -> list[str]:
+def ask(store: Path, engine: Echo | None, chunk: int = 5, rows: list[PlanRow] | None = None) -> list[str]:
+    rows = rows or plan()
+
     def load() -> Echo:
         assert engine is not None, "everything is stored: no engine is needed"
         return engine
 
     with AnswerStore(store) as opened:
-        found = answer_plan(plan(), lambda row: row.plan_id, IDENTITY, SAMPLING, chunk, opened, load, lambda _: None)
-    assert [each.row.plan_id for each in found] == [row.plan_id for row in plan()]
+        found = answer_plan(rows, lambda row: row.plan_id, IDENTITY, SAMPLING, chunk, opened, load, lambda _: None)
+    assert [each.row.plan_id for each in found] == [row.plan_id for row in rows]
     return [each.answer.text for each in found]
 
 
@@ -273,11 +283,33 @@ def test_what_is_stored_needs_no_engine(tmp_path: Path) -> None:
     assert ask(tmp_path / "a.db", Echo()) == ask(tmp_path / "a.db", None)
 
 
+def test_what_the_store_already_holds_does_not_change_a_larger_plan(tmp_path: Path) -> None:
+    """An answer depends on its batch; the rows of a smaller plan stood in other batches."""
+    larger = plan(texts=5)
+    ask(tmp_path / "a.db", Echo(), rows=plan())
+    assert ask(tmp_path / "a.db", Echo(), rows=larger) == ask(tmp_path / "b.db", Echo(), rows=larger)
+
+
 @pytest.mark.parametrize("chunks", range(6))
 def test_a_killed_run_ends_with_the_answers_of_an_unbroken_one(tmp_path: Path, chunks: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         ask(tmp_path / "broken.db", Echo(chunks))
     assert ask(tmp_path / "broken.db", Echo()) == ask(tmp_path / "whole.db", Echo())
+
+
+def test_an_answer_that_ignores_the_pattern_is_an_error_and_not_stored(tmp_path: Path) -> None:
+    def ask(pattern: str) -> int:
+        sampling = replace(SAMPLING, pattern=pattern)
+        with AnswerStore(tmp_path / "a.db") as opened:
+            return len(
+                answer_plan(plan(), lambda row: row.plan_id, IDENTITY, sampling, 5, opened, Echo, lambda _: None)
+            )
+
+    with pytest.raises(StandinError, match=r"generator\.pattern is '\[a-z\]\+', and an answer does not match it"):
+        ask("[a-z]+")
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        assert database.execute("SELECT count(*) FROM answers").fetchone() == (0,)
+    assert ask('"Batch of [0-9]+, turn [0-9]+, seed [0-9]+\\."') == len(plan())
 
 
 # --- the stage ----------------------------------------------------------------------------------------------------

@@ -66,6 +66,16 @@ def test_splits_become_the_tasks_files_with_named_labels_and_ids(project: Path) 
     assert "4 texts, labels: ham 2, spam 2" in said
 
 
+def test_a_renamed_column_takes_the_place_of_its_namesake(project: Path, tmp_path: Path) -> None:
+    data = datasets.Dataset.from_dict({"label_text": ["ham", "spam"] * 2, "sms": TEXTS, "label": [0, 1, 0, 1]})
+    for split in ("train", "test"):
+        data.to_parquet(str(tmp_path / "hub" / f"{split}.parquet"))
+    write_task(project, tmp_path / "hub", test=None, rename={"sms": "text", "label_text": "label"})
+    fetch("mail")
+    found = rows(project / "data/raw/mail/train.jsonl.gz")
+    assert [row["label"] for row in found] == ["ham", "spam", "ham", "spam"]
+
+
 def test_fetching_again_gives_equal_bytes_and_changes_nothing(project: Path) -> None:
     fetch("mail")
     path = project / "data/raw/mail/train.jsonl.gz"

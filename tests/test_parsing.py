@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from standin.generation.parsing import parse
+from standin.generation.parsing import Parsed, parse
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,49 @@ def test_only_what_is_certainly_not_the_text_is_stripped(raw: str, text: str, ch
         "I can\u2019t provide that.",
         "As an AI language model, I have no opinion.",
         "Unfortunately, I am unable to write this.",
-        "I must decline to answer. We will not comply.".replace("I must", "I must"),
+        "I must decline to answer. We will not comply.",
+        "I cannot create a tweet that attacks people.",
+        "I'm sorry for any confusion, but as an AI chatbot, I have no feelings.",
+        "I'm sorry, but I can't assist with creating such a comment.",
     ],
 )
 def test_refusals_are_more_than_the_word_sorry(raw: str) -> None:
     assert parse(raw, "stop").reason == "refused"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "I can't help but feel angry about the new parking rules.",
+        "I can't help noticing that the bins overflow.",
+        "We will not comply with a car ban in our street.",
+        "I can't continue to pay 4 euros a ride.",
+        "I won't answer calls from this number again.",
+        "I cannot write this often enough: fix the lamp!",
+        "I can't provide for my family if rents rise.",
+        "As an AI engineer I like buses.",
+        "This is for the 8:30 bus, which never comes on time.",
+        "Here are two links https://example.org/a and more.",
+        "Here is my worry: who pays for the tram?",
+        "Here is the phone: call me.",
+        "Okay, this is ridiculous. The bus is late again.",
+        "Absolutely, this is what the city needs!",
+        "Sure, here is the 8:30 bus again. Late.",
+    ],
+)
+def test_what_a_person_may_write_is_neither_refusal_nor_announcement(raw: str) -> None:
+    assert parse(raw, "stop") == Parsed(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("公園の街灯が壊れています。早く直してください。夜は暗く", "公園の街灯が壊れています。早く直してください。"),
+        ("बस देर से आई। फिर भी", "बस देर से आई।"),
+    ],
+)
+def test_sentences_of_other_scripts_end_too(raw: str, text: str) -> None:
+    assert parse(raw, "length").text == text
 
 
 @pytest.mark.parametrize("raw", ["", "  \n", "...", '""', "\U0001f389\U0001f389"])

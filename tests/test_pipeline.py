@@ -11,11 +11,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from vllm_server import MODEL, vllm_server
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
@@ -170,10 +172,29 @@ def test_more_shots_rerun_what_depends_on_them_and_nothing_else(project: Project
     assert "finetune.real.validation_macro_f1" in run.data.metrics
 
 
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
+def test_the_whole_pipeline_runs_through_vllm_and_through_its_server(project: Project) -> None:
+    project.dvc("exp", "run", "-n", "in-process", "-S", "generator.engine=vllm")
+    with vllm_server() as url:
+        server = ["-S", "generator.engine=openai", "-S", f"generator.model={MODEL}", "-S", f"runtime.base_url={url}"]
+        project.dvc("exp", "run", "-n", "served", *server)
+    for name, engine in (("in-process", "vllm"), ("served", "openai")):
+        (run,) = [run for run in project.mlflow_runs() if run.info.run_name == name]
+        assert run.info.status == "FINISHED"
+        assert run.data.params["generator.engine"] == engine
+        assert run.data.tags["stage.finetune.sqbc_synthetic"].startswith("executed")
+        made = {name: value for name, value in run.data.metrics.items() if name.startswith("generate.")}
+        assert made["generate.planned"] == 24
+        assert made["generate.tokens_per_second"] > 0
+    assert {row["engine"] for row in project.rows("data/generated/texts.jsonl")} == {"openai"}
+
+
 def test_queued_experiments_each_have_one_complete_run(project: Project) -> None:
     project.dvc("exp", "run", "--queue", "-S", "generator.shots=1", "-S", "base.seed=1,2")
-    project.dvc("queue", "start", "-j", "1")
-    deadline = time.monotonic() + 900
+    # the worker keeps the streams of the command that started it
+    subprocess.run(["dvc", "queue", "start", "-j", "1"], cwd=project.root, env=project.env, check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    deadline = time.monotonic() + 1800
     while "Queued" in (status := project.dvc("queue", "status")) or "Running" in status:
         assert time.monotonic() < deadline, status
         time.sleep(3)

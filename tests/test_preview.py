@@ -107,6 +107,20 @@ def test_the_parameters_are_the_experiments_own_but_for_the_number_of_texts(
     assert asked[0].chat[0][1].count("comment number") == 2
 
 
+def test_files_named_relative_to_the_project_are_found(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the real engines
+    monkeypatch.chdir(project)
+    recorded = project / "data/recorded/texts.jsonl"
+    recorded.parent.mkdir()
+    texts = ["yes the road is green", "no more noise at night please"]
+    recorded.write_text(
+        "".join(json.dumps({"text": t, "label": n}) + "\n" for t, n in zip(texts, ("pro", "con"), strict=True))
+    )
+    changes = ["generator.engine=replay", "generator.model=data/recorded/texts.jsonl", "embed.model=encoder"]
+    found = preview(load_params_with(changes), 1)
+    assert [text.raw for text in found.texts] == texts
+
+
 def test_too_many_texts_are_the_run(project: Path) -> None:
     for texts in (0, 51):
         with pytest.raises(StandinError, match="1 to 50 texts a label"):

@@ -51,20 +51,23 @@ def run(
     import subprocess
 
     _need_project()
+    from standin.embedded import check_spelling
     from standin.overrides import load_params_with
     from standin.task import load_task
 
     params = load_params_with(change or [])
     load_task(params.base.task)  # mistakes are explained here, before DVC reads the files
+    check_spelling(params.generator.model, params.embed.model, params.finetune.encoder)
     if preview is None:
         changes = [part for each in change or [] for part in ("-S", each)]
         dvc = [sys.executable, "-m", "dvc", *(["exp", "run", *changes] if changes else ["repro"])]
         status = subprocess.run(dvc, check=False).returncode
-        if status:
-            raise typer.Exit(status)
-        sync(current=True)
-        what_next()
-        return
+        if not status:
+            sync(current=True)
+            what_next()
+        if changes:
+            typer.echo("params.yaml now holds the values of -S; `git checkout params.yaml` takes them back", err=True)
+        raise typer.Exit(status)
     from rich.console import Console
 
     from standin import preview as previewing
@@ -158,7 +161,7 @@ def what_next() -> None:
     activate = "" if sys.prefix == sys.base_prefix else f"source {Path(sys.prefix).name}/bin/activate"
     report = Path("reports/report.html")
     lines = [
-        f"Report:   {report if report.exists() else 'none yet: run `dvc repro`'}",
+        f"Report:   {report if report.exists() else 'none yet: `standin run` makes it'}",
         "Runs:     standin ui   (MLflow, http://127.0.0.1:5000)",
         "Try now:  dvc exp run -S generator.shots=5",
         "          dvc exp show --only-changed",

@@ -8,21 +8,34 @@ undeclared parameter is an error instead of a silently stale cache.
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from standin.errors import StandinError, nearest
+from standin.checked import explain, read_yaml
+from standin.errors import nearest
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TASK_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+ENGINES = ("transformers", "vllm", "openai", "llamacpp", "replay")
+PATTERN_ENGINES = ("vllm", "openai")
+"""Engines that draw only tokens which lead to a match of ``generator.pattern``."""
 
 
 class Group(BaseModel):
     """One group of parameters: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _engine(name: str) -> str:
+    if name not in ENGINES:
+        raise ValueError(f"no engine {name!r}: {nearest(name, ENGINES)}")
+    return name
+
+
+Engine = Annotated[str, AfterValidator(_engine)]
 
 
 class Base(Group):
@@ -52,7 +65,7 @@ class Prepare(Group):
 class Generator(Group):
     """What is generated, by which engine and model, with which sampling."""
 
-    engine: str = "transformers"
+    engine: Engine = "transformers"
     model: str = "smollm2-135m-instruct"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -65,7 +78,23 @@ class Generator(Group):
     temperature: float = Field(0.8, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_tokens: int = Field(64, ge=1)
+    pattern: str | None = Field(None, min_length=1)
     chunk: int = Field(64, ge=1)
+
+    @model_validator(mode="after")
+    def _engine_can_be_bound(self) -> Self:
+        if self.pattern is None:
+            return self
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise ValueError(f"pattern {self.pattern!r} is no regular expression: {error}") from None
+        if self.engine not in PATTERN_ENGINES:
+            raise ValueError(
+                f"pattern cannot bind the {self.engine} engine: set it to null, or engine to "
+                f"{' or '.join(PATTERN_ENGINES)}"
+            )
+        return self
 
 
 class Embed(Group):
@@ -126,7 +155,7 @@ class Diversity(Group):
 class Subjectivity(Group):
     """The LLM panel that stands in for annotators where a task has none."""
 
-    engine: str = "transformers"
+    engine: Engine = "transformers"
     model: str = "smollm2-135m-instruct"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -218,7 +247,7 @@ class Runtime(Group):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(64, ge=1)
     memory: float = Field(0.9, gt=0, le=1)
-    base_url: str = Field("http://127.0.0.1:8000/v1", pattern=r"^https?://[^@\s]+$")  # no user:password@ in logs
+    base_url: str = "http://127.0.0.1:8000/v1"
     concurrency: int = Field(16, ge=1)
     attempts: int = Field(8, ge=1)
     timeout: float = Field(120.0, gt=0)
@@ -226,6 +255,19 @@ class Runtime(Group):
     price_in: float = Field(0.0, ge=0)
     price_out: float = Field(0.0, ge=0)
     money_budget: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _budget_has_prices(self) -> Self:
+        if self.money_budget is not None and not (self.price_in or self.price_out):
+            raise ValueError("money_budget needs prices: set price_in and price_out (money per million tokens)")
+        return self
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://(\[[0-9a-f:]+\]|[^@\s/:]+)(:\d+)?(/[^@\s]*)?", url):
+            raise ValueError(f"{url!r} is no address: http://HOST:PORT/v1, without user and password, which logs show")
+        return url
 
 
 SOURCES = ("real", "shots", "synthetic")
@@ -279,55 +321,12 @@ class Params(Group):
         return self
 
 
-def read_yaml(path: Path) -> Any:
-    """Read one YAML file, safely. Raises StandinError with the line where the file is missing or broken."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StandinError(f"{path}: there is no such file. Run from the project's root, or create it.") from None
-    except UnicodeDecodeError as error:
-        raise StandinError(f"{path}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise StandinError(f"{path}{where}: broken YAML: {getattr(error, 'problem', error)}") from None
-
-
-def explain(path: Path, error: ValidationError) -> StandinError:
-    """Turn pydantic's findings into one message: file, key, what was found, what is allowed."""
-    lines = []
-    for found in error.errors():
-        key = ".".join(str(part) for part in found["loc"]) or "(whole file)"
-        if found["type"] == "extra_forbidden":
-            known = _known_keys(found["loc"][:-1])
-            lines.append(f"{path}: unknown key {key!r}: {nearest(str(found['loc'][-1]), known)}" if known
-                         else f"{path}: unknown key {key!r}: remove it")  # fmt: skip
-        elif found["type"] == "value_error":
-            lines.append(f"{path}: {key}: {found['msg'].removeprefix('Value error, ')}")
-        elif found["type"] == "missing":
-            lines.append(f"{path}: {key} is missing")
-        else:
-            lines.append(f"{path}: {key} is {found['input']!r}: {found['msg'][0].lower()}{found['msg'][1:]}")
-    return StandinError(re.sub(r"//[^/@\s]+@", "//[secret]@", "\n".join(lines)))
-
-
-def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys allowed at a place of params.yaml; empty where the place is not one of its groups."""
-    model: Any = Params
-    for part in loc:
-        names = {(field.alias or name): field for name, field in model.model_fields.items()}
-        model = names[str(part)].annotation if str(part) in names else None
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return []
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
 def parse_params(raw: Any, path: Path = Path("params.yaml")) -> Params:
     """Check raw YAML values against the groups. Raises StandinError naming every wrong key."""
     try:
         return Params.model_validate(raw if raw is not None else {})
     except ValidationError as error:
-        raise explain(path, error) from None
+        raise explain(path, error, Params) from None
 
 
 def load_params(root: Path = Path()) -> Params:

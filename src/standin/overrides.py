@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from standin.config import Params, parse_params, read_yaml
+from standin.checked import read_yaml
+from standin.config import Params, parse_params
 from standin.errors import StandinError
 
 

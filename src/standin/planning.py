@@ -116,6 +116,8 @@ def dry_run(params: Params) -> Iterator[str]:
     for label in task.label_names:
         rows = [row for row in plan if row.label == label]
         yield f"{label}: {len(rows)} texts. The first prompt:\n{say(rows[0])}\n"
+    if warning := task.unedited():
+        yield f"{warning}\n"
     yield f"engine:        {chosen.engine}, {chosen.model}"
     yield from lines(found)
 

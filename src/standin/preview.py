@@ -1,8 +1,8 @@
 """A few texts a label through prompt, generation, curation and checks, before time or money is spent on all of them.
 
 The stages themselves run, in a scratch copy of the project's layout, so that a preview cannot differ from the run and
-touches no stage output. Its answers go to the answer store under keys of their own: a preview's batches are smaller,
-and the last bits of logits depend on the batch.
+touches no stage output. Its answers go to the answer store; the run takes those of them whose engine answers one by
+one, as a batched engine's answers depend on their batch.
 """
 
 import os
@@ -66,8 +66,8 @@ def preview(params: Params, texts: int) -> Preview:
         raise StandinError(f"--preview {texts}: 1 to {MOST} texts a label; `standin run` makes them all")
     small = _smaller(params, texts)
     task = load_task(params.base.task)
-    for stage in ("generate", "embed", "finetune"):
-        if warning := language_warning(params, task, stage):
+    for warning in (task.unedited(), *(language_warning(params, task, s) for s in ("generate", "embed", "finetune"))):
+        if warning:
             print(warning)  # noqa: T201
     with scratch(small):
         _generate(small, task)
@@ -76,9 +76,8 @@ def preview(params: Params, texts: int) -> Preview:
 
 
 def _smaller(params: Params, texts: int) -> Params:
-    """The parameters of a preview: another chunk size gives its answers keys of their own in the answer store."""
     chosen = params.generator
-    generator = chosen.model_copy(update={"texts": texts, "chunk": texts if texts != chosen.chunk else texts + 1})
+    generator = chosen.model_copy(update={"texts": texts})
     fewest = max(1, round(params.validation.min_texts_per_label * texts / max(chosen.texts, texts)))
     validation = params.validation.model_copy(update={"min_texts_per_label": fewest})
     return params.model_copy(update={"generator": generator, "validation": validation})
@@ -94,6 +93,8 @@ def scratch(params: Params) -> Iterator[None]:
         (copy / "data").mkdir()
         (copy / "data" / "raw").symlink_to(root / "data" / "raw")
         (copy / "tasks").symlink_to(root / "tasks")
+        for model in (params.generator.model, params.embed.model, params.translate.model):
+            _link(Path(model), root, copy)
         values = params.model_dump(by_alias=True)
         (copy / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
         os.environ["DVC_ROOT"] = str(root)
@@ -105,6 +106,16 @@ def scratch(params: Params) -> Iterator[None]:
                 del os.environ["DVC_ROOT"]
             else:
                 os.environ["DVC_ROOT"] = before
+
+
+def _link(model: Path, root: Path, copy: Path) -> None:
+    """A model or a file of recorded texts that is named relative to the project is found from the copy too."""
+    if model.is_absolute() or ".." in model.parts or not (root / model).exists():
+        return
+    place = copy / model
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(root / model)
 
 
 def _generate(params: Params, task: Task) -> None:

@@ -4,13 +4,15 @@ A task file is complete: every top-level key stands in it, because stages list i
 (``params: - tasks/<task>.yaml: [labels, prompts]``) and DVC wants each part to exist.
 """
 
+import re
 import string
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from standin.config import NAME, TASK_NAME, Group, explain, read_yaml
+from standin.checked import explain, read_yaml
+from standin.config import NAME, TASK_NAME, Group
 from standin.errors import StandinError, nearest
 
 PLACEHOLDERS = {
@@ -102,10 +104,19 @@ class Attribute(Group):
         return self.values[label] if isinstance(self.values, dict) else self.values
 
 
+def _language(code: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(_[A-Z][a-z]{3})?", code):
+        raise ValueError(f"{code!r} is no language code: write one as in en or de, or FLORES-200's as in deu_Latn")
+    return code
+
+
+Language = Annotated[str, AfterValidator(_language)]
+
+
 class Prompts(Group):
     """The paper's three parts (context, generation, diversity turn), the few-shot part, and the judge's prompt."""
 
-    language: str
+    language: Language
     context: str
     generation: str
     few_shot: str
@@ -135,7 +146,7 @@ class Task(Group):
 
     name: str
     title: str
-    language: str
+    language: Language
     demonstration: bool
     """True where the real texts were written for demonstration: reports carry a banner, no evidence."""
     description: str
@@ -144,6 +155,15 @@ class Task(Group):
     source: Source
     prompts: Prompts
     published: dict[str, Any]
+
+    def unedited(self) -> str | None:
+        """What to say where lines of the starter file still wait for a person's words; None where none do."""
+        texts = {f"prompts.{name}": getattr(self.prompts, name) for name in PLACEHOLDERS}
+        texts |= {f"labels, {label.name}: description": label.description for label in self.labels}
+        left = [place for place, text in texts.items() if text.lower().startswith("edit:")]
+        if not left:
+            return None
+        return f'tasks/{self.name}.yaml: warning: {"; ".join(left)} still say "edit": the LLM reads them as they are'
 
     @field_validator("labels")
     @classmethod
@@ -197,7 +217,7 @@ def load_task(name: str, root: Path = Path()) -> Task:
     try:
         task = Task.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise explain(path, error) from None
+        raise explain(path, error, Task) from None
     if task.name != path.stem or not TASK_NAME.fullmatch(task.name):
         raise StandinError(
             f"{path}: name is {task.name!r}; it must equal the file's name, in lower-case letters, digits and '-'"

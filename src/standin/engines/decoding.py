@@ -254,6 +254,14 @@ class Decoder:
         logits: torch.Tensor = self.model.lm_head(last)
         return logits
 
+    @torch.inference_mode()
+    def is_exact(self) -> bool:
+        """Whether the model's own logits are those of its last layer and head: some families scale or cap them."""
+        token = self.model.config.get_text_config().vocab_size // 2
+        plain = self.model(input_ids=torch.tensor([[token]], device=self.device), use_cache=False).logits[:, -1]
+        ours = self.forward([[token]], RowCache(self.layers, 1, 1, self.device))
+        return bool((plain - ours).abs().max() <= 0.05 * plain.abs().max())
+
     def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[RowCache, torch.Tensor]:
         """Read prompts, what they share only once; a cache with ``room`` more tokens a row, and the next logits."""
         shared = shared_prefixes(rows)

@@ -3,11 +3,12 @@
 The key is read from the environment (``OPENAI_API_KEY``) when the engine is loaded; it is written nowhere.
 """
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +18,18 @@ from standin.engines.protocol import Answer, Chat, Request, Sampling
 from standin.errors import StandinError
 
 LONGEST_WAIT = 60.0
+UNANSWERED = 3
+"""Refused connections after which a server that never answered is given up."""
 TOP = 20
 """Most log-probabilities a token that the API gives."""
 
 
+FINISH: dict[str, Literal["stop", "length"]] = {"stop": "stop", "length": "length", "content_filter": "length"}
+"""How an answer may end; one that a filter broke off has an open last sentence, as one cut by length."""
+
+
 class UnusableError(Exception):
-    """An answer that came and is none: empty, cut, or no JSON."""
+    """An answer that came and is none: no JSON, without a message, or broken off by the server."""
 
 
 class OpenAIEngine:
@@ -39,6 +46,7 @@ class OpenAIEngine:
         self.runtime = runtime
         self.version = version
         self.stopped = Event()
+        self.reached = False
 
     def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         """Answer chats, ``runtime.concurrency`` at a time, as they come back.
@@ -73,19 +81,29 @@ class OpenAIEngine:
         """One answer; None where asking was stopped before its turn."""
         if self.stopped.is_set():
             return None
+        bound = {"structured_outputs": {"regex": sampling.pattern}} if sampling.pattern else {}
         said = self._ask(
             request.chat,
+            extra_body=bound,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
             seed=request.seed % (1 << 31),
         )
+        if said is None:
+            return None
         choice, usage = said.choices[0], said.usage
+        if usage is None and (self.runtime.token_budget or self.runtime.money_budget):
+            raise StandinError(
+                f"the server at {self.client.base_url} counts no tokens, so no budget can be kept: set "
+                "runtime.token_budget and runtime.money_budget to null"
+            )
         text = choice.message.content
         if text is None:
             text = getattr(choice.message, "refusal", None) or ""
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character can be sent
         counts = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-        return Answer(text, "length" if choice.finish_reason == "length" else "stop", *counts)
+        return Answer(text, FINISH[choice.finish_reason], *counts)
 
     def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:
         """Log-probability of each choice's first token as the answer, natural log, shape (chats, choices).
@@ -93,6 +111,7 @@ class OpenAIEngine:
         A choice that is not among the 20 most probable tokens gets the least of them. Raises StandinError where two
         choices begin with the same token, or the server gives no log-probabilities.
         """
+        self.stopped.clear()
         with ThreadPoolExecutor(self.runtime.concurrency) as pool:
             rows = list(pool.map(lambda chat: self._choose(chat, choices), chats))
         return np.array(rows, dtype=np.float64)
@@ -118,9 +137,11 @@ class OpenAIEngine:
         return [tokens[token] if token else least for token in longest]
 
     def _ask(self, chat: Chat, **options: Any) -> Any:
-        """One answer, tried ``runtime.attempts`` times."""
+        """One answer, tried ``runtime.attempts`` times; None where asking was stopped between two tries."""
         import openai
         from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+        from tenacity.nap import sleep_using_event
+        from tenacity.stop import stop_any, stop_when_event_set
 
         passing = (
             openai.APIConnectionError,  # also a cut connection and a timeout
@@ -130,31 +151,47 @@ class OpenAIEngine:
             UnusableError,
         )
         messages = [{"role": role, "content": content} for role, content in chat]
+        nobody_there: Any = self._nobody_there  # any callable is a stop to tenacity, not to its types
         tries = Retrying(
             retry=retry_if_exception_type(passing),
-            stop=stop_after_attempt(self.runtime.attempts),
+            stop=stop_any(stop_after_attempt(self.runtime.attempts), stop_when_event_set(self.stopped), nobody_there),
+            sleep=sleep_using_event(self.stopped),
             wait=_wait,
             before_sleep=_say,
         )
         try:
             for attempt in tries:
                 with attempt:
-                    return _checked(self._create(messages, options))
+                    said = self._create(messages, options)
+                    self.reached = True
+                    return _checked(said)
         except RetryError as error:
+            if self.stopped.is_set():
+                return None
             last = error.last_attempt.exception()
+            if self._nobody_there(error.last_attempt):
+                raise StandinError(
+                    f"no server answers at {self.client.base_url}: start it, or set runtime.base_url to its address"
+                ) from None
             raise StandinError(
                 f"the server at {self.client.base_url} failed {self.runtime.attempts} times in a row, last: "
-                f"{_first_line(last)}. Stored answers are kept: run again, or raise runtime.attempts or lower "
-                "runtime.concurrency"
+                f"{_first_line(last).rstrip('.')}. Stored answers are kept: run again, or raise runtime.attempts or "
+                "lower runtime.concurrency"
             ) from None
         except openai.APIStatusError as error:
             raise StandinError(self._refused(error)) from None
         raise AssertionError("tenacity returned without an answer")
 
+    def _nobody_there(self, tried: Any) -> bool:
+        """Whether the third try found no server at an address that never answered."""
+        error = (getattr(tried, "outcome", None) or tried).exception()
+        refused = type(getattr(error, "__cause__", None)).__name__ == "ConnectError"  # httpx, under openai
+        return refused and not self.reached and tried.attempt_number >= UNANSWERED
+
     def _create(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Any:
         try:
             return self.client.chat.completions.create(model=self.model, messages=messages, **options)
-        except ValueError as error:  # a body that is no JSON
+        except json.JSONDecodeError as error:
             raise UnusableError(f"an answer that is no JSON ({_first_line(error)})") from None
 
     def _refused(self, error: Any) -> str:
@@ -171,6 +208,8 @@ def _checked(said: Any) -> Any:
     choices = getattr(said, "choices", None)
     if not choices or getattr(choices[0], "message", None) is None:
         raise UnusableError("an answer without content")
+    if choices[0].finish_reason not in FINISH:
+        raise UnusableError(f"an answer that ended with {choices[0].finish_reason!r}")
     return said
 
 
@@ -197,9 +236,17 @@ def _say(state: Any) -> None:
 def _first_line(error: BaseException | None) -> str:
     """What went wrong, without the body of an answer or a key."""
     said = str(error).strip().splitlines()
-    key = os.environ.get("OPENAI_API_KEY")
-    line = (said[0] if said else type(error).__name__)[:200]
-    return line.replace(key, "[key]") if key else line
+    key = api_key()
+    line = said[0] if said else type(error).__name__
+    return (line.replace(key, "[key]") if key else line)[:200]
+
+
+def api_key() -> str:
+    """The key from the environment; empty where there is none. Raises StandinError where it cannot be a key."""
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not key.isascii():
+        raise StandinError("OPENAI_API_KEY holds characters that no key has, quotation marks perhaps: set it again")
+    return key
 
 
 def load(model: str, runtime: Runtime, version: str) -> OpenAIEngine:
@@ -208,7 +255,7 @@ def load(model: str, runtime: Runtime, version: str) -> OpenAIEngine:
 
     client = openai.OpenAI(
         base_url=runtime.base_url,
-        api_key=os.environ.get("OPENAI_API_KEY") or "none",
+        api_key=api_key() or "none",
         timeout=runtime.timeout,
         max_retries=0,  # tried again here, where each try is told
     )

@@ -27,11 +27,15 @@ def loops(tokens: Sequence[int]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn. ``temperature`` 0 is greedy; ``top_p`` 1 draws from the whole vocabulary."""
+    """How tokens are drawn. ``temperature`` 0 is greedy; ``top_p`` 1 draws from the whole vocabulary.
+
+    ``pattern`` is a regular expression that an answer matches as a whole: only tokens are drawn that lead there.
+    """
 
     temperature: float
     top_p: float
     max_tokens: int
+    pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from standin.config import Runtime
+from standin.config import ENGINES, Runtime
 from standin.engines.protocol import Engine
 from standin.errors import StandinError, nearest
 
-ENGINES = ("transformers", "vllm", "openai", "llamacpp", "replay")
 PACKAGES = {
     "transformers": ("transformers", "torch"),
     "vllm": ("vllm",),
@@ -39,9 +38,24 @@ def version(engine: str, model: str) -> str:
                 f"params.yaml: generator.model is {model!r}, and there is no such file: the replay engine reads "
                 "recorded texts from it (.jsonl, .csv, .tsv, .parquet)"
             )
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return _file_digest(path)
     return ", ".join(f"{package} {_installed(engine, package)}" for package in PACKAGES[engine])
+
+
+def digest(model: str) -> str | None:
+    """What a model file or folder holds, for the answer store's key; None for an embedded name or a hub id."""
+    path = Path(model)
+    if path.is_file():
+        return _file_digest(path)
+    if not path.is_dir():
+        return None
+    files = sorted(file for file in path.iterdir() if file.is_file())
+    return hashlib.sha256("".join(f"{file.name} {_file_digest(file)}\n" for file in files).encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _installed(engine: str, package: str) -> str:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from standin.engines.protocol import Answer, Chat, Request, Sampling
 from standin.errors import StandinError, nearest
-from standin.sources.files import cell_text, missing
+from standin.sources.files import cell_text, missing, whole_text
 from standin.sources.tables import Table, read_table
 
 
@@ -27,11 +27,15 @@ class ReplayEngine:
         for place, request in enumerate(requests):
             question, label, number = request.about
             found = self.texts.get((question, label), [])
+            if not found:
+                kinds = [f"{label} ({question})" if question else label for question, label in self.texts]
+                wanted = f"{label} ({question})" if question else label
+                raise StandinError(f"{self.path}: no recorded text of label {wanted!r}: {nearest(wanted, kinds)}")
             if number >= len(found):
                 of = f" of question {question!r}" if question else ""
                 raise StandinError(
                     f"{self.path}: {len(found)} recorded texts of label {label!r}{of}, but more are planned: set "
-                    f"generator.texts to {max(len(found), 1)} or less, or record more"
+                    f"generator.texts to {len(found)} or less, or record more"
                 )
             yield place, Answer(found[number], "stop", 0, 0)
 
@@ -67,4 +71,4 @@ def load(model: str, version: str) -> ReplayEngine:
 def _cell(table: Table, number: int, value: object, column: str) -> str:
     if missing(value):
         raise StandinError(f"{table.at(number)}: column {column!r} is empty; take the row out")
-    return cell_text(value) if column == "label" else str(value)
+    return cell_text(value) if column == "label" else whole_text(table, number, value)

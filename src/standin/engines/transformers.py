@@ -88,4 +88,10 @@ def load(model: str, revision: str, dtype: str, runtime: Runtime, version: str) 
             f"model {model!r} mixes layer types ({', '.join(sorted(kinds))}); the transformers engine decodes models "
             "with full attention in every layer: use generator.engine: vllm for this one"
         )
-    return TransformersEngine(loaded.eval().to("cuda" if cuda else "cpu"), tokenizer, version)
+    engine = TransformersEngine(loaded.eval().to("cuda" if cuda else "cpu"), tokenizer, version)
+    if not engine.decoder.is_exact():
+        raise StandinError(
+            f"model {model!r} ({loaded.config.model_type}) changes its logits after the last layer, which the "
+            "transformers engine does not follow: use generator.engine: vllm for this one"
+        )
+    return engine

@@ -34,9 +34,13 @@ class VllmEngine:
         self.window: int = llm.llm_engine.model_config.max_model_len
 
     def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
-        """Answer chats in one call, or in calls of ``most``. Raises StandinError where a prompt is too long."""
+        """Answer chats in one call, or in calls of ``most``.
+
+        Raises StandinError where a prompt is too long, or vLLM cannot bind answers to the pattern.
+        """
         from vllm import SamplingParams
-        from vllm.sampling_params import RepetitionDetectionParams
+        from vllm.exceptions import VLLMValidationError
+        from vllm.sampling_params import RepetitionDetectionParams, StructuredOutputsParams
 
         least, most = LOOP_PATTERN
         prompts = [prompt_tokens(self.tokenizer, request.chat) for request in requests]
@@ -48,10 +52,19 @@ class VllmEngine:
                 max_tokens=sampling.max_tokens,
                 seed=request.seed,
                 repetition_detection=RepetitionDetectionParams(most, least, LOOP_COUNT),
+                structured_outputs=StructuredOutputsParams(regex=sampling.pattern) if sampling.pattern else None,
             )
             for request in requests
         ]
-        for place, output in enumerate(self._generate(prompts, asked)):
+        try:
+            outputs = self._generate(prompts, asked)
+        except VLLMValidationError as error:
+            if sampling.pattern is None:
+                raise
+            raise StandinError(
+                f"params.yaml: vLLM cannot bind answers to generator.pattern {sampling.pattern!r}: {_first_line(error)}"
+            ) from None
+        for place, output in enumerate(outputs):
             said = output.outputs[0]
             if said.finish_reason not in FINISH:
                 raise StandinError(
@@ -92,6 +105,10 @@ class VllmEngine:
         return outputs
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
 def load(model: str, revision: str, dtype: str, runtime: Runtime, version: str) -> VllmEngine:
     """Load a model by embedded name, folder or hub id. Raises StandinError where it cannot be had or does not fit."""
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # one process: seeds repeat, and Ctrl-C ends all of it
@@ -114,7 +131,7 @@ def load(model: str, revision: str, dtype: str, runtime: Runtime, version: str) 
         llm = LLM(place, dtype=dtype, disable_log_stats=True, trust_remote_code=False, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise StandinError(
-            f"vLLM cannot load {model!r} (revision {revision!r}): {str(error).strip().splitlines()[0]} "
+            f"vLLM cannot load {model!r} (revision {revision!r}): {_first_line(error)} "
             "Check the name and the network; where memory is short, lower runtime.memory, free the card, or take a "
             "smaller model."
         ) from None

@@ -4,6 +4,9 @@ A chunk is planned, never made of what happens to be missing: a run that was kil
 whole, so that it ends with the bytes of an unbroken run (the last bits of logits depend on the batch).
 """
 
+import hashlib
+import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from standin.engines.protocol import LOOP_COUNT, LOOP_PATTERN, Answer, Engine, Message, Request, Sampling
+from standin.errors import StandinError
 from standin.generation.budget import Budget
 from standin.generation.parsing import Parsed, parse
 from standin.generation.plan import PlanRow
@@ -53,7 +57,7 @@ def answer_plan(
         engine: called once an answer is missing, so a stored run loads no model.
         done: hears of rows finished.
         batched: whether an answer depends on its batch. Otherwise only missing rows are asked for, each answer is
-            stored as it comes, and the chunk is not part of the key.
+            stored as it comes, and the batch is not part of the key.
         budget: what new answers may cost; None for any.
 
     Returns:
@@ -78,7 +82,8 @@ def answer_plan(
                 )
                 for row in rows
             ]
-            keyed = [describe(request, identity, sampling, chunk if batched else None) for request in asked]
+            batch = _digest(asked) if batched else None
+            keyed = [describe(request, identity, sampling, batch) for request in asked]
             answers = _answers(asked, keyed, sampling, store, engine, batched, budget or Budget())
             for row, request, key, answer in zip(rows, asked, map(request_key, keyed), answers, strict=True):
                 parsed = parse(answer.text, answer.finish)
@@ -98,21 +103,26 @@ def _numbers(plan: Sequence[PlanRow]) -> dict[str, int]:
     return numbers
 
 
-def describe(request: Request, identity: Mapping[str, Any], sampling: Sampling, chunk: int | None) -> dict[str, Any]:
-    """Everything that shapes an answer.
+def describe(request: Request, identity: Mapping[str, Any], sampling: Sampling, batch: str | None) -> dict[str, Any]:
+    """Everything that shapes an answer; ``batch`` tells the requests that are computed together.
 
     Recorded texts have equal prompts and seeds where their place differs. What ends a loop is part of it.
     """
     about: dict[str, Any] = {"about": request.about} if identity["engine"] == "replay" else {}
     return {
         **identity,
-        **asdict(sampling),
+        **{name: value for name, value in asdict(sampling).items() if value is not None},
         "chat": request.chat,
         "seed": request.seed,
-        "chunk": chunk,
+        "batch": batch,
         "loop": LOOP,
         **about,
     }
+
+
+def _digest(batch: Sequence[Request]) -> str:
+    said = json.dumps([[request.chat, request.seed] for request in batch], ensure_ascii=False)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _answers(
@@ -132,13 +142,13 @@ def _answers(
         loaded = engine()
         started = time.perf_counter()
         if batched:
-            answers = [answer for _, answer in sorted(loaded.answer(asked, sampling))]
+            answers = [_bound(answer, sampling) for _, answer in sorted(loaded.answer(asked, sampling))]
             store.put(keyed, answers, (time.perf_counter() - started) / len(answers))
             budget.spend(answers)
         else:
             wanted = list(missing.values())
             for number, answer in loaded.answer([asked[place] for place in wanted], sampling):
-                store.put([keyed[wanted[number]]], [answer], time.perf_counter() - started)
+                store.put([keyed[wanted[number]]], [_bound(answer, sampling)], time.perf_counter() - started)
                 started = time.perf_counter()
                 budget.spend([answer])
                 if budget.used_up():
@@ -147,3 +157,14 @@ def _answers(
         if len(stored) < len(set(keys)):
             budget.check()
     return [stored[key] for key in keys]
+
+
+def _bound(answer: Answer, sampling: Sampling) -> Answer:
+    """The answer, once it is sure that the engine kept to the pattern: servers ignore options they do not know."""
+    if sampling.pattern is None or answer.finish != "stop" or re.fullmatch(sampling.pattern, answer.text):
+        return answer
+    raise StandinError(
+        f"params.yaml: generator.pattern is {sampling.pattern!r}, and an answer does not match it ({answer.text[:60]!r}"
+        "): what answers does not bind tokens to patterns. Set generator.pattern to null, or use the vllm engine or a "
+        "vLLM server"
+    )

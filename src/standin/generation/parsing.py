@@ -11,11 +11,15 @@ UNPARSABLE = "unparsable"
 
 _MARKER = re.compile(r"<\|?[a-z_]+\|?>|\[/?INST\]|^(?:assistant|user|system)\s*\n", re.IGNORECASE)
 _TURN = re.compile(r"\s*(?:<\|im_start\|>|<\|im_end\|>|\[INST\]|\n(?:user|assistant|system)\s*\n)", re.IGNORECASE)
+_SURE = r"(?:sure|certainly|of course|okay|absolutely)\b[^\n:.!?]{0,40}?"
+_WHAT = (
+    r"(?:comment|text|tweet|message|post|review|headline|report|article|story|example|response|answer|sentence|"
+    r"paragraph|statement|opinion|description|sample|version|e-?mail|sms|one)s?"
+)
+_HERE = rf"here(?:['\u2019]s| is| are) (?:one\b|(?:a|an|the|another|your|some)\b[^\n:.!?]{{0,80}}?\b{_WHAT}\b)"
 _ANNOUNCED = re.compile(
-    r"^\s*(?:(?:sure|certainly|of course|okay|absolutely)\b[^\n:.!]{0,40}?[,.!]\s*"
-    r"(?:here(?:'s| is| are)\b|this is\b)[^\n:.!]{0,200}[:.!](?:\s+|$)"  # said to the one who asked: certain
-    r"|(?:(?:sure|certainly|of course|okay|absolutely)\b[^\n:]{0,40}?[,.!:]\s*)?"
-    r"(?:here(?:'s| is| are)\b|this is\b)[^\n:]{0,120}:\s*)",
+    rf"^\s*(?:{_SURE}[,.!]\s*{_HERE}[^\n:.!?]{{0,120}}[:.!](?=\s|$)"  # said to the one who asked: certain
+    rf"|(?:{_SURE}[,.!:]\s*)?{_HERE}[^\n:.!?]{{0,120}}:(?=\s|$))\s*",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(
@@ -25,16 +29,26 @@ _LABELLED = re.compile(
 )
 _ITEM = re.compile(r"^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+")
 _LOOP = re.compile(r"(.{6,200}?)(?:\s*\1){2,}.{0,200}?\Z", re.DOTALL)
-_SENTENCE_END = re.compile(r"[.!?\u2026](?:[\"'\u201d\u2019)]*)(?=\s|$)")
+_SENTENCE_END = re.compile(
+    r"[.!?\u2026\u061f\u06d4\u0964](?:[\"'\u201d\u2019)]*)(?=\s|$)"  # also the Arabic, Urdu and Devanagari marks
+    r"|[\u3002\uff01\uff1f][\u300d\u300f\u201d]*"  # Chinese and Japanese put no space
+)
 _QUOTES = {'"': '"', "\u201c": "\u201d", "'": "'", "\u2018": "\u2019", "\u00ab": "\u00bb", "`": "`"}
 
-# A refusal speaks in the first person about not being able or willing to write; the word "sorry" alone is none (D16).
+# A refusal speaks in the first person about not writing what was asked. The word "sorry" alone is none (D16), nor is
+# "I can't help but ...", nor "I cannot write this often enough".
 _REFUSAL = re.compile(
-    r"^\W*(?:(?:i'?m|i am) (?:really |very |so )?sorry,? but |sorry,? but |unfortunately,? |i apologi[sz]e,? but )?"
-    r"(?:(?:i|we) (?:can ?not|can'?t|am unable to|am not able to|won'?t|will not|must decline to|don'?t feel able to) "
-    r"(?:help|assist|write|provide|generate|create|fulfil+|comply|produce|do that|answer|continue)"
-    r"|(?:i'?m|i am) (?:unable|not able) to (?:help|assist|write|provide|generate|create|fulfil+|comply|produce)"
-    r"|as an? (?:ai|artificial intelligence|language model|large language model)\b)",
+    r"^\W*(?:(?:i'?m|i am) (?:really |very |so )?sorry(?: for (?:any|the) \w+)?,? but |sorry,? but |unfortunately,? "
+    r"|i apologi[sz]e,? but )?(?:"
+    r"i(?: can ?not| can'?t|(?: am|'m) (?:unable|not able) to| won'?t| will not| don'?t feel able to) (?:"
+    r"(?:help|assist)(?: you)?(?: with (?:that|this|your|such|creating|writing|generating)\b|[.,!]|$)"
+    r"|(?:write|provide|produce|generate|create|fulfil+)(?: (?:that|this|it|such|your|an?|any|more))?"
+    r"(?:[^.!?\n]{0,60}\b(?:content|text|comment|tweet|message|review|post|example|response|request)s?\b|[.,!]|$)"
+    r"|(?:comply|continue|proceed) with (?:that|this|your)\b|answer (?:that|this|your) (?:question|request|prompt)\b)"
+    r"|i (?:must|have to) (?:respectfully )?decline\b"
+    r"|as an? (?:large |ai |artificial intelligence |digital |virtual )*"
+    r"(?:ai|artificial intelligence|language model|(?<=ai )(?:assistant|chatbot|model)|(?<=digital )assistant"
+    r"|(?<=virtual )assistant),? (?:i|my)\b)",
     re.IGNORECASE,
 )
 

@@ -123,6 +123,7 @@ class AnswerStore:
             self._database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
+            raise self._explained(error) from None
+        finally:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            raise self._explained(error) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from standin.config import read_yaml
+from standin.checked import read_yaml
 from standin.engines.protocol import Chat, Engine
 from standin.measures.panel import choose_in_batches
 from standin.progress import progress

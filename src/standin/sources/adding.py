@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from statistics import median
 
@@ -36,7 +37,9 @@ class Added:
         lines.append(f"versioned: data/raw/{self.name}.dvc, staged in Git; `dvc push` shares the data")
         task = task_path(self.name)
         if self.task_written:
+            lines += _lookalikes(self.parts["train"], task)
             lines.append(f"written: {task}. Edit descriptions and prompts, then `git add {task}`")
+            lines.append("queued experiments see what Git knows: commit task and pointer before `dvc exp run --queue`")
         options = " ".join([f"-S base.task={self.name}", *fitting(self.parts)])
         lines.append(f"try first: standin run --preview 5 {options}")
         lines.append(f"run: standin run {options}")
@@ -59,6 +62,20 @@ def _found(found: RawRows) -> str:
     )
 
 
+def _lookalikes(found: RawRows, task: Path) -> list[str]:
+    """Rare labels that are spelt almost like a frequent one."""
+    counts = Counter(row.label for row in found.rows if row.label is not None)
+    lines = []
+    for label, count in counts.items():
+        others = [other for other, number in counts.items() if number >= 10 * count]
+        if near := get_close_matches(label, others, n=1, cutoff=0.8):
+            lines.append(
+                f"look at: label {label!r} ({count}) is spelt almost like {near[0]!r} ({counts[near[0]]}). If it is "
+                f"the same, take it out of labels in {task} and write {label}: {near[0]} into source.values"
+            )
+    return lines
+
+
 def fitting(parts: Mapping[str, RawRows]) -> list[str]:
     """Split sizes as ``-S`` options, in the proportions of the defaults, where texts are fewer than those ask for.
 
@@ -75,7 +92,7 @@ def fitting(parts: Mapping[str, RawRows]) -> list[str]:
         sizes["test"] = there["test"]
     options = [f"-S prepare.{split}={size}" for split, size in sizes.items()]
     pool = sizes.get("pool", asked.pool)
-    if pool < max(Select().budgets):
+    if pool < 2 * max(Select().budgets):  # selecting from a pool means taking the smaller part of it
         options.append(f"-S 'select.budgets=[{max(1, pool // 5)}]'")
     return options
 
@@ -127,6 +144,9 @@ def add(
         raise StandinError(f"{name!r} is no task name: lower-case letters, digits and '-', as in 'sms-spam'")
     _check_repository(root, name)
     sources = {"train": path} | ({"test": test} if test else {})
+    for file in sources.values():
+        if not file.is_file():
+            raise StandinError(f"{file}: there is no such file; relative paths start at {Path.cwd()}")
     tables = {part: read_table(file) for part, file in sources.items()}
     task = load_task(name, root) if task_path(name, root).exists() else None
     if task:

@@ -126,6 +126,11 @@ def _text_of(table: Table, number: int, value: Any) -> str:
         return ""
     if not isinstance(value, str | int | float):
         raise StandinError(f"{table.at(number)}: the text is a {type(value).__name__}, expected a string")
+    return whole_text(table, number, value)
+
+
+def whole_text(table: Table, number: int, value: Any) -> str:
+    """A cell as text. Raises StandinError where half a character stands in it, which no UTF-8 file can hold."""
     text = str(value)
     try:
         text.encode("utf-8")

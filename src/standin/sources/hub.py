@@ -90,6 +90,7 @@ def _records(split: Any, source: Source, part: str) -> Iterator[dict[str, Any]]:
         yield made | {
             rename.get(column, column): _class(value, names[column]) if column in names else value
             for column, value in row.items()
+            if column in rename or column not in rename.values()  # a renamed column takes the place of its namesake
         }
 
 

@@ -182,9 +182,16 @@ def _check_sizes(asked: Mapping[str, int], there: int, where: str) -> None:
             taken = f"; {', '.join(others)} go first" if others else ""
             raise StandinError(
                 f"prepare.{split} asks for {size} texts, but {left} are there: {where} holds {there} usable texts"
-                f"{taken}. Lower prepare.{split}{' or one of those' if others else ''} in params.yaml, or add texts."
+                f"{taken}. Lower prepare.{split}{' or one of those' if others else ''} in params.yaml, or add texts. "
+                f"Sizes that fit: {_fitting(asked, there)}"
             )
         left -= size
+
+
+def _fitting(asked: Mapping[str, int], there: int) -> str:
+    """Sizes in the same proportions; a twentieth is left aside."""
+    share = 0.95 * there / sum(asked.values())
+    return ", ".join(f"prepare.{split}={max(1, int(size * share))}" for split, size in asked.items() if size)
 
 
 def shares(asked: Mapping[str, int], there: Mapping[Stratum, int]) -> dict[str, dict[Stratum, int]]:

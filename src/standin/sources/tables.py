@@ -37,7 +37,8 @@ def format_of(path: Path) -> str:
     for suffix in FORMATS:
         if path.name.lower().endswith(suffix):
             return suffix
-    raise StandinError(f"{path}: files of this kind are not read. Allowed: {', '.join(FORMATS)}")
+    hint = " Save the sheet as CSV." if path.suffix.lower() in (".xlsx", ".xls", ".ods") else ""
+    raise StandinError(f"{path}: files of this kind are not read. Allowed: {', '.join(FORMATS)}.{hint}")
 
 
 def read_table(path: Path) -> Table:
@@ -46,7 +47,7 @@ def read_table(path: Path) -> Table:
     if not path.is_file():
         raise StandinError(
             f"{path}: there is no such file. `dvc pull` brings data that is versioned here, "
-            "`standin data add NAME FILE` adds your own."
+            "`standin data add NAME FILE` adds your own, `standin data fetch TASK` fetches a task's data from the hub."
         )
     if suffix == ".parquet":
         table = _parquet(path)
@@ -92,8 +93,12 @@ def _json_lines(path: Path, text: str) -> Table:
 
 
 def _delimited(path: Path, text: str, suffix: str) -> Table:
-    """CSV or TSV with a header. Strict: a lone quote would otherwise swallow the rows up to the next one."""
-    delimiter = "\t" if suffix.startswith(".tsv") else ","
+    """CSV or TSV with a header. Strict: a lone quote would otherwise swallow the rows up to the next one.
+
+    Spreadsheets of half the world write ";" into CSV files: it counts where the first row holds no comma.
+    """
+    head = text.partition("\n")[0]
+    delimiter = "\t" if suffix.startswith(".tsv") else ";" if ";" in head and "," not in head else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[tuple[int, Mapping[str, Any]]] = []
     columns: list[str] = []

@@ -41,7 +41,9 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     }
     if chosen.engine == "openai":
         identity["base_url"] = params.runtime.base_url
-    sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens)
+    elif content := registry.digest(chosen.model):
+        identity["content"] = content
+    sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens, chosen.pattern)
     with (
         AnswerStore(repository_root() / ".standin" / "answers.db") as store,
         progress("generate", len(plan), "texts") as done,

@@ -165,7 +165,8 @@ def gather_making(params: Params, task: Task) -> dict[str, Any]:
     real = read_json(REPORTS / "prepare/metrics.json")["real_texts"]
     rows = [
         ("Generator", f"{made.model} ({made.engine}, {made.dtype})"),
-        ("Sampling", f"temperature {made.temperature}, top-p {made.top_p}, at most {made.max_tokens} tokens"),
+        ("Sampling", f"temperature {made.temperature}, top-p {made.top_p}, at most {made.max_tokens} tokens"
+                     + (f", bound to the pattern {made.pattern}" if made.pattern else "")),
         ("Prompts", f"{made.shots or 'no'} examples, {made.conversation} texts a chat, "
                     f"a diversity turn every {made.diversity_every}"),
         ("Real texts", ", ".join(f"{split} {count}" for split, count in real.items() if count)),

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from standin.config import NAME, Params, load_params, read_yaml
+from standin.checked import read_yaml
+from standin.config import NAME, Params, load_params
 from standin.corpus import write_json
 from standin.errors import StandinError, nearest, surroundings
 from standin.languages import language_warning
@@ -119,8 +120,9 @@ def run_stage(stage: str, item: str) -> None:
     names, parts = declared(stage, params.base.task, item)
     _check_item(stage, item, params)
     limit_threads(params.runtime.threads)
-    if warning := language_warning(params, task, stage):
-        print(warning, file=sys.stderr)  # noqa: T201
+    for warning in (language_warning(params, task, stage), task.unedited() if stage == "generate" else None):
+        if warning:
+            print(warning, file=sys.stderr)  # noqa: T201
     with events.stage(params, stage, item) as log:
         started = time.perf_counter()
         module = importlib.import_module(f"standin.stages.{stage}")
