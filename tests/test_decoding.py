@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from standin.engines.decoding import ATTENTION, Decoder, shared_prefixes, top_p_draw
+from standin.engines.protocol import loops
 
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 1], [5, 6, 7, 8, 9], [3], [5, 6, 2, 2, 2, 2, 2, 4], [9, 8]]
 
@@ -127,3 +128,13 @@ def test_prompts_are_put_together_again_from_shared_beginnings(rows: list[list[i
 def test_the_cut_that_shares_most_wins_over_the_first_that_shares_anything() -> None:
     found = shared_prefixes([[1, 2], [1, 5, 5, 5, 5, 1], [1, 5, 5, 5, 5, 2], [1, 5, 5, 5, 5, 3]])
     assert [1, 5, 5, 5, 5] in found.groups
+
+
+def test_a_row_that_repeats_itself_leaves_and_the_others_go_on() -> None:
+    """Greedy decoding of a tiny model soon runs in a circle; a row ends once its circle is closed four times."""
+    whole = 40
+    found = Decoder(llama(), frozenset()).generate(PROMPTS, list(range(6)), 0, 1.0, whole)
+    ended = [row for row in found if len(row) < whole]
+    assert ended
+    assert all(loops(row) and not loops(row[:-1]) for row in ended)
+    assert not any(loops(row[:-1]) for row in found)

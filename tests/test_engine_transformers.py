@@ -127,8 +127,26 @@ def test_a_local_model_is_known_by_what_it_holds(tmp_path: Path) -> None:
     torch.manual_seed(2)
     LlamaForCausalLM(model().config).save_pretrained(folder)
     assert registry.digest(str(folder)) != first
+    changed = registry.digest(str(folder))
+    (folder / "README.md").write_text("A card.")
+    assert registry.digest(str(folder)) == changed
     assert registry.digest("mistralai/Mistral-7B-Instruct-v0.3") is None
     assert registry.digest(str(folder / "config.json")) != first
+
+
+def test_a_hub_model_is_known_by_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    cache = tmp_path / "hub" / "models--some--model"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs/main").write_text("c0ffee")
+    (cache / "snapshots/c0ffee").mkdir(parents=True)
+    (cache / "snapshots/c0ffee/config.json").write_text("{}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert embedded.pinned("some/model", "main") == "c0ffee"
+    assert embedded.pinned(embedded.GENERATOR, "main") == "main"
+    with pytest.raises(StandinError, match=r"model 'some/other' \(revision 'main'\) cannot be loaded.*a folder"):
+        embedded.pinned("some/other", "main")
 
 
 def test_a_missing_wheel_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

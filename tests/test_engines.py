@@ -13,7 +13,8 @@ import pytest
 from vllm_server import MODEL, vllm_server
 
 from standin import embedded
-from standin.config import PATTERN_ENGINES, Generator, Params, Runtime
+from standin.choices import PATTERN_ENGINES
+from standin.config import Generator, Params, Runtime
 from standin.corpus import Row, SyntheticRow, read_rows, write_rows
 from standin.engines import registry
 from standin.engines.protocol import Answer, Engine, Request, Sampling

@@ -94,6 +94,10 @@ MISTAKES: dict[str, tuple[Callable[[Project], object], str, str]] = {
         lambda p: p.params(generator={"engine": "opnai"}), "prepare",
         r"params.yaml: generator.engine: no engine 'opnai': did you mean 'openai'\?",
     ),
+    "params: an engine that cannot judge": (
+        lambda p: p.params(verify={"engine": "replay"}), "prepare",
+        r"params.yaml: verify.engine: the replay engine cannot judge: one of transformers, vllm, openai can",
+    ),
     "params: an embedded model misspelt": (
         lambda p: (p.prepared(), p.params(generator={"model": "smollm2-135m-instrct"})), "generate",
         r"no model 'smollm2-135m-instrct': did you mean 'smollm2-135m-instruct'\?",
@@ -320,7 +324,7 @@ def test_ctrl_c_ends_a_command_with_130(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path,
         env={"PYTHONPATH": str(Path(cli.__file__).parents[1])},
     )  # fmt: skip
-    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted; run again to go on")
 
 
 @pytest.mark.parametrize("engine", ["replay", "llamacpp", "openai", "transformers"])
@@ -335,7 +339,16 @@ def test_a_model_that_is_a_path_is_no_traceback(project: Project, engine: str, m
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("url", ["http://u:p/ss@host/v1", "http://u:p@ss@host/v1", "http://u:pa ss@host/v1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://u:p/ss@host/v1",
+        "http://u:p@ss@host/v1",
+        "http://u:pa ss@host/v1",
+        "http://u:p'ss@host/v1",
+        'http://u:p"ss@host/v1',
+    ],
+)
 def test_a_password_in_an_address_is_not_shown(project: Project, url: str) -> None:
     project.params(runtime={"base_url": url})
     status, said = project.run("prepare")

@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from standin.config import Generator, Params
+from standin.config import Base, Generator, Params
 from standin.corpus import Removed, Row, SyntheticRow, read_rows, write_rows
 from standin.engines.protocol import Answer, Chat, Request, Sampling, loops
 from standin.errors import StandinError
+from standin.generation import answering
 from standin.generation.answering import answer_plan, describe
 from standin.generation.parsing import parse
 from standin.generation.plan import PlanRow, make_plan
@@ -67,6 +69,21 @@ def test_examples_are_drawn_anew_of_the_asked_label_and_question_without_repeats
     assert {row.question for row in asked} == {"Cars?"}
     with pytest.raises(StandinError, match=r"generator\.shots is 4.*holds 3 texts"):
         plan(shots=4)
+
+
+def test_examples_and_seeds_are_those_of_the_question() -> None:
+    questions = [Question(id=name, text=f"{name}?") for name in ("cars", "rents")]
+    shots = [
+        Row(id=f"{question.id}-{label.name}-{n}", text="t", label=label.name, question_id=question.id)
+        for question in questions
+        for label in TASK.labels
+        for n in range(3)
+    ]
+    rows = make_plan(TASK.labels, questions, shots, Generator(texts=4, shots=2, conversation=2), 1)
+    for row in rows:
+        assert len(row.shots) == 2
+        assert all(shot.startswith(f"{row.question_id}-{row.label}-") for shot in row.shots)
+    assert len({row.seed for row in rows}) == len(rows) == 2 * len(TASK.labels) * 4
 
 
 def test_examples_may_be_drawn_once_a_conversation_or_once_a_label() -> None:
@@ -204,6 +221,55 @@ def test_half_a_character_leaves_the_store_open_to_others(tmp_path: Path) -> Non
         assert len(store.get([request_key({"n": 1}), request_key({"n": 2})])) == 1
 
 
+def test_recorded_texts_and_what_ends_a_loop_are_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def key(number: int) -> str:
+        request = Request((("user", "Hi"),), 1, (None, "a", number))
+        return request_key(describe(request, IDENTITY | {"engine": "replay"}, SAMPLING, None))
+
+    assert key(0) != key(1)
+    before = key(0)
+    monkeypatch.setattr(answering, "LOOP", [3, 16, 5])
+    assert key(0) != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "n/m"}, {"revision": "v2"}, {"dtype": "bfloat16"}, {"engine": "vllm"}, {"temperature": 0.7},
+        {"top_p": 0.9}, {"max_tokens": 32}, {"chunk": 3}, {"model": "folder"}, {"context": "Be brief."}, {"seed": 2},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_experiment_that_changes_what_shapes_answers_asks_anew(
+    change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    write_rows(Path("data/real/shots.jsonl"), SHOTS)
+    loads: list[Echo] = []
+    monkeypatch.setattr(generate.registry, "load", lambda *_: loads.append(Echo()) or loads[-1])  # type: ignore[func-returns-value]
+    monkeypatch.setattr(generate.registry, "version", lambda *_: "1")
+    monkeypatch.setattr(generate, "pinned", lambda _, revision: revision)
+
+    def ask(changed: dict[str, Any]) -> int:
+        groups = {name: value for name, value in changed.items() if name not in ("seed", "context")}
+        base = {"texts": 4, "conversation": 1, "model": str(folder) if change == {"model": "folder"} else "m/m"}
+        params = Params(generator=Generator(**base | groups), base=Base(seed=changed.get("seed", 1)))
+        words = {"context": changed["context"]} if "context" in changed else {}
+        before = len(loads)
+        generate.run(params, TASK.model_copy(update={"prompts": TASK.prompts.model_copy(update=words)}), "")
+        return len(loads) - before
+
+    assert (ask({}), ask({})) == (1, 0)
+    if change == {"model": "folder"}:  # another model in the same place
+        (folder / "config.json").write_text('{"changed": true}')
+        change = {"model": str(folder)}
+    assert (ask(change), ask(change)) == (1, 0)
+
+
 def test_a_broken_store_is_named_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     path.write_bytes(b"this is no database, " * 100)
@@ -309,6 +375,15 @@ def test_an_answer_that_ignores_the_pattern_is_an_error_and_not_stored(tmp_path:
         ask("[a-z]+")
     with sqlite3.connect(tmp_path / "a.db") as database:
         assert database.execute("SELECT count(*) FROM answers").fetchone() == (0,)
+
+    class Cut(Echo):
+        def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
+            return ((place, Answer("abc", "length", 1, 1)) for place in range(len(requests)))
+
+    with AnswerStore(tmp_path / "b.db") as opened:
+        sampling = replace(SAMPLING, pattern="[a-z]+")
+        found = answer_plan(plan(), lambda row: row.plan_id, IDENTITY, sampling, 5, opened, Cut, lambda _: None)
+    assert {each.parsed.reason for each in found} == {"unparsable"}
     assert ask('"Batch of [0-9]+, turn [0-9]+, seed [0-9]+\\."') == len(plan())
 
 

@@ -41,6 +41,15 @@ def test_only_what_is_certainly_not_the_text_is_stripped(raw: str, text: str, ch
         "I cannot create a tweet that attacks people.",
         "I'm sorry for any confusion, but as an AI chatbot, I have no feelings.",
         "I'm sorry, but I can't assist with creating such a comment.",
+        "I'm sorry, I can't fulfill this request.",
+        "Sorry, I can't help with that.",
+        "I cannot provide information or guidance on illegal activities.",
+        "I cannot generate hate speech.",
+        "I can't assist with illegal activities.",
+        "I can't help you create spam messages.",
+        "I apologize, but I can't provide personal opinions on abortion.",
+        "As an AI language model developed by somebody, I cannot say.",
+        "As an AI, it's not possible for me to say.",
     ],
 )
 def test_refusals_are_more_than_the_word_sorry(raw: str) -> None:
@@ -57,6 +66,12 @@ def test_refusals_are_more_than_the_word_sorry(raw: str) -> None:
         "I won't answer calls from this number again.",
         "I cannot write this often enough: fix the lamp!",
         "I can't provide for my family if rents rise.",
+        "I can't help, but wonder why the bus is late.",
+        "I will not continue with this company after this.",
+        "I won't provide my email in response to spam.",
+        "I can't help with moving the sofa on Sunday.",
+        "Sorry, I can't write much, am driving.",
+        "Here is my opinion: cars out!",
         "As an AI engineer I like buses.",
         "This is for the 8:30 bus, which never comes on time.",
         "Here are two links https://example.org/a and more.",
@@ -69,6 +84,26 @@ def test_refusals_are_more_than_the_word_sorry(raw: str) -> None:
 )
 def test_what_a_person_may_write_is_neither_refusal_nor_announcement(raw: str) -> None:
     assert parse(raw, "stop") == Parsed(raw)
+
+
+@pytest.mark.parametrize(
+    "announcement",
+    [
+        "Here are three comments:\n1. ",
+        "Here are 3 examples:\n- ",
+        "Here's how the person writes their own response:\n\n",
+        "Here is my response: ",
+        'Here is a comment on the question "Should the square be closed to cars?":\n\n',
+        "Here is a tweet about the new U.S. policy: ",
+        "Here is a tweet (approx. 20 words): ",
+        "Here's a possible reply: ",
+        "Sure! I'd be happy to help. Here is a tweet: ",
+        "Here's a news report on business and its relationship with the economy.\n\n",
+        "Here\u2019s a sample tweet: ",
+    ],
+)
+def test_what_announces_the_text_to_the_asker_goes(announcement: str) -> None:
+    assert parse(f"{announcement}Love Mondays!", "stop").text == "Love Mondays!"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +150,13 @@ def test_parsing_never_invents_a_character_and_says_when_it_changed_something(ra
 )
 def test_an_announcement_goes_only_where_it_is_certainly_one(raw: str, text: str) -> None:
     assert parse(raw, "stop").text == text
+
+
+@pytest.mark.parametrize("finish", ["length", "loop"])
+def test_what_a_loop_repeats_stands_once(finish: str) -> None:
+    found = parse("The bus is late. " + "We want a park. " * 9 + "We want a", finish)
+    assert (found.text, "loop" in found.changes) == ("The bus is late. We want a park.", True)
+    assert parse("No, no, no, never again. " * 2, finish).text == "No, no, no, never again. No, no, no, never again."
 
 
 def test_an_answer_that_only_announces_is_no_text() -> None:

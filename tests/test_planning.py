@@ -1,18 +1,24 @@
 """``standin prompts show`` and ``standin generate --dry-run``: what will be sent, and what it will take."""
 
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from standin.config import Params, Runtime
 from standin.embedded import GENERATOR
-from standin.engines.protocol import Answer
+from standin.engines import registry
+from standin.engines.protocol import Answer, Request, Sampling
 from standin.errors import StandinError
 from standin.generation.estimate import duration, estimate, lines
 from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore, Rate
 from standin.overrides import load_params_with
 from standin.planning import dry_run, show_prompts
+from standin.preview import scratch
+from standin.stages import generate, prepare
+from standin.task import load_task
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -73,6 +79,39 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     monkeypatch.delenv("DVC_ROOT", raising=False)
+
+
+@pytest.mark.usefixtures("project")
+def test_what_is_shown_is_what_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Listening:
+        name = version = "listening"
+
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
+            self.said += [request.chat[-1][1] for request in requests]
+            return ((place, Answer("A text of its own.", "stop", 1, 1)) for place in range(len(requests)))
+
+    changes = [
+        "generator.shots=2",
+        "generator.texts=4",
+        "generator.conversation=2",
+        "generator.attributes=[style, length]",
+    ]
+    params = load_params_with(changes)
+    shown = "".join(show_prompts(params, None, 99, rendered=False))
+    engine = Listening()
+    monkeypatch.setattr(registry, "load", lambda *_: engine)
+    with scratch(params):
+        monkeypatch.setattr(generate, "repository_root", lambda: tmp_path / "elsewhere")  # an answer store of its own
+        task = load_task(params.base.task)
+        prepare.run(params, task, "")
+        generate.run(params, task, "")
+    turns = re.split(r"(?:--- .*?)?user, turn [0-9]+, seed [0-9]+:\n", shown, flags=re.DOTALL)[1:]
+    said = [turn.split("--- ")[0].removesuffix("\n") for turn in turns]
+    assert len(engine.said) == 16
+    assert sorted(said) == sorted(engine.said)
 
 
 @pytest.mark.usefixtures("project")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -119,6 +120,11 @@ def test_files_named_relative_to_the_project_are_found(project: Path, monkeypatc
     changes = ["generator.engine=replay", "generator.model=data/recorded/texts.jsonl", "embed.model=encoder"]
     found = preview(load_params_with(changes), 1)
     assert [text.raw for text in found.texts] == texts
+    own = project / "data/generated/texts.jsonl"
+    own.parent.mkdir()
+    shutil.copyfile(recorded, own)
+    preview(load_params_with([*changes, "generator.model=data/generated/texts.jsonl"]), 1)
+    assert own.read_bytes() == recorded.read_bytes(), "stages write in the scratch copy alone"
 
 
 def test_too_many_texts_are_the_run(project: Path) -> None:

@@ -103,7 +103,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "tokens_out": 300,
             "cut_by_length": 2,
             "changes": {"quotes": 1},
-            "per_label": {"pro": {"tokens_out": 300}},
+            "per_label": {"pro": {"tokens_in": 1200, "tokens_out": 300}},
         },
     )
     check = {

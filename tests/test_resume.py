@@ -13,8 +13,8 @@ import pytest
 from chat_server import serving
 from test_engine_transformers import TEMPLATE, model, tokenizer
 
-from standin.config import Generator, Params, Runtime
-from standin.corpus import Row, write_rows
+from standin.config import Base, Generator, Params, Runtime
+from standin.corpus import Row, read_rows, write_rows
 from standin.stages import generate
 from standin.task import load_task
 
@@ -78,6 +78,37 @@ def check(params: Params, root: Path) -> None:
     run_in_child(params, None)
     assert outputs() == whole
     assert interrupted > 0, "no kill fell between the first and the last answer"
+
+
+def test_two_experiments_at_once_share_the_store(project: Path) -> None:
+    """Each ends with the outputs it has alone; what both ask for is stored once."""
+    params = Params(generator=Generator(engine="openai", model="m", texts=10, conversation=2))
+    with serving(lambda _, times: "500" if times % 2 == 0 else None) as server:
+        settings = {"runtime": Runtime(base_url=server.url, concurrency=4, timeout=5)}
+        both = [params.model_copy(update={**settings, "base": Base(seed=seed)}) for seed in (1, 1, 2)]
+        children = []
+        for number, one in enumerate(both):
+            folder = project / str(number)
+            write_rows(folder / "data/real/shots.jsonl", read_rows(Path("data/real/shots.jsonl"), Row))
+            child = os.fork()
+            if child == 0:
+                os.chdir(folder)
+                status = 1
+                try:
+                    generate.run(one, TASK, "")
+                    status = 0
+                finally:
+                    os._exit(status)
+            children.append(child)
+        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    first, twin, other = (
+        {path.name: path.read_bytes() for path in (project / str(number) / "data/generated").iterdir()}
+        for number in range(3)
+    )
+    assert first == twin
+    assert first["answers.jsonl"] != other["answers.jsonl"]
+    keys = {json.loads(line)["key"] for text in (first, other) for line in text["answers.jsonl"].splitlines()}
+    assert set(stored(project / ".standin/answers.db")) == keys
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: Task) -> Call
     """Writes what the stage reads: texts, two rows that generation removed, one test text, a vector for each."""
     monkeypatch.chdir(tmp_path)
 
-    def write(texts: list[str], test: list[str], planned: int | None = None, removed: bool = True) -> None:
+    def write(
+        texts: list[str], test: list[str], planned: int | None = None, removed: bool = True, split: str = "test"
+    ) -> None:
         labels = [task.label_names[number % len(task.label_names)] for number in range(len(texts))]
         rows = [synthetic(number, text, labels[number]) for number, text in enumerate(texts)]
         gone = [
@@ -56,8 +58,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: Task) -> Call
         write_json_lines(Path("data/generated/plan.jsonl"), ({"plan_id": f"p{n}"} for n in range(total)))
         write_rows(Path("data/generated/removed.jsonl"), gone)
         write_rows(Path("data/translated/texts.jsonl"), rows)
-        write_rows(Path("data/real/validation.jsonl"), [])
-        write_rows(Path("data/real/test.jsonl"), held_out)
+        for name in ("validation", "test"):
+            write_rows(Path(f"data/real/{name}.jsonl"), held_out if name == split else [])
         write_json_lines(Path("data/judged/texts.jsonl"), [])
         for name, found in (("generated", rows), ("real", held_out)):
             vectors = np.eye(max(len(texts) + len(test), 1), dtype=np.float32)
@@ -100,6 +102,11 @@ def test_planned_is_kept_plus_removed_and_every_removed_row_says_why(
     assert capsys.readouterr().out == (
         "curate: 3 of 8 planned texts kept (1 refused, 1 unparsable, 1 invalid, 1 contaminated, 1 duplicate)\n"
     )
+
+
+def test_texts_of_the_validation_split_are_kept_out_too(project: Callable[..., None], task: Task) -> None:
+    project(TEXTS, ["My landlord raised the rent twice within one year"], split="validation")
+    assert run(task)["contaminated"] == 1
 
 
 def test_the_same_inputs_give_the_same_bytes(project: Callable[..., None], task: Task) -> None:

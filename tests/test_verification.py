@@ -193,13 +193,13 @@ def test_equal_inputs_give_equal_bytes(city: Task, project: Callable[[], object]
     assert written[0] == written[1]
 
 
-def test_the_stage_judges_by_llm_with_the_generators_model(
+def test_the_stage_judges_by_llm_with_a_model_of_its_own(
     city: Task, project: Callable[[], list[dict[str, object]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(registry, "load", lambda *given: asked.append(given) or Biased())  # type: ignore[func-returns-value]
-    metrics = verify.run(params("llm"), city, "")
-    assert asked[0][:4] == ("transformers", "smollm2-135m-instruct", "main", "float32")
+    metrics = verify.run(params("llm", model="other/judge", dtype="bfloat16"), city, "")
+    assert asked[0][:4] == ("transformers", "other/judge", "main", "bfloat16")
     assert [line["judged_label"] for line in project()] == ["transport", "environment"]
     assert metrics["judge_agreement"] == 0.5
     assert metrics["judge_accuracy_on_shots"] == 0.25, "texts that say nothing are judged to be of the first label"

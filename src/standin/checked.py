@@ -39,7 +39,7 @@ def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> Stand
             lines.append(f"{path}: {key} is missing")
         else:
             lines.append(f"{path}: {key} is {found['input']!r}: {found['msg'][0].lower()}{found['msg'][1:]}")
-    return StandinError(re.sub(r"//[^'\"\n]*@", "//[secret]@", "\n".join(lines)))
+    return StandinError(re.sub(r"//[^\n]*@", "//[secret]@", "\n".join(lines)))
 
 
 def _known_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:

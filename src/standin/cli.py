@@ -20,6 +20,8 @@ prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=Tru
 app.add_typer(prompts, name="prompts")
 
 
+INTERRUPTED = "interrupted; run again to go on"
+
 Change = Annotated[list[str] | None, typer.Option("-S", help="Change a parameter: -S generator.shots=5. Repeat it.")]
 
 
@@ -57,16 +59,21 @@ def run(
 
     params = load_params_with(change or [])
     load_task(params.base.task)  # mistakes are explained here, before DVC reads the files
-    check_spelling(params.generator.model, params.embed.model, params.finetune.encoder)
+    check_spelling(params.embed.model, params.finetune.encoder)
+    if params.generator.engine in ("transformers", "vllm"):  # others' models are files, or names that a server knows
+        check_spelling(params.generator.model)
     if preview is None:
         changes = [part for each in change or [] for part in ("-S", each)]
         dvc = [sys.executable, "-m", "dvc", *(["exp", "run", *changes] if changes else ["repro"])]
+        before = Path("params.yaml").read_text(encoding="utf-8")
+        clean = not subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "params.yaml"], check=False).returncode
         status = subprocess.run(dvc, check=False).returncode
         if not status:
             sync(current=True)
             what_next()
-        if changes:
-            typer.echo("params.yaml now holds the values of -S; `git checkout params.yaml` takes them back", err=True)
+        if Path("params.yaml").read_text(encoding="utf-8") != before:
+            back = "; `git checkout params.yaml` takes them back" if clean else ""
+            typer.echo(f"params.yaml now holds the values of -S{back}", err=True)
         raise typer.Exit(status)
     from rich.console import Console
 
@@ -183,8 +190,12 @@ def main() -> None:
         typer.echo(str(error), err=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
+        typer.echo(INTERRUPTED, err=True)
         sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # typer met Ctrl-C first, and says nothing
+            typer.echo(INTERRUPTED, err=True)
+        raise
     except Exception as error:
         if (found := surroundings(error)) is None:
             raise

@@ -8,34 +8,22 @@ undeclared parameter is an error instead of a silently stale cache.
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from standin.checked import explain, read_yaml
+from standin.choices import PATTERN_ENGINES, Engine, JudgeEngine
 from standin.errors import nearest
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TASK_NAME = re.compile(r"[a-z][a-z0-9-]*")
-
-ENGINES = ("transformers", "vllm", "openai", "llamacpp", "replay")
-PATTERN_ENGINES = ("vllm", "openai")
-"""Engines that draw only tokens which lead to a match of ``generator.pattern``."""
 
 
 class Group(BaseModel):
     """One group of parameters: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _engine(name: str) -> str:
-    if name not in ENGINES:
-        raise ValueError(f"no engine {name!r}: {nearest(name, ENGINES)}")
-    return name
-
-
-Engine = Annotated[str, AfterValidator(_engine)]
 
 
 class Base(Group):
@@ -118,6 +106,10 @@ class Verify(Group):
 
     by: Literal["none", "llm", "classifier"] = "none"
     remove: bool = False
+    engine: JudgeEngine = "transformers"
+    model: str = "smollm2-135m-instruct"
+    revision: str = "main"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
 class Curate(Group):
@@ -155,7 +147,7 @@ class Diversity(Group):
 class Subjectivity(Group):
     """The LLM panel that stands in for annotators where a task has none."""
 
-    engine: Engine = "transformers"
+    engine: JudgeEngine = "transformers"
     model: str = "smollm2-135m-instruct"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -265,7 +257,7 @@ class Runtime(Group):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        if not re.fullmatch(r"https?://(\[[0-9a-f:]+\]|[^@\s/:]+)(:\d+)?(/[^@\s]*)?", url):
+        if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^@\s/:]+)(:\d+)?(/[^@\s]*)?", url):
             raise ValueError(f"{url!r} is no address: http://HOST:PORT/v1, without user and password, which logs show")
         return url
 

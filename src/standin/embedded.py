@@ -33,12 +33,47 @@ def resolve(model: str) -> str:
     return model
 
 
+def pinned(model: str, revision: str) -> str:
+    """The commit that a hub model's revision stands for on this machine: a branch moves, stored answers do not.
+
+    The first answer of the hub is kept by its cache. Any other model has no revisions: the name comes back unchanged.
+    Raises StandinError where the model is neither here nor to be had.
+    """
+    if model in (GENERATOR, ENCODER) or Path(model).exists():
+        return revision
+    check_spelling(model)
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    try:
+        found = try_to_load_from_cache(model, "config.json", revision=revision)
+        if not isinstance(found, str):
+            found = hf_hub_download(model, "config.json", revision=revision)
+    except (OSError, ValueError) as error:
+        raise unavailable(model, revision, error) from None
+    return Path(found).parent.name
+
+
+def unavailable(model: str, revision: str, error: Exception) -> StandinError:
+    """What to say where a model cannot be loaded."""
+    return StandinError(
+        f"model {model!r} (revision {revision!r}) cannot be loaded: {str(error).splitlines()[0]} "
+        "It must be an embedded model (smollm2-135m-instruct), a folder, or a hub id; a hub id needs the network "
+        "once, or a filled HF_HOME."
+    )
+
+
 def check_spelling(*models: str) -> None:
     """Raise StandinError where a name is almost that of an embedded model, before the hub is asked for it."""
     for model in models:
         near = get_close_matches(model, (GENERATOR, ENCODER), n=1, cutoff=0.8)
-        if near and model not in near and not Path(model).exists():
+        if near and model != near[0] and _digits(model) == _digits(near[0]) and not Path(model).exists():
             raise StandinError(f"params.yaml: no model {model!r}: did you mean {near[0]!r}?")
+
+
+def _digits(name: str) -> str:
+    """The sizes and versions in a name: where they differ, another model is meant."""
+    return "".join(filter(str.isdigit, name))
 
 
 def gguf_file() -> Path:

@@ -6,6 +6,7 @@ one, as a batched engine's answers depend on their batch.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
@@ -109,12 +110,19 @@ def scratch(params: Params) -> Iterator[None]:
 
 
 def _link(model: Path, root: Path, copy: Path) -> None:
-    """A model or a file of recorded texts that is named relative to the project is found from the copy too."""
+    """A model or a file of recorded texts that is named relative to the project is found from the copy too.
+
+    Where stages write, a file is copied: a link would let them write into the project.
+    """
     if model.is_absolute() or ".." in model.parts or not (root / model).exists():
         return
     place = copy / model
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if model.parts[0] in ("data", "reports") and (root / model).is_file():
+        shutil.copyfile(root / model, place)
+    elif model.parts[0] not in ("data", "reports"):
         place.symlink_to(root / model)
 
 

@@ -92,7 +92,7 @@ class OpenAIEngine:
         )
         if said is None:
             return None
-        choice, usage = said.choices[0], said.usage
+        attempts, choice, usage = said[0], said[1].choices[0], said[1].usage
         if usage is None and (self.runtime.token_budget or self.runtime.money_budget):
             raise StandinError(
                 f"the server at {self.client.base_url} counts no tokens, so no budget can be kept: set "
@@ -102,8 +102,8 @@ class OpenAIEngine:
         if text is None:
             text = getattr(choice.message, "refusal", None) or ""
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character can be sent
-        counts = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-        return Answer(text, FINISH[choice.finish_reason], *counts)
+        read, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        return Answer(text, FINISH[choice.finish_reason], read, written, attempts)
 
     def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:
         """Log-probability of each choice's first token as the answer, natural log, shape (chats, choices).
@@ -117,7 +117,7 @@ class OpenAIEngine:
         return np.array(rows, dtype=np.float64)
 
     def _choose(self, chat: Chat, choices: Sequence[str]) -> list[float]:
-        said = self._ask(chat, temperature=0.0, max_tokens=1, logprobs=True, top_logprobs=TOP)
+        _, said = self._ask(chat, temperature=0.0, max_tokens=1, logprobs=True, top_logprobs=TOP)
         found = getattr(said.choices[0].logprobs, "content", None)
         if not found:
             raise StandinError(
@@ -137,7 +137,7 @@ class OpenAIEngine:
         return [tokens[token] if token else least for token in longest]
 
     def _ask(self, chat: Chat, **options: Any) -> Any:
-        """One answer, tried ``runtime.attempts`` times; None where asking was stopped between two tries."""
+        """Number of the try and its answer, at most ``runtime.attempts``; None where asking was stopped meanwhile."""
         import openai
         from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
         from tenacity.nap import sleep_using_event
@@ -161,17 +161,20 @@ class OpenAIEngine:
         )
         try:
             for attempt in tries:
+                if self.stopped.is_set():
+                    return None
                 with attempt:
                     said = self._create(messages, options)
                     self.reached = True
-                    return _checked(said)
+                    return attempt.retry_state.attempt_number, _checked(said)
         except RetryError as error:
             if self.stopped.is_set():
                 return None
             last = error.last_attempt.exception()
             if self._nobody_there(error.last_attempt):
                 raise StandinError(
-                    f"no server answers at {self.client.base_url}: start it, or set runtime.base_url to its address"
+                    f"no server answers at {self.client.base_url}: start it, or set runtime.base_url to its address "
+                    f"({_first_line(getattr(last, '__cause__', None))})"
                 ) from None
             raise StandinError(
                 f"the server at {self.client.base_url} failed {self.runtime.attempts} times in a row, last: "
@@ -189,9 +192,14 @@ class OpenAIEngine:
         return refused and not self.reached and tried.attempt_number >= UNANSWERED
 
     def _create(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Any:
+        import openai
+
         try:
             return self.client.chat.completions.create(model=self.model, messages=messages, **options)
-        except json.JSONDecodeError as error:
+        except openai.APIStatusError:
+            self.reached = True
+            raise
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise UnusableError(f"an answer that is no JSON ({_first_line(error)})") from None
 
     def _refused(self, error: Any) -> str:

@@ -53,12 +53,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A raw answer. ``finish`` is "length" where ``max_tokens`` cut it, "loop" where it began to repeat itself."""
+    """A raw answer. ``finish`` is "length" where ``max_tokens`` cut it, "loop" where it began to repeat itself.
+
+    ``attempts`` counts the tries a server needed.
+    """
 
     text: str
     finish: Literal["stop", "length", "loop"]
     tokens_in: int
     tokens_out: int
+    attempts: int = 1
 
 
 class Engine(Protocol):

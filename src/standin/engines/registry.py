@@ -5,7 +5,8 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from standin.config import ENGINES, Runtime
+from standin.choices import ENGINES
+from standin.config import Runtime
 from standin.engines.protocol import Engine
 from standin.errors import StandinError, nearest
 
@@ -20,6 +21,8 @@ ADVICE = {
     "vllm": "on a GPU machine: pip install --no-deps -r requirements-gpu.lock",
     "llamacpp": "pip install llama-cpp-python",
 }
+MODEL_FILES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
+"""What of a model's folder shapes its answers; a card does not."""
 BATCHED = ("transformers", "vllm")
 """Engines in which the last bits of an answer depend on the batch: ``generator.chunk`` shapes their answers."""
 
@@ -49,7 +52,7 @@ def digest(model: str) -> str | None:
         return _file_digest(path)
     if not path.is_dir():
         return None
-    files = sorted(file for file in path.iterdir() if file.is_file())
+    files = sorted(file for file in path.iterdir() if file.suffix in MODEL_FILES)
     return hashlib.sha256("".join(f"{file.name} {_file_digest(file)}\n" for file in files).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from standin.config import Runtime
-from standin.embedded import resolve
+from standin.embedded import resolve, unavailable
 from standin.engines.prompting import check_window, prompt_tokens
 from standin.engines.protocol import Answer, Chat, Request, Sampling, loops
 from standin.errors import StandinError
@@ -77,11 +77,7 @@ def load(model: str, revision: str, dtype: str, runtime: Runtime, version: str) 
         read = partial(AutoModelForCausalLM.from_pretrained, place, revision=revision, use_safetensors=True)
         loaded = read(dtype=getattr(torch, dtype), attn_implementation=ATTENTION)
     except (OSError, ValueError) as error:
-        raise StandinError(
-            f"model {model!r} (revision {revision!r}) cannot be loaded: {str(error).splitlines()[0]} "
-            "It must be an embedded model (smollm2-135m-instruct), a folder, or a hub id; a hub id needs the network "
-            "once, or a filled HF_HOME."
-        ) from None
+        raise unavailable(model, revision, error) from None
     kinds = set(getattr(loaded.config.get_text_config(), "layer_types", None) or ["full_attention"])
     if kinds != {"full_attention"}:
         raise StandinError(

@@ -16,7 +16,7 @@ from typing import Any
 from standin.engines.protocol import LOOP_COUNT, LOOP_PATTERN, Answer, Engine, Message, Request, Sampling
 from standin.errors import StandinError
 from standin.generation.budget import Budget
-from standin.generation.parsing import Parsed, parse
+from standin.generation.parsing import UNPARSABLE, Parsed, parse
 from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore, request_key
 
@@ -87,6 +87,8 @@ def answer_plan(
             answers = _answers(asked, keyed, sampling, store, engine, batched, budget or Budget())
             for row, request, key, answer in zip(rows, asked, map(request_key, keyed), answers, strict=True):
                 parsed = parse(answer.text, answer.finish)
+                if sampling.pattern and answer.finish != "stop":  # cut, it does not match
+                    parsed = Parsed(None, UNPARSABLE)
                 chats[row.conversation] = (*request.chat, ("assistant", parsed.text or answer.text))
                 answered[row.plan_id] = Answered(row, key, answer, parsed)
             done(len(rows))

@@ -11,15 +11,25 @@ UNPARSABLE = "unparsable"
 
 _MARKER = re.compile(r"<\|?[a-z_]+\|?>|\[/?INST\]|^(?:assistant|user|system)\s*\n", re.IGNORECASE)
 _TURN = re.compile(r"\s*(?:<\|im_start\|>|<\|im_end\|>|\[INST\]|\n(?:user|assistant|system)\s*\n)", re.IGNORECASE)
-_SURE = r"(?:sure|certainly|of course|okay|absolutely)\b[^\n:.!?]{0,40}?"
-_WHAT = (
-    r"(?:comment|text|tweet|message|post|review|headline|report|article|story|example|response|answer|sentence|"
-    r"paragraph|statement|opinion|description|sample|version|e-?mail|sms|one)s?"
+_SURE = (
+    r"(?:sure|certainly|of course|okay|absolutely)\b[^\n:.!?]{0,40}?[,.!:]\s*"
+    r"(?:i(?:['\u2019]d| would) be (?:happy|glad) to (?:help|assist)[^\n:.!?]{0,40}[.!]\s*)?"
 )
-_HERE = rf"here(?:['\u2019]s| is| are) (?:one\b|(?:a|an|the|another|your|some)\b[^\n:.!?]{{0,80}}?\b{_WHAT}\b)"
+_WHAT = (
+    r"(?:comment|text|tweet|message|post|review|headline|report|article|story|example|response|reply|answer|sentence|"
+    r"paragraph|statement|opinion|complaint|letter|description|sample|version|e-?mail|sms)s?"
+)
+_OPEN = r"(?:[^\n:.!?]|[.!?](?!\s+(?-i:[\"\u201cA-Z])))"  # no sentence ends here, but "U.S. policy" goes on
+_COUNT = r"(?:an?|the|another|your|some|several|two|three|four|five|\d{1,2})"
+_HERE = (
+    rf"here(?:['\u2019]s| is| are) (?:one\b|my (?:response|answer|attempt)\b"
+    rf"|(?:{_COUNT}\b{_OPEN}{{0,80}}?\b)?{_WHAT}\b)"
+)
 _ANNOUNCED = re.compile(
-    rf"^\s*(?:{_SURE}[,.!]\s*{_HERE}[^\n:.!?]{{0,120}}[:.!](?=\s|$)"  # said to the one who asked: certain
-    rf"|(?:{_SURE}[,.!:]\s*)?{_HERE}[^\n:.!?]{{0,120}}:(?=\s|$))\s*",
+    rf"^\s*(?:{_SURE}{_HERE}{_OPEN}{{0,120}}?[:.!](?=\s|$)"  # said to the one who asked: certain
+    rf"|(?:{_SURE})?{_HERE}{_OPEN}{{0,120}}:(?=\s|$)"
+    rf"|(?:{_SURE})?{_HERE}{_OPEN}{{0,200}}?[.!][ \t]*(?=\n)"  # its own line
+    rf"|(?:{_SURE})?here(?:['\u2019]s| is| are)\b(?! (?:my|our|why)\b)[^\n:]{{0,200}}:[ \t]*(?=\n))\s*",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(
@@ -36,19 +46,27 @@ _SENTENCE_END = re.compile(
 _QUOTES = {'"': '"', "\u201c": "\u201d", "'": "'", "\u2018": "\u2019", "\u00ab": "\u00bb", "`": "`"}
 
 # A refusal speaks in the first person about not writing what was asked. The word "sorry" alone is none (D16), nor is
-# "I can't help but ...", nor "I cannot write this often enough".
+# "I can't help but ...", nor "I cannot write this often enough". "I'm sorry, but I cannot" says more by itself.
+_CANNOT = r"i(?: can ?not| can'?t|(?: am|'m) (?:unable|not able) to| won'?t| will not| don'?t feel able to) "
+_WRITE = r"(?:write|provide|produce|generate|create|fulfil+)"
 _REFUSAL = re.compile(
-    r"^\W*(?:(?:i'?m|i am) (?:really |very |so )?sorry(?: for (?:any|the) \w+)?,? but |sorry,? but |unfortunately,? "
-    r"|i apologi[sz]e,? but )?(?:"
-    r"i(?: can ?not| can'?t|(?: am|'m) (?:unable|not able) to| won'?t| will not| don'?t feel able to) (?:"
-    r"(?:help|assist)(?: you)?(?: with (?:that|this|your|such|creating|writing|generating)\b|[.,!]|$)"
-    r"|(?:write|provide|produce|generate|create|fulfil+)(?: (?:that|this|it|such|your|an?|any|more))?"
-    r"(?:[^.!?\n]{0,60}\b(?:content|text|comment|tweet|message|review|post|example|response|request)s?\b|[.,!]|$)"
-    r"|(?:comply|continue|proceed) with (?:that|this|your)\b|answer (?:that|this|your) (?:question|request|prompt)\b)"
+    r"^\W*(?:"
+    r"(?:(?:i'?m|i am) (?:really |very |so )?sorry|i apologi[sz]e)(?: for (?:any|the) \w+)?,? but "
+    rf"{_CANNOT}(?:{_WRITE}|help(?! but\b| \w+ing\b)|assist|comply|engage|do that|answer|continue with)\b"
+    r"|(?:(?:(?:i'?m|i am) (?:really |very |so )?)?sorry(?: for (?:any|the) \w+)?,? (?:but )?"
+    r"|i apologi[sz]e(?: for (?:any|the) \w+)?,? (?:but )?|unfortunately,? )?(?:"
+    rf"{_CANNOT}(?:"
+    r"(?:help|assist)(?: you)?(?:[.!]|$| (?:create|write|generate)\b| (?:with|in) (?:that|this|your|such|creating|"
+    r"writing|generating|producing|making|providing)\b| with (?:\w+ ){0,2}(?:activities|creation|content|requests?)\b)"
+    rf"|{_WRITE}(?! (?:my|our|for|enough)\b)(?: (?:that|this|it|such|your|an?|any|more))?(?:[.,!]|$"
+    r"|[^.!?\n]{0,60}\b(?:content|text|comment|tweet|message|review|post|example|response|request|information|guidance|"
+    r"opinion|statement|material|headline|paragraph|sentence|speech|spam|sample)s?\b)"
+    r"|comply with (?:that|this|your)\b|(?:answer|continue with|proceed with) (?:that|this|your) (?:question|request|"
+    r"prompt|conversation|topic|task)\b)"
     r"|i (?:must|have to) (?:respectfully )?decline\b"
     r"|as an? (?:large |ai |artificial intelligence |digital |virtual )*"
     r"(?:ai|artificial intelligence|language model|(?<=ai )(?:assistant|chatbot|model)|(?<=digital )assistant"
-    r"|(?<=virtual )assistant),? (?:i|my)\b)",
+    r"|(?<=virtual )assistant)(?: (?:developed|trained|created|designed) [^,\n]{0,40})?,? (?:i|my|it)\b))",
     re.IGNORECASE,
 )
 
@@ -66,7 +84,8 @@ def parse(raw: str, finish: str) -> Parsed:
     """Read one answer.
 
     ``finish`` is "length" where the token limit cut it and "loop" where it repeated itself: then the open last
-    sentence is dropped, and of what is repeated four times and more at the end one remains.
+    sentence is dropped, and of what is repeated three times and more at the end one remains. White space is evened out,
+    which is not counted as a change.
     """
     changes = []
     text = raw.strip()
@@ -84,7 +103,7 @@ def parse(raw: str, finish: str) -> Parsed:
             text = changed
     if _REFUSAL.search(text.replace("\u2019", "'")):
         return Parsed(None, REFUSED, tuple(changes))
-    if finish == "loop" and (once := _LOOP.sub(r"\1", text)) != text:
+    if finish in ("length", "loop") and (once := _once(text)) != text:
         changes.append("loop")
         text = once
     if finish in ("length", "loop") and text:
@@ -115,6 +134,17 @@ def _unquote(text: str) -> str:
             return inner
     opened = text[:1] in '"\u201c\u00ab' and text.count('"') + text.count("\u201c") + text.count("\u00ab") == 1
     return text[1:] if opened and text.count("\u201d") + text.count("\u00bb") == 0 else text
+
+
+def _once(text: str) -> str:
+    """Without the repeats at the end; a circle that began inside a sentence is followed to that sentence's end."""
+    found = _LOOP.search(text)
+    if found is None:
+        return text
+    once = text[: found.end(1)]
+    if not _SENTENCE_END.search(once.rstrip()[-1:]) and (end := _SENTENCE_END.search(text, found.end(1))):
+        once = text[: min(end.end(), found.end(1) + len(found.group(1)))]
+    return once
 
 
 def _whole_sentences(text: str) -> str:

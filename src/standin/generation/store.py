@@ -19,7 +19,7 @@ from standin.errors import StandinError
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
   key TEXT PRIMARY KEY, request TEXT NOT NULL, text TEXT NOT NULL, finish TEXT NOT NULL,
-  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL
+  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, attempts INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 WAIT_SECONDS = 120.0
@@ -72,7 +72,7 @@ class AnswerStore:
             for start in range(0, len(keys), 500):  # SQLite's default limit is 999 variables
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
-                query = f"SELECT key, text, finish, tokens_in, tokens_out FROM answers WHERE key IN ({marks})"
+                query = f"SELECT key, text, finish, tokens_in, tokens_out, attempts FROM answers WHERE key IN ({marks})"
                 for key, *answer in self._database.execute(query, part):
                     found[key] = Answer(*answer)
         except sqlite3.Error as error:
@@ -115,12 +115,13 @@ class AnswerStore:
                 answer.tokens_in,
                 answer.tokens_out,
                 seconds,
+                answer.attempts,
             )
             for request, answer in zip(requests, answers, strict=True)
         ]
         try:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._explained(error) from None

@@ -15,6 +15,7 @@ from statistics import median
 from standin.config import TASK_NAME, Prepare, Select
 from standin.errors import StandinError, nearest
 from standin.sources.files import RawRows, Reading, cell_text, missing, rows_of
+from standin.sources.splits import fitting_sizes
 from standin.sources.starter import starter
 from standin.sources.tables import Table, format_of, read_table
 from standin.task import Columns, Task, load_task, task_path
@@ -79,7 +80,7 @@ def _lookalikes(found: RawRows, task: Path) -> list[str]:
 def fitting(parts: Mapping[str, RawRows]) -> list[str]:
     """Split sizes as ``-S`` options, in the proportions of the defaults, where texts are fewer than those ask for.
 
-    A twentieth is left aside for repeated texts. Sizes are per question, so the question with the fewest texts counts.
+    Sizes are per question, so the question with the fewest texts counts.
     """
     asked = Prepare()
     splits = ("shots", "validation", "pool") if "test" in parts else ("shots", "validation", "pool", "test")
@@ -87,7 +88,7 @@ def fitting(parts: Mapping[str, RawRows]) -> list[str]:
     needed = sum(getattr(asked, split) for split in splits)
     sizes = {}
     if there["train"] < needed:
-        sizes = {split: max(1, int(getattr(asked, split) * 0.95 * there["train"] / needed)) for split in splits}
+        sizes = fitting_sizes({split: getattr(asked, split) for split in splits}, there["train"])
     if there.get("test", asked.test) < asked.test:
         sizes["test"] = there["test"]
     options = [f"-S prepare.{split}={size}" for split, size in sizes.items()]

@@ -180,18 +180,23 @@ def _check_sizes(asked: Mapping[str, int], there: int, where: str) -> None:
         if size > left:
             others = [f"{name} {asked[name]}" for name in list(asked)[: list(asked).index(split)] if asked[name]]
             taken = f"; {', '.join(others)} go first" if others else ""
+            fitting = ", ".join(f"prepare.{name}={count}" for name, count in fitting_sizes(asked, there).items())
             raise StandinError(
                 f"prepare.{split} asks for {size} texts, but {left} are there: {where} holds {there} usable texts"
-                f"{taken}. Lower prepare.{split}{' or one of those' if others else ''} in params.yaml, or add texts. "
-                f"Sizes that fit: {_fitting(asked, there)}"
+                f"{taken}. Lower prepare.{split}{' or one of those' if others else ''} in params.yaml, or add texts."
+                f"{f' Sizes that fit: {fitting}' if fitting else ''}"
             )
         left -= size
 
 
-def _fitting(asked: Mapping[str, int], there: int) -> str:
-    """Sizes in the same proportions; a twentieth is left aside."""
+def fitting_sizes(asked: Mapping[str, int], there: int) -> dict[str, int]:
+    """Split sizes in the same proportions that ``there`` texts allow; empty where they are too few for any.
+
+    A twentieth is left aside for repeated texts.
+    """
     share = 0.95 * there / sum(asked.values())
-    return ", ".join(f"prepare.{split}={max(1, int(size * share))}" for split, size in asked.items() if size)
+    sizes = {split: max(1, int(size * share)) for split, size in asked.items() if size}
+    return sizes if sum(sizes.values()) <= there else {}
 
 
 def shares(asked: Mapping[str, int], there: Mapping[Stratum, int]) -> dict[str, dict[Stratum, int]]:

@@ -95,10 +95,14 @@ def _json_lines(path: Path, text: str) -> Table:
 def _delimited(path: Path, text: str, suffix: str) -> Table:
     """CSV or TSV with a header. Strict: a lone quote would otherwise swallow the rows up to the next one.
 
-    Spreadsheets of half the world write ";" into CSV files: it counts where the first row holds no comma.
+    Spreadsheets of half the world write ";" into CSV files: the one that divides the first row into more columns.
     """
-    head = text.partition("\n")[0]
-    delimiter = "\t" if suffix.startswith(".tsv") else ";" if ";" in head and "," not in head else ","
+    head = [text.partition("\n")[0]]
+    delimiter = (
+        "\t"
+        if suffix.startswith(".tsv")
+        else max(",;", key=lambda sign: len(next(csv.reader(head, delimiter=sign), [])))
+    )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[tuple[int, Mapping[str, Any]]] = []
     columns: list[str] = []

@@ -9,8 +9,9 @@ from typing import Any
 
 from standin.config import Params, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json_lines, write_rows
+from standin.embedded import pinned
 from standin.engines import registry
-from standin.engines.protocol import Engine, Sampling
+from standin.engines.protocol import Answer, Engine, Sampling
 from standin.generation.answering import Answered, answer_plan
 from standin.generation.budget import budget
 from standin.generation.plan import PlanRow, make_plan
@@ -28,20 +29,22 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     plan, say = planned(params, task)
     write_json_lines(OUT / "plan.jsonl", (asdict(row) for row in plan))
 
+    revision = pinned(chosen.model, chosen.revision) if chosen.engine in registry.BATCHED else chosen.revision
+
     @cache
     def engine() -> Engine:
-        return registry.load(chosen.engine, chosen.model, chosen.revision, chosen.dtype, params.runtime)
+        return registry.load(chosen.engine, chosen.model, revision, chosen.dtype, params.runtime)
 
     identity = {
         "engine": chosen.engine,
         "version": registry.version(chosen.engine, chosen.model),
         "model": chosen.model,
-        "revision": chosen.revision,
+        "revision": revision,
         "dtype": chosen.dtype,
     }
     if chosen.engine == "openai":
         identity["base_url"] = params.runtime.base_url
-    elif content := registry.digest(chosen.model):
+    elif chosen.engine != "replay" and (content := registry.digest(chosen.model)):
         identity["content"] = content
     sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens, chosen.pattern)
     with (
@@ -73,7 +76,7 @@ def write(answered: Sequence[Answered], engine: str, model: str) -> None:
     """Write raw answers, parsed texts and what was refused or unparsable."""
     write_json_lines(
         OUT / "answers.jsonl",
-        ({"plan_id": each.row.plan_id, "key": each.key, **asdict(each.answer)} for each in answered),
+        ({"plan_id": each.row.plan_id, "key": each.key, **_data(each.answer)} for each in answered),
     )
     write_rows(
         OUT / "texts.jsonl",
@@ -107,6 +110,11 @@ def write(answered: Sequence[Answered], engine: str, model: str) -> None:
             if each.parsed.reason is not None
         ],
     )
+
+
+def _data(answer: Answer) -> dict[str, Any]:
+    """What an answer says; how many tries it took is the server's matter and stays in the store."""
+    return {name: value for name, value in asdict(answer).items() if name != "attempts"}
 
 
 def metrics(answered: Sequence[Answered]) -> dict[str, Any]:

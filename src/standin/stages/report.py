@@ -102,7 +102,9 @@ def gather_texts() -> dict[str, Any]:
 def generated(metrics: Mapping[str, Any]) -> str:
     """One sentence on tokens and on what parsing changed."""
     changes = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in metrics["changes"].items()) or "none"
-    labels = ", ".join(f"{label} {found['tokens_out']:,}" for label, found in metrics["per_label"].items())
+    labels = ", ".join(
+        f"{label} {found['tokens_in']:,} and {found['tokens_out']:,}" for label, found in metrics["per_label"].items()
+    )
     return (
         f"{metrics['tokens_in']:,} prompt tokens and {metrics['tokens_out']:,} written ones ({labels}); "
         f"{metrics['cut_by_length']} answers ended at the token limit; changed while parsing: {changes}."

@@ -56,10 +56,10 @@ def _by_llm(
     from standin.curation.verification import agreement, judge_by_llm
     from standin.engines.registry import load
 
-    given = params.generator
+    given, batch = params.verify, params.runtime.batch
     engine = load(given.engine, given.model, given.revision, given.dtype, params.runtime)
-    judgements = judge_by_llm(rows, engine, task.prompts, task.label_names, given.chunk)
-    on_shots = judge_by_llm(shots, engine, task.prompts, task.label_names, given.chunk)
+    judgements = judge_by_llm(rows, engine, task.prompts, task.label_names, batch)
+    on_shots = judge_by_llm(shots, engine, task.prompts, task.label_names, batch)
     return judgements, agreement(on_shots, task.label_names).overall
 
 

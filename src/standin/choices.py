@@ -1,0 +1,29 @@
+"""Names of engines that parameters choose from."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from standin.errors import nearest
+
+ENGINES = ("transformers", "vllm", "openai", "llamacpp", "replay")
+JUDGE_ENGINES = ("transformers", "vllm", "openai")
+"""Engines that give log-probabilities of closed choices."""
+PATTERN_ENGINES = ("vllm", "openai")
+"""Engines that draw only tokens which lead to a match of ``generator.pattern``."""
+
+
+def _known(name: str) -> str:
+    if name not in ENGINES:
+        raise ValueError(f"no engine {name!r}: {nearest(name, ENGINES)}")
+    return name
+
+
+def _judging(name: str) -> str:
+    if _known(name) not in JUDGE_ENGINES:
+        raise ValueError(f"the {name} engine cannot judge: one of {', '.join(JUDGE_ENGINES)} can")
+    return name
+
+
+Engine = Annotated[str, AfterValidator(_known)]
+JudgeEngine = Annotated[str, AfterValidator(_judging)]
