@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,7 +68,7 @@ def test_a_fault_that_passes_is_tried_again(fault: str, capsys: pytest.CaptureFi
     with serving(lambda _, times: fault if times == 0 else None, stall=1.5) as server:
         found = answers(engine(server.url, timeout=0.5), 3)
     assert sorted(found) == [0, 1, 2]
-    assert {answer.attempts for answer in found.values()} == {2}
+    assert all(answer.attempts >= 2 for answer in found.values())
     assert server.faults[fault] == 3
     assert capsys.readouterr().err.count("trying again in") >= 3
 
@@ -141,24 +142,28 @@ def test_a_budget_needs_a_server_that_counts() -> None:
 def test_a_server_that_answers_with_errors_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai, "_wait", lambda _: 0.0)
     with serving(lambda *_: "500") as server:
-        asked = engine(server.url, attempts=2)
-        with pytest.raises(StandinError, match="failed 2 times in a row"):
+        asked = engine(server.url, attempts=3)
+        with pytest.raises(StandinError, match="failed 3 times in a row"):
             answers(asked, 1)
-    with pytest.raises(StandinError, match="failed 2 times in a row, last: Connection error"):
+    with pytest.raises(StandinError, match="failed 3 times in a row, last: Connection error"):
         answers(asked, 1)  # it went away
 
 
-def test_stopping_does_not_wait_for_further_tries() -> None:
+def test_stopping_does_not_wait_for_further_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     def fault(body: dict[str, Any], _: int) -> str | None:
         return None if "Text 0?" in json.dumps(body) else "500"
 
+    failed = threading.Event()
+    monkeypatch.setattr(openai, "_wait", lambda _: 60.0)
+    monkeypatch.setattr(openai, "_say", lambda _: failed.set())
     with serving(fault) as server:
-        asked = engine(server.url, attempts=8, concurrency=2)
+        asked = engine(server.url, attempts=8, concurrency=2, timeout=30)
         found = asked.answer(requests(2), SAMPLING)
         assert next(found)[0] == 0
+        assert failed.wait(30)
         asked.stop()
         assert list(found) == []
-        assert sum(server.seen.values()) <= 2
+        assert sum(server.seen.values()) == 2
 
 
 def test_a_key_is_hidden_wherever_a_message_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

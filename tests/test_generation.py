@@ -270,6 +270,22 @@ def test_an_experiment_that_changes_what_shapes_answers_asks_anew(
     assert (ask(change), ask(change)) == (1, 0)
 
 
+def test_a_store_from_before_attempts_were_counted_goes_on(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        database.execute(
+            "CREATE TABLE answers (key TEXT PRIMARY KEY, request TEXT NOT NULL, text TEXT NOT NULL, finish TEXT NOT NULL, "
+            "tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID"
+        )
+        database.execute("INSERT INTO answers VALUES (?, '{}', 'old', 'stop', 1, 2, 0.5)", (request_key({"n": 1}),))
+    with AnswerStore(tmp_path / "a.db") as store:
+        store.put([{"n": 2}], [Answer("new", "stop", 1, 2, attempts=3)], 0.0)
+        found = store.get([request_key({"n": 1}), request_key({"n": 2})])
+    assert [(answer.text, answer.attempts) for answer in found.values()] in (
+        [("old", 1), ("new", 3)],
+        [("new", 3), ("old", 1)],
+    )
+
+
 def test_a_broken_store_is_named_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     path.write_bytes(b"this is no database, " * 100)

@@ -72,6 +72,12 @@ def test_refusals_are_more_than_the_word_sorry(raw: str) -> None:
         "I can't help with moving the sofa on Sunday.",
         "Sorry, I can't write much, am driving.",
         "Here is my opinion: cars out!",
+        "Here is my answer to the mayor: no more cars.",
+        "I'm sorry but I cannot provide for my family.",
+        "I'm sorry, but I can't write much, am driving.",
+        "I'm sorry, but I can't continue with a landlord like this.",
+        "I'm sorry, but I won't comply with the new parking rules.",
+        "I'm sorry, but I can't answer the phone right now.",
         "As an AI engineer I like buses.",
         "This is for the 8:30 bus, which never comes on time.",
         "Here are two links https://example.org/a and more.",
@@ -95,6 +101,8 @@ def test_what_a_person_may_write_is_neither_refusal_nor_announcement(raw: str) -
         "Here is my response: ",
         'Here is a comment on the question "Should the square be closed to cars?":\n\n',
         "Here is a tweet about the new U.S. policy: ",
+        "Sure, here is a tweet about the U.S. policy: ",
+        "Sure, here is a comment on the No. 5 bus: ",
         "Here is a tweet (approx. 20 words): ",
         "Here's a possible reply: ",
         "Sure! I'd be happy to help. Here is a tweet: ",
@@ -115,6 +123,19 @@ def test_what_announces_the_text_to_the_asker_goes(announcement: str) -> None:
 )
 def test_sentences_of_other_scripts_end_too(raw: str, text: str) -> None:
     assert parse(raw, "length").text == text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Here's the bus again. Late as always. My advice to the mayor:\nresign.",
+        "Here's what we need:\n1. more buses\n2. fewer cars",
+        "Here's the story of my neighbour's dog.\nHe barks all night.",
+        "Here is a message for the mayor!\nStop cutting trees.",
+    ],
+)
+def test_lines_that_may_be_a_person_s_stay(raw: str) -> None:
+    assert parse(raw, "stop") == Parsed(" ".join(raw.split()))
 
 
 @pytest.mark.parametrize("raw", ["", "  \n", "...", '""', "\U0001f389\U0001f389"])
@@ -156,6 +177,10 @@ def test_an_announcement_goes_only_where_it_is_certainly_one(raw: str, text: str
 def test_what_a_loop_repeats_stands_once(finish: str) -> None:
     found = parse("The bus is late. " + "We want a park. " * 9 + "We want a", finish)
     assert (found.text, "loop" in found.changes) == ("The bus is late. We want a park.", True)
+    more = "No cars! No cars! No cars! And the mayor should live in this street."
+    assert parse(f"{more} He never", finish).text == more
+    long = "Nooooooooooooooooooooo! I loved the old park."
+    assert parse(f"{long} It had", finish).text == long
     assert parse("No, no, no, never again. " * 2, finish).text == "No, no, no, never again. No, no, no, never again."
 
 

@@ -17,7 +17,7 @@ from standin.engines import registry
 from standin.engines.protocol import Answer, Request, Sampling
 from standin.errors import StandinError
 from standin.overrides import load_params_with
-from standin.preview import Preview, Previewed, preview, show
+from standin.preview import Preview, Previewed, preview, scratch, show
 
 SAID = {
     "in favour": ['"the road is green and the bus is late again"', "I cannot help with that.", "dead tree"],
@@ -125,6 +125,16 @@ def test_files_named_relative_to_the_project_are_found(project: Path, monkeypatc
     shutil.copyfile(recorded, own)
     preview(load_params_with([*changes, "generator.model=data/generated/texts.jsonl"]), 1)
     assert own.read_bytes() == recorded.read_bytes(), "stages write in the scratch copy alone"
+
+
+def test_models_named_relative_to_the_project_are_found(project: Path) -> None:
+    for name in ("data/models/gen", "models/judge"):
+        (project / name).mkdir(parents=True)
+        (project / name / "config.json").write_text("{}")
+    params = load_params_with(["generator.model=data/models/gen", "verify.model=models/judge"])
+    with scratch(params):
+        assert Path("data/models/gen/config.json").is_file()
+        assert Path("models/judge/config.json").is_file()
 
 
 def test_too_many_texts_are_the_run(project: Path) -> None:

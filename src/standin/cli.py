@@ -60,8 +60,11 @@ def run(
     params = load_params_with(change or [])
     load_task(params.base.task)  # mistakes are explained here, before DVC reads the files
     check_spelling(params.embed.model, params.finetune.encoder)
-    if params.generator.engine in ("transformers", "vllm"):  # others' models are files, or names that a server knows
-        check_spelling(params.generator.model)
+    llms = [(params.generator.engine, params.generator.model)]
+    if params.verify.by == "llm":
+        llms.append((params.verify.engine, params.verify.model))
+    # the models of other engines are files, or names that a server knows
+    check_spelling(*(model for engine, model in llms if engine in ("transformers", "vllm")))
     if preview is None:
         changes = [part for each in change or [] for part in ("-S", each)]
         dvc = [sys.executable, "-m", "dvc", *(["exp", "run", *changes] if changes else ["repro"])]
@@ -71,7 +74,7 @@ def run(
         if not status:
             sync(current=True)
             what_next()
-        if Path("params.yaml").read_text(encoding="utf-8") != before:
+        if changes and Path("params.yaml").read_text(encoding="utf-8") != before:
             back = "; `git checkout params.yaml` takes them back" if clean else ""
             typer.echo(f"params.yaml now holds the values of -S{back}", err=True)
         raise typer.Exit(status)

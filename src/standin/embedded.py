@@ -9,6 +9,7 @@ Any other name is a folder or a hub id and is passed on as it is.
 import hashlib
 import logging
 import os
+import re
 import shutil
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -36,10 +37,11 @@ def resolve(model: str) -> str:
 def pinned(model: str, revision: str) -> str:
     """The commit that a hub model's revision stands for on this machine: a branch moves, stored answers do not.
 
-    The first answer of the hub is kept by its cache. Any other model has no revisions: the name comes back unchanged.
-    Raises StandinError where the model is neither here nor to be had.
+    It is what the hub's cache holds; only where that holds nothing is the hub asked. Any other model has no revisions,
+    and a commit stands for itself: they come back unchanged. Raises StandinError where the
+    model is neither here nor to be had.
     """
-    if model in (GENERATOR, ENCODER) or Path(model).exists():
+    if model in (GENERATOR, ENCODER) or Path(model).exists() or re.fullmatch("[0-9a-f]{40}", revision):
         return revision
     check_spelling(model)
     from huggingface_hub import hf_hub_download, try_to_load_from_cache

@@ -94,7 +94,7 @@ def scratch(params: Params) -> Iterator[None]:
         (copy / "data").mkdir()
         (copy / "data" / "raw").symlink_to(root / "data" / "raw")
         (copy / "tasks").symlink_to(root / "tasks")
-        for model in (params.generator.model, params.embed.model, params.translate.model):
+        for model in (params.generator.model, params.embed.model, params.translate.model, params.verify.model):
             _link(Path(model), root, copy)
         values = params.model_dump(by_alias=True)
         (copy / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -122,7 +122,7 @@ def _link(model: Path, root: Path, copy: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     if model.parts[0] in ("data", "reports") and (root / model).is_file():
         shutil.copyfile(root / model, place)
-    elif model.parts[0] not in ("data", "reports"):
+    elif model.parts[0] not in ("data", "reports") or (root / model / "config.json").is_file():
         place.symlink_to(root / model)
 
 

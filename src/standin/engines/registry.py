@@ -52,7 +52,7 @@ def digest(model: str) -> str | None:
         return _file_digest(path)
     if not path.is_dir():
         return None
-    files = sorted(file for file in path.iterdir() if file.suffix in MODEL_FILES)
+    files = sorted(file for file in path.iterdir() if file.is_file() and file.suffix in MODEL_FILES)
     return hashlib.sha256("".join(f"{file.name} {_file_digest(file)}\n" for file in files).encode()).hexdigest()
 
 

@@ -22,14 +22,15 @@ _WHAT = (
 _OPEN = r"(?:[^\n:.!?]|[.!?](?!\s+(?-i:[\"\u201cA-Z])))"  # no sentence ends here, but "U.S. policy" goes on
 _COUNT = r"(?:an?|the|another|your|some|several|two|three|four|five|\d{1,2})"
 _HERE = (
-    rf"here(?:['\u2019]s| is| are) (?:one\b|my (?:response|answer|attempt)\b"
+    rf"here(?:['\u2019]s| is| are) (?:one\b|my (?:response|answer|attempt)(?=:)"
     rf"|(?:{_COUNT}\b{_OPEN}{{0,80}}?\b)?{_WHAT}\b)"
 )
 _ANNOUNCED = re.compile(
-    rf"^\s*(?:{_SURE}{_HERE}{_OPEN}{{0,120}}?[:.!](?=\s|$)"  # said to the one who asked: certain
+    # said to the one who asked; an abbreviation does not end it
+    rf"^\s*(?:{_SURE}{_HERE}{_OPEN}{{0,120}}?(?::(?=\s|$)|[.!](?=\s+(?-i:[\"\u201cA-Z])|\s*\n|\s*$))"
     rf"|(?:{_SURE})?{_HERE}{_OPEN}{{0,120}}:(?=\s|$)"
-    rf"|(?:{_SURE})?{_HERE}{_OPEN}{{0,200}}?[.!][ \t]*(?=\n)"  # its own line
-    rf"|(?:{_SURE})?here(?:['\u2019]s| is| are)\b(?! (?:my|our|why)\b)[^\n:]{{0,200}}:[ \t]*(?=\n))\s*",
+    rf"|(?:{_SURE})?{_HERE}{_OPEN}{{0,200}}?[.!](?=\s*\n\s*\n)"  # a paragraph of its own
+    rf"|(?:{_SURE})?here(?:['\u2019]s| is| are)\b(?! (?:my|our|why|what (?:we|i))\b){_OPEN}{{0,200}}:[ \t]*(?=\n))\s*",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(
@@ -38,7 +39,7 @@ _LABELLED = re.compile(
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+")
-_LOOP = re.compile(r"(.{6,200}?)(?:\s*\1){2,}.{0,200}?\Z", re.DOTALL)
+_LOOP = re.compile(r"(.{6,200}?)(?:\s*\1){2,}\s*(?P<rest>.{0,200}?)\Z", re.DOTALL)
 _SENTENCE_END = re.compile(
     r"[.!?\u2026\u061f\u06d4\u0964](?:[\"'\u201d\u2019)]*)(?=\s|$)"  # also the Arabic, Urdu and Devanagari marks
     r"|[\u3002\uff01\uff1f][\u300d\u300f\u201d]*"  # Chinese and Japanese put no space
@@ -49,16 +50,18 @@ _QUOTES = {'"': '"', "\u201c": "\u201d", "'": "'", "\u2018": "\u2019", "\u00ab":
 # "I can't help but ...", nor "I cannot write this often enough". "I'm sorry, but I cannot" says more by itself.
 _CANNOT = r"i(?: can ?not| can'?t|(?: am|'m) (?:unable|not able) to| won'?t| will not| don'?t feel able to) "
 _WRITE = r"(?:write|provide|produce|generate|create|fulfil+)"
+_OWN = r" (?:my|our|for|enough|much)\b"
 _REFUSAL = re.compile(
     r"^\W*(?:"
     r"(?:(?:i'?m|i am) (?:really |very |so )?sorry|i apologi[sz]e)(?: for (?:any|the) \w+)?,? but "
-    rf"{_CANNOT}(?:{_WRITE}|help(?! but\b| \w+ing\b)|assist|comply|engage|do that|answer|continue with)\b"
+    rf"{_CANNOT}(?:{_WRITE}\b(?!{_OWN})|help\b(?! but\b| \w+ing\b)|assist\b|do that\b"
+    r"|(?:comply|engage|answer|continue)(?: with| in)?(?: (?:that|this|your|such)\b|[.,!]|$))"
     r"|(?:(?:(?:i'?m|i am) (?:really |very |so )?)?sorry(?: for (?:any|the) \w+)?,? (?:but )?"
     r"|i apologi[sz]e(?: for (?:any|the) \w+)?,? (?:but )?|unfortunately,? )?(?:"
     rf"{_CANNOT}(?:"
     r"(?:help|assist)(?: you)?(?:[.!]|$| (?:create|write|generate)\b| (?:with|in) (?:that|this|your|such|creating|"
     r"writing|generating|producing|making|providing)\b| with (?:\w+ ){0,2}(?:activities|creation|content|requests?)\b)"
-    rf"|{_WRITE}(?! (?:my|our|for|enough)\b)(?: (?:that|this|it|such|your|an?|any|more))?(?:[.,!]|$"
+    rf"|{_WRITE}(?!{_OWN})(?: (?:that|this|it|such|your|an?|any|more))?(?:[.,!]|$"
     r"|[^.!?\n]{0,60}\b(?:content|text|comment|tweet|message|review|post|example|response|request|information|guidance|"
     r"opinion|statement|material|headline|paragraph|sentence|speech|spam|sample)s?\b)"
     r"|comply with (?:that|this|your)\b|(?:answer|continue with|proceed with) (?:that|this|your) (?:question|request|"
@@ -103,6 +106,7 @@ def parse(raw: str, finish: str) -> Parsed:
             text = changed
     if _REFUSAL.search(text.replace("\u2019", "'")):
         return Parsed(None, REFUSED, tuple(changes))
+    text = " ".join(text.split())
     if finish in ("length", "loop") and (once := _once(text)) != text:
         changes.append("loop")
         text = once
@@ -111,7 +115,6 @@ def parse(raw: str, finish: str) -> Parsed:
         if whole != text:
             changes.append("cut_sentence")
             text = whole
-    text = " ".join(text.split())
     if not any(character.isalnum() for character in text):
         return Parsed(None, UNPARSABLE, tuple(changes))
     return Parsed(text, None, tuple(changes))
@@ -139,7 +142,7 @@ def _unquote(text: str) -> str:
 def _once(text: str) -> str:
     """Without the repeats at the end; a circle that began inside a sentence is followed to that sentence's end."""
     found = _LOOP.search(text)
-    if found is None:
+    if found is None or not found.group(1).lstrip().startswith(found["rest"].rstrip()):
         return text
     once = text[: found.end(1)]
     if not _SENTENCE_END.search(once.rstrip()[-1:]) and (end := _SENTENCE_END.search(text, found.end(1))):

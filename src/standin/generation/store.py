@@ -50,6 +50,7 @@ class AnswerStore:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(SCHEMA)
+            self._count_attempts()
         except (sqlite3.Error, OSError) as error:
             raise self._explained(error) from None
 
@@ -58,6 +59,13 @@ class AnswerStore:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._database.close()
+
+    def _count_attempts(self) -> None:
+        """A store that was begun before attempts were counted gets their column."""
+        self._database.execute("BEGIN IMMEDIATE")
+        if "attempts" not in {column[1] for column in self._database.execute("PRAGMA table_info(answers)")}:
+            self._database.execute("ALTER TABLE answers ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1")
+        self._database.execute("COMMIT")
 
     def _explained(self, error: Exception) -> StandinError:
         return StandinError(

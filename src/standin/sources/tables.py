@@ -93,21 +93,12 @@ def _json_lines(path: Path, text: str) -> Table:
 
 
 def _delimited(path: Path, text: str, suffix: str) -> Table:
-    """CSV or TSV with a header. Strict: a lone quote would otherwise swallow the rows up to the next one.
-
-    Spreadsheets of half the world write ";" into CSV files: the one that divides the first row into more columns.
-    """
-    head = [text.partition("\n")[0]]
-    delimiter = (
-        "\t"
-        if suffix.startswith(".tsv")
-        else max(",;", key=lambda sign: len(next(csv.reader(head, delimiter=sign), [])))
-    )
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    """CSV or TSV with a header. Strict: a lone quote would otherwise swallow the rows up to the next one."""
     records: list[tuple[int, Mapping[str, Any]]] = []
     columns: list[str] = []
     number = 0
     try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, suffix), strict=True)
         for number, fields in enumerate(reader, 1):
             if not fields:
                 continue
@@ -127,6 +118,14 @@ def _delimited(path: Path, text: str, suffix: str) -> Table:
             f"{path}, row {number + 1}: {error}. A quote inside a quoted field is written twice; or save as JSON Lines."
         ) from None
     return Table(path, "row", tuple(columns), tuple(records))
+
+
+def _delimiter(text: str, suffix: str) -> str:
+    """Spreadsheets of half the world write ";" into CSV files: what divides the first row into more columns."""
+    if suffix.startswith(".tsv"):
+        return "\t"
+    head = [text.partition("\n")[0]]
+    return max(",;", key=lambda sign: len(next(csv.reader(head, delimiter=sign), [])))
 
 
 def _parquet(path: Path) -> Table:

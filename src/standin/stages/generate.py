@@ -29,6 +29,7 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     plan, say = planned(params, task)
     write_json_lines(OUT / "plan.jsonl", (asdict(row) for row in plan))
 
+    version = registry.version(chosen.engine, chosen.model)
     revision = pinned(chosen.model, chosen.revision) if chosen.engine in registry.BATCHED else chosen.revision
 
     @cache
@@ -37,7 +38,7 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
 
     identity = {
         "engine": chosen.engine,
-        "version": registry.version(chosen.engine, chosen.model),
+        "version": version,
         "model": chosen.model,
         "revision": revision,
         "dtype": chosen.dtype,
