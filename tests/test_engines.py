@@ -131,7 +131,13 @@ def test_a_small_generation_runs_through_the_engine_and_is_stored(
         for n in range(2)
     ]
     write_rows(Path("data/real/shots.jsonl"), shots)
-    chosen: dict[str, Any] = {"engine": engine.name, "model": embedded.GENERATOR, "texts": 2, "shots": 1, "conversation": 2}
+    chosen: dict[str, Any] = {
+        "engine": engine.name,
+        "model": embedded.GENERATOR,
+        "texts": 2,
+        "shots": 1,
+        "conversation": 2,
+    }
     params = Params(generator=Generator(**chosen, max_tokens=40, chunk=8))
     found = generate.run(params, TASK, "")
     assert found["planned"] == 8
