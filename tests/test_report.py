@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,13 @@ def test_planned_is_kept_and_removed_per_label_and_in_all() -> None:
     ]
     with pytest.raises(AssertionError, match="2 planned"):
         content.flow(["a", "a"], [kept("1", "a")], [])
+
+
+def test_borderline_pairs_are_the_least_similar_and_name_the_kept_text() -> None:
+    pairs = [replace(gone(name, "a", "duplicate"), survivor=other, score=score)
+             for name, other, score in (("r1", "1", 0.99), ("r2", "1", 0.71), ("r3", "t9", 0.9))]  # fmt: skip
+    found = content.borderline([*pairs, gone("r4", "a", "refused")], [kept("1", "a", "The kept one.")], 2)
+    assert [(row["score"], row["other"]) for row in found] == [(0.71, "The kept one."), (0.9, "t9")]
 
 
 def test_numbers_read_as_people_write_them() -> None:

@@ -83,6 +83,16 @@ def spread(rows: Sequence[Any], number: int) -> list[Any]:
     return list(rows[::step])[:number]
 
 
+def borderline(removed: Iterable[Removed], kept: Iterable[SyntheticRow], number: int) -> list[dict[str, Any]]:
+    """The removed texts least similar to what they repeat: whether the thresholds are too strict shows here."""
+    texts = {row.id: row.text for row in kept}
+    scored = sorted((row.score, row.id, row) for row in removed if row.score is not None)
+    return [
+        {"score": score, "label": row.label, "text": row.text, "other": texts.get(str(row.survivor), row.survivor)}
+        for score, _, row in scored[:number]
+    ]
+
+
 def why(row: Removed) -> str:
     """Why a text is out, in words."""
     reason = row.reason.replace("_", " ")

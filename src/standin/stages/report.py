@@ -83,7 +83,7 @@ def gather_arms(params: Params) -> dict[str, Any]:
 
 
 def gather_texts() -> dict[str, Any]:
-    """Numbers by label and reason, ten kept texts, and up to three removed texts a reason."""
+    """Numbers by label and reason, ten kept texts, up to three removed texts a reason, and five borderline pairs."""
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
     planned = [str(row["label"]) for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
@@ -91,6 +91,7 @@ def gather_texts() -> dict[str, Any]:
     return {
         "flow": content.flow(planned, kept, removed),
         "kept": content.spread(kept, 10),
+        "borderline": content.borderline(removed, kept, 5),
         "removed": [
             {"label": row.label, "text": row.text, "why": content.why(row)}
             for rows in by_reason
