@@ -136,7 +136,7 @@ def test_with_recorded_texts(project: Path) -> None:
     check(Params(generator=Generator(engine="replay", model=str(path), texts=150, conversation=3)), project)
 
 
-def test_with_a_server_and_nothing_is_paid_for_twice_that_was_stored(project: Path) -> None:
+def test_with_a_server(project: Path) -> None:
     with serving(lambda _, times: "500" if times % 2 == 0 else None) as server:
         chosen = Generator(engine="openai", model="m", texts=10, conversation=2)
         check(Params(generator=chosen, runtime=Runtime(base_url=server.url, concurrency=8, timeout=5)), project)
