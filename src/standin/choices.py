@@ -7,6 +7,8 @@ from pydantic import AfterValidator
 from standin.errors import nearest
 
 ENGINES = ("transformers", "vllm", "openai", "llamacpp", "replay")
+LOCAL_ENGINES = ("transformers", "vllm")
+"""Engines whose model is an embedded name, a folder or a hub id; others read files, or ask a server that knows it."""
 JUDGE_ENGINES = ("transformers", "vllm", "openai")
 """Engines that give log-probabilities of closed choices."""
 PATTERN_ENGINES = ("vllm", "openai")

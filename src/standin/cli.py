@@ -50,34 +50,21 @@ def run(
     change: Change = None,
 ) -> None:
     """Run the pipeline and record it in MLflow, or try a few texts first (--preview 5)."""
-    import subprocess
-
     _need_project()
+    from standin.choices import LOCAL_ENGINES
     from standin.embedded import check_spelling
     from standin.overrides import load_params_with
     from standin.task import load_task
 
     params = load_params_with(change or [])
     load_task(params.base.task)  # mistakes are explained here, before DVC reads the files
-    check_spelling(params.embed.model, params.finetune.encoder)
     llms = [(params.generator.engine, params.generator.model)]
     if params.verify.by == "llm":
         llms.append((params.verify.engine, params.verify.model))
-    # the models of other engines are files, or names that a server knows
-    check_spelling(*(model for engine, model in llms if engine in ("transformers", "vllm")))
+    local = [model for engine, model in llms if engine in LOCAL_ENGINES]
+    check_spelling(params.embed.model, params.finetune.encoder, *local)
     if preview is None:
-        changes = [part for each in change or [] for part in ("-S", each)]
-        dvc = [sys.executable, "-m", "dvc", *(["exp", "run", *changes] if changes else ["repro"])]
-        before = Path("params.yaml").read_text(encoding="utf-8")
-        clean = not subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "params.yaml"], check=False).returncode
-        status = subprocess.run(dvc, check=False).returncode
-        if not status:
-            sync(current=True)
-            what_next()
-        if changes and Path("params.yaml").read_text(encoding="utf-8") != before:
-            back = "; `git checkout params.yaml` takes them back" if clean else ""
-            typer.echo(f"params.yaml now holds the values of -S{back}", err=True)
-        raise typer.Exit(status)
+        raise typer.Exit(_experiment(change) if change else _pipeline("repro"))
     from rich.console import Console
 
     from standin import preview as previewing
@@ -87,6 +74,31 @@ def run(
     found = previewing.preview(params, preview)
     width = None if sys.stdout.isatty() else 120
     previewing.show(found, params.base.task, Console(width=width))
+
+
+def _pipeline(*words: str) -> int:
+    """Run DVC and, where it went well, record the result and say what comes next; returns DVC's exit status."""
+    import subprocess
+
+    status = subprocess.run([sys.executable, "-m", "dvc", *words], check=False).returncode
+    if not status:
+        sync(current=True)
+        what_next()
+    return status
+
+
+def _experiment(changes: list[str]) -> int:
+    """The pipeline with changed parameters, which DVC leaves in params.yaml: that is said."""
+    import subprocess
+
+    path = Path("params.yaml")
+    before = path.read_text(encoding="utf-8")
+    clean = not subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], check=False).returncode
+    status = _pipeline("exp", "run", *(part for each in changes for part in ("-S", each)))
+    if path.read_text(encoding="utf-8") != before:
+        back = "; `git checkout params.yaml` takes them back" if clean else ""
+        typer.echo(f"params.yaml now holds the values of -S{back}", err=True)
+    return status
 
 
 @app.command()

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from standin.choices import LOCAL_ENGINES
 from standin.config import Params
 from standin.embedded import ENCODER, GENERATOR
 from standin.task import Task
@@ -19,8 +20,8 @@ def language_warning(params: Params, task: Task, stage: str) -> str | None:
 
     The generator meets the language of the prompts, every other model that of the task.
     """
-    if stage not in USES or (stage == "generate" and params.generator.engine not in ("transformers", "vllm")):
-        return None  # other engines' models are files, or names that a server knows
+    if stage not in USES or (stage == "generate" and params.generator.engine not in LOCAL_ENGINES):
+        return None
     group, field = USES[stage].split(".")
     model: str = getattr(getattr(params, group), field)
     language = task.prompts.language if stage == "generate" else task.language

@@ -5,13 +5,12 @@ from typing import Any
 
 import typer
 
+from standin.choices import LOCAL_ENGINES
 from standin.config import Params, repository_root
 from standin.engines.protocol import Chat, Message
 from standin.errors import StandinError, nearest
 from standin.generation.plan import PlanRow
 from standin.task import Task, load_task
-
-LOCAL = ("transformers", "vllm")
 
 
 def show_prompts(params: Params, label: str | None, number: int, rendered: bool) -> Iterator[str]:
@@ -68,7 +67,7 @@ def _template(params: Params) -> Callable[[Chat], str]:
 
 def _tokenizer(params: Params) -> Any:
     """The model's tokenizer, for engines that run it here; None for the others."""
-    if params.generator.engine not in LOCAL:
+    if params.generator.engine not in LOCAL_ENGINES:
         return None
     from transformers import AutoTokenizer
 
