@@ -11,7 +11,7 @@ import pytest
 from chat_server import FAULTS, echo, serving
 
 from standin.config import Generator, Params, Runtime
-from standin.corpus import Row, SyntheticRow, read_rows, write_rows
+from standin.corpus import SyntheticRow, read_rows
 from standin.engines import openai, registry
 from standin.engines.protocol import Answer, Request, Sampling
 from standin.errors import StandinError
@@ -193,16 +193,6 @@ def test_labels_are_weighed_by_their_first_token() -> None:
 
 
 # --- the stage ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    write_rows(
-        Path("data/real/shots.jsonl"), [Row(id=f"{label.name}1", text="a", label=label.name) for label in TASK.labels]
-    )
-    return tmp_path
 
 
 def params(url: str, texts: int = 6, **runtime: Any) -> Params:

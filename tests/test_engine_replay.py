@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from standin.config import Generator, Params
-from standin.corpus import Row, SyntheticRow, read_rows, write_rows
+from standin.corpus import SyntheticRow, read_rows
 from standin.engines import registry
 from standin.errors import StandinError
 from standin.stages import generate
@@ -14,14 +14,6 @@ from standin.task import load_task
 
 ROOT = Path(__file__).resolve().parents[1]
 TASK = load_task("city-topics", ROOT)
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    write_rows(Path("data/real/shots.jsonl"), [Row(id="s", text="a", label="transport")])
-    return tmp_path
 
 
 def record(path: Path, number: int, labels: list[str]) -> Path:

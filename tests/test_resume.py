@@ -24,17 +24,24 @@ TASK = load_task("city-topics", ROOT)
 MOMENTS = 20
 
 
-def run_in_child(params: Params, kill_after: float | None) -> float:
-    """Run the stage in a forked process; returns its seconds. It is killed after ``kill_after`` seconds, if given."""
-    started = time.monotonic()
+def fork(params: Params, folder: Path = Path()) -> int:
+    """Run the stage in a forked process, in ``folder``; returns the process."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
+            os.chdir(folder)
             generate.run(params, TASK, "")
             status = 0
         finally:
             os._exit(status)
+    return child
+
+
+def run_in_child(params: Params, kill_after: float | None) -> float:
+    """Run the stage in a forked process; returns its seconds. It is killed after ``kill_after`` seconds, if given."""
+    started = time.monotonic()
+    child = fork(params)
     if kill_after is not None:
         time.sleep(kill_after)
         os.kill(child, signal.SIGKILL)
@@ -90,16 +97,7 @@ def test_two_experiments_at_once_share_the_store(project: Path) -> None:
         for number, one in enumerate(both):
             folder = project / str(number)
             write_rows(folder / "data/real/shots.jsonl", read_rows(Path("data/real/shots.jsonl"), Row))
-            child = os.fork()
-            if child == 0:
-                os.chdir(folder)
-                status = 1
-                try:
-                    generate.run(one, TASK, "")
-                    status = 0
-                finally:
-                    os._exit(status)
-            children.append(child)
+            children.append(fork(one, folder))
         assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     first, twin, other = (
         {path.name: path.read_bytes() for path in (project / str(number) / "data/generated").iterdir()}
@@ -109,16 +107,6 @@ def test_two_experiments_at_once_share_the_store(project: Path) -> None:
     assert first["answers.jsonl"] != other["answers.jsonl"]
     keys = {json.loads(line)["key"] for text in (first, other) for line in text["answers.jsonl"].splitlines()}
     assert set(stored(project / ".standin/answers.db")) == keys
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    write_rows(
-        Path("data/real/shots.jsonl"), [Row(id=f"{label.name}1", text="a", label=label.name) for label in TASK.labels]
-    )
-    return tmp_path
 
 
 def test_with_a_local_model(project: Path) -> None:
