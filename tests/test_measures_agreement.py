@@ -1,8 +1,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
-from standin.measures.agreement import krippendorff_alpha, majority_accuracy, majority_share
+from standin.measures.agreement import (
+    agreement,
+    exact_interval,
+    krippendorff_alpha,
+    majority_accuracy,
+    majority_share,
+)
 
 votes = st.lists(st.sampled_from("abc"), min_size=1, max_size=9)
 
@@ -17,6 +24,30 @@ class TestMajorityShare:
     def test_the_order_of_annotators_does_not_matter(self, given_votes: list[str]) -> None:
         assert majority_share(sorted(given_votes)) == majority_share(given_votes)
         assert 1 / 3 <= majority_share(given_votes) <= 1
+
+
+class TestAgreement:
+    @pytest.mark.parametrize("alone", [[], ["a"]])
+    def test_one_annotator_agrees_with_nobody(self, alone: list[str]) -> None:
+        assert agreement(alone) is None
+
+    def test_votes_for_a_label_that_is_left_out_count_as_votes(self) -> None:
+        assert agreement(["favor", "favor", "none", "none"]) == 0.5
+
+    def test_two_votes_are_enough(self) -> None:
+        assert (agreement(["a", "a"]), agreement(["a", "b"])) == (1, 0.5)
+
+
+class TestExactInterval:
+    @pytest.mark.parametrize("confidence", [0.9, 0.95])
+    @pytest.mark.parametrize(("hits", "texts"), [(0, 12), (5, 12), (12, 12), (17, 60)])
+    def test_it_is_that_of_scipys_binomial_test(self, hits: int, texts: int, confidence: float) -> None:
+        expected = binomtest(hits, texts).proportion_ci(confidence, "exact")
+        assert exact_interval(hits / texts, texts, confidence) == pytest.approx((expected.low, expected.high))
+
+    def test_a_hit_shared_by_a_tie_lies_between_the_whole_numbers(self) -> None:
+        bounds = [exact_interval(hits / 20, 20) for hits in (7, 7.5, 8)]
+        assert [bounds[0][0], bounds[0][1]] < [bounds[1][0], bounds[1][1]] < [bounds[2][0], bounds[2][1]]
 
 
 class TestKrippendorffsAlpha:

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from standin.measures import fidelity as module
-from standin.measures.fidelity import principal_plane, similarity
+from standin.measures.fidelity import principal_plane, similarity, similarity_at_size, similarity_of_halves
 
 
 def points(n: int, d: int = 8, seed: int = 0) -> np.ndarray:
@@ -55,6 +55,49 @@ class TestSimilarity:
         assert fewer is not None
         assert more is not None
         assert more <= fewer + 1e-6
+
+
+class TestSimilarityAtEqualNumber:
+    def test_others_of_the_asked_number_are_compared_once_and_whole(self) -> None:
+        real, synthetic = points(20, seed=1), points(12, seed=2)
+        found = similarity_at_size(real, synthetic, 5, 12, 7, np.random.default_rng(1))
+        whole = similarity(real, synthetic, 5)
+        assert found is not None
+        assert (found.mean, found.low, found.high) == pytest.approx((whole, whole, whole))
+
+    def test_it_is_the_mean_over_draws_of_the_others_alone(self) -> None:
+        real, synthetic = points(20, seed=1), points(30, seed=2)
+        found = similarity_at_size(real, synthetic, 5, 10, 40, np.random.default_rng(7))
+        rng = np.random.default_rng(7)
+        values = [similarity(real, synthetic[rng.choice(30, 10, replace=False)], 5) for _ in range(40)]
+        assert found is not None
+        assert found.mean == pytest.approx(np.mean(np.array(values, dtype=float)))
+        assert found.low < found.mean < found.high
+
+    def test_sets_of_one_kind_are_equally_similar_both_ways_whatever_their_sizes(self) -> None:
+        # Whole, the smaller set seems covered better: the larger one offers more to be like.
+        few, many = points(60, seed=1), points(600, seed=2)
+        whole = [similarity(many, few, 5), similarity(few, many, 5)]
+        assert whole[1] is not None
+        assert whole[0] is not None
+        assert whole[1] - whole[0] > 0.1
+        rng = np.random.default_rng(1)
+        ways = [similarity_at_size(a, b, 5, 60, 20, rng) for a, b in ((many, few), (few, many))]
+        half = similarity_of_halves(many, 5, 60, 20, rng)
+        means = [found.mean for found in (*ways, half) if found is not None]
+        assert means == pytest.approx([means[0]] * 3, abs=0.02)
+
+    def test_halves_share_no_text(self) -> None:
+        # Orthogonal vectors: only a text that stood in both halves would be like another.
+        found = similarity_of_halves(np.eye(9, dtype=np.float32), 1, 5, 30, np.random.default_rng(1))
+        assert found is not None
+        assert (found.low, found.high) == (0, 0)
+
+    def test_one_text_has_no_halves_and_no_others_no_similarity(self) -> None:
+        rng = np.random.default_rng(1)
+        assert similarity_of_halves(points(1), 5, 1, 3, rng) is None
+        assert similarity_at_size(points(3), points(3), 5, 0, 3, rng) is None
+        assert similarity_at_size(points(0), points(3), 5, 2, 3, rng) is None
 
 
 class TestPrincipalPlane:

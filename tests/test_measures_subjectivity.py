@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
+from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from test_measures_panel import FakeEngine
 
@@ -16,6 +17,7 @@ from standin.measures.subjectivity import (
     comparison_chat,
     correlation_with_stars,
     rank_tasks,
+    reach_of_random_rankings,
     reference_tasks,
 )
 
@@ -129,3 +131,28 @@ class TestCorrelationWithThePaper:
 
     def test_equal_scores_correlate_with_nothing(self) -> None:
         assert correlation_with_stars(reference_tasks(), [0.0] * 10) is None
+
+
+class TestReachOfRandomRankings:
+    def test_without_ties_it_stays_below_the_printed_critical_value(self) -> None:
+        # Zar (1984), table B.20, two-sided 0.05: 0.648 at n = 10, 0.886 at n = 6.
+        assert 0.62 < (reach_of_random_rankings(range(10)) or 0) < 0.648
+        assert 0.80 < (reach_of_random_rankings(range(6)) or 0) < 0.886
+
+    @pytest.mark.parametrize("stars", [[1, 1, 2, 3, 3], [1, 2, 2, 2, 2, 5], [1, 2, 3]])
+    @pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
+    def test_with_ties_it_is_the_quantile_over_all_permutations(self, stars: list[int], share: float) -> None:
+        every = [abs(spearmanr(order, stars).statistic) for order in itertools.permutations(range(len(stars)))]
+        expected = np.quantile(every, share, method="inverted_cdf")
+        assert reach_of_random_rankings(stars, share) == pytest.approx(expected)
+
+    def test_random_rankings_of_the_papers_tasks_reach_it_once_in_twenty(self) -> None:
+        stars = [task.stars or 0 for task in reference_tasks()]
+        reach = reach_of_random_rankings(stars)
+        assert reach is not None
+        draws = np.random.default_rng(0)
+        beyond = np.mean([abs(spearmanr(draws.permutation(10), stars).statistic) > reach + 1e-9 for _ in range(4000)])
+        assert beyond == pytest.approx(0.05, abs=0.012)
+
+    def test_equal_stars_rank_nothing(self) -> None:
+        assert reach_of_random_rankings([2, 2, 2]) is None

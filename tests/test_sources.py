@@ -99,14 +99,26 @@ def test_a_file_whose_label_column_is_empty_is_a_file_without_labels(tmp_path: P
 def test_annotations_are_lists_or_joined_by_bars(tmp_path: Path) -> None:
     path = json_lines(
         tmp_path / "a.jsonl",
-        {"id": 1, "text": "one", "label": "ham", "votes": [1, 0, 2]},
+        {"id": 1, "text": "one", "label": "ham", "votes": [1, 0, None, ""]},
         {"id": 2, "text": "two", "label": "ham", "votes": "1 | 1"},
         {"id": 3, "text": "three", "label": "ham", "votes": None},
     )
-    found = read(path, columns=Columns(annotations="votes"), values={"0": "ham", "1": "spam", "2": ""})
+    found = read(path, columns=Columns(annotations="votes"), values={"0": "ham", "1": "spam"})
     assert [row.annotations for row in found.rows] == [("spam", "ham"), ("spam", "spam"), None]
     with pytest.raises(StandinError, match=r"line 1: annotation '1' is not in the task"):
         read(path, columns=Columns(annotations="votes"))
+
+
+def test_a_vote_for_a_label_that_the_task_leaves_out_stays_a_vote(tmp_path: Path) -> None:
+    path = json_lines(
+        tmp_path / "a.jsonl",
+        {"id": 1, "text": "one", "label": "FAVOR", "stances": ["FAVOR", "FAVOR", "NONE", "NONE"]},
+        {"id": 2, "text": "two", "label": "NONE", "stances": "NONE|NONE|FAVOR"},
+    )
+    stances = {"FAVOR": "ham", "NONE": ""}
+    found = read(path, columns=Columns(annotations="stances"), values=stances)
+    assert [row.annotations for row in found.rows] == [("ham", "ham", "NONE", "NONE")]
+    assert found.unwanted_labels == 1
 
 
 ASKED = (Question(id="cars", text="Should cars stay out?"), Question(id="rent", text="Should rents be capped?"))

@@ -5,7 +5,7 @@ The distance is part of a measure's name. ``cosine`` is 1 - cos (between 0 and 2
 equal size (``at_size``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -37,6 +37,12 @@ class Spread:
     mean: float
     low: float
     high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """The spread of what each draw gave, at least one."""
+        low, high = np.quantile(values, [0.025, 0.975])
+        return cls(float(np.mean(values)), float(low), float(high))
 
 
 def remote_clique_cosine(vectors: Vectors) -> float | None:
@@ -119,9 +125,4 @@ def at_size(vectors: Vectors, size: int, draws: int, rng: np.random.Generator) -
         found = [diversity(vectors)]
     else:
         found = [diversity(vectors[rng.choice(len(vectors), size, replace=False)]) for _ in range(draws)]
-    spreads = {}
-    for name in MEASURES:
-        values = np.array([getattr(one, name) for one in found])
-        low, high = np.quantile(values, [0.025, 0.975])
-        spreads[name] = Spread(float(values.mean()), float(low), float(high))
-    return spreads
+    return {name: Spread.of([getattr(one, name) for one in found]) for name in MEASURES}

@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from standin.measures.diversity import Spread
+
 Vectors = npt.NDArray[np.floating]
 
 BLOCK_CELLS = 1 << 22
@@ -34,6 +36,61 @@ def similarity(vectors: Vectors, others: Vectors, nearest: int) -> float | None:
         most = np.partition(cosines, len(others) - count, axis=1)[:, len(others) - count :]
         total += float(most.sum(dtype=np.float64))
     return total / (len(vectors) * count)
+
+
+def similarity_at_size(
+    vectors: Vectors, others: Vectors, nearest: int, size: int, draws: int, rng: np.random.Generator
+) -> Spread | None:
+    """``similarity`` to ``size`` of the others, over random draws without replacement (ours).
+
+    Args:
+        vectors: unit rows, shape (n, d); all of them count in every draw.
+        others: unit rows, shape (m, d), m >= size. Where m equals size they are compared once and whole.
+        nearest: as in ``similarity``.
+        size: others in a draw.
+        draws: how many subsets of the others are drawn.
+        rng: the source of the draws.
+
+    Returns:
+        The spread over the draws; None where ``vectors`` is empty or ``size`` is 0.
+    """
+    if not len(vectors) or not size:
+        return None
+    if size == len(others):
+        found = [similarity(vectors, others, nearest)]
+    else:
+        found = [
+            similarity(vectors, others[rng.choice(len(others), size, replace=False)], nearest) for _ in range(draws)
+        ]
+    return Spread.of([one for one in found if one is not None])
+
+
+def similarity_of_halves(
+    vectors: Vectors, nearest: int, size: int, draws: int, rng: np.random.Generator
+) -> Spread | None:
+    """The yardstick of ``similarity_at_size``: one half of a set against the other half (ours).
+
+    Every draw splits the set anew, the smaller half against ``size`` of the rest. Synthetic texts that are drawn like
+    the real ones would come as near to them as real ones do.
+
+    Args:
+        vectors: unit rows, shape (n, d).
+        nearest: as in ``similarity``.
+        size: of the other half, at most n - n // 2.
+        draws: how many times the set is split.
+        rng: the source of the splits.
+
+    Returns:
+        The spread over the draws; None where there are fewer than two vectors or ``size`` is 0.
+    """
+    half = len(vectors) // 2
+    if not half or not size:
+        return None
+    found = []
+    for _ in range(draws):
+        order = rng.permutation(len(vectors))
+        found.append(similarity(vectors[order[:half]], vectors[order[half : half + size]], nearest))
+    return Spread.of([one for one in found if one is not None])
 
 
 def principal_plane(vectors: Vectors) -> npt.NDArray[np.float64]:

@@ -48,23 +48,6 @@ def flow(planned: Iterable[str], kept: Iterable[SyntheticRow], removed: Iterable
     return {"columns": ["planned", "kept", *reasons], "rows": rows}
 
 
-def diversity_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Remote clique and Chamfer under cosine distance, over all texts and per label."""
-    sets = {"all": metrics, **metrics.get("per_label", {})}
-    return [
-        {
-            "label": label,
-            "texts": found.get("texts_compared"),
-            "cells": [
-                found.get(kind, {}).get(f"{measure}_cosine")
-                for measure in ("remote_clique", "chamfer")
-                for kind in ("real", "synthetic")
-            ],
-        }
-        for label, found in sets.items()
-    ]
-
-
 def confusion_tables(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], arms: Sequence[str]) -> list[Any]:
     """One table per arm named: (label, counts of each prediction)."""
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -98,27 +81,3 @@ def why(row: Removed) -> str:
     reason = row.reason.replace("_", " ")
     score = f", similarity {row.score:.2f}" if row.score is not None else ""
     return f"{reason} of {row.survivor}{score}" if row.survivor else reason
-
-
-def subjectivity_rows(metrics: Mapping[str, Any]) -> tuple[str, list[tuple[str, Any]]]:
-    """What was asked of whom, and the figures with their names."""
-    panel = metrics.get("source") == "llm_panel"
-    said = (
-        "Nobody annotated these texts several times: an LLM panel stands in, so these figures speak of the panel as "
-        "much as of the texts. Its accuracy and its lean towards one answer say what its word is worth."
-        if panel
-        else "Agreement of the annotators of the test texts."
-    )
-    names = {
-        "texts": "Texts judged",
-        "mean_agreement": "Mean share of the majority label",
-        "krippendorff_alpha": "Krippendorff's alpha (1 is agreement, 0 is chance)",
-        "panel_accuracy": "Panel: its majority is the given label",
-        "baseline_accuracy": "Always the most common label",
-        "panel_lean": "Panel: share of votes on each judge's favourite label",
-        "place": "Place among the tasks compared, 1 the most objective (LLM panel)",
-        "tasks_compared": "Tasks compared",
-        "position_bias": "Panel: the first or second task is named whatever it is (1 is always)",
-        "spearman_with_paper": "Panel's ranking against the paper's stars (Spearman; stars recalled)",
-    }
-    return said, [(name, metrics[key]) for key, name in names.items() if key in metrics]

@@ -242,17 +242,21 @@ def _check_ids(table: Table, rows: Sequence[Row]) -> None:
 
 
 def _annotations(table: Table, number: int, record: Mapping[str, Any], reading: Reading) -> tuple[str, ...] | None:
-    """What single annotators said, a list or "a|b|a"; votes that ``source.values`` leaves out are left out."""
+    """What single annotators said, a list or "a|b|a", by the task's names.
+
+    A vote that ``source.values`` leaves out stays a vote, by the file's own value: favor, favor, none, none is no
+    agreement on favor. A blank in the list is nobody's vote.
+    """
     column = reading.columns.annotations
     if column is None or missing(record.get(column)):
         return None
     value = record[column]
-    votes = [cell_text(vote) for vote in (value if isinstance(value, list) else re.split(r"\s*\|\s*", str(value)))]
-    named = [reading.values.get(vote, vote) for vote in votes]
-    for vote in named:
-        if vote and vote not in reading.labels:
+    given = value if isinstance(value, list) else re.split(r"\s*\|\s*", str(value))
+    votes = [cell_text(vote) for vote in given if not missing(vote)]
+    for vote in votes:
+        if vote not in reading.values and vote not in reading.labels:
             raise StandinError(
                 f"{table.at(number)}: annotation {vote!r} is not in the task: {nearest(vote, reading.labels)} "
-                "(or say in source.values which label is meant)"
+                '(or say in source.values which label is meant, or "": then it counts as a vote for none of them)'
             )
-    return tuple(vote for vote in named if vote) or None
+    return tuple(reading.values.get(vote) or vote for vote in votes) or None

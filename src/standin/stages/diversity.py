@@ -1,4 +1,8 @@
-"""Stage diversity: how diverse real and synthetic texts are at equal number, and how close they lie."""
+"""Stage diversity: how diverse real and synthetic texts are at equal number, and how close they lie.
+
+Both kinds stand before and after the removal of near-duplicates by the rule of curation, because that removal alone
+raises Chamfer: of the default task from 0.347 (generated) to 0.422 (curated), beside 0.579 of real texts.
+"""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -8,72 +12,100 @@ from typing import Any
 
 import numpy as np
 
-from standin.config import Params
+from standin.config import Curate, Params
 from standin.corpus import Row, SyntheticRow, by_question, read_rows
+from standin.curation.duplicates import deduplicate
 from standin.measures.diversity import Spread, at_size
 from standin.measures.embeddings import Embeddings, read_embeddings
-from standin.measures.fidelity import principal_plane, similarity
+from standin.measures.fidelity import principal_plane, similarity_at_size, similarity_of_halves
 from standin.task import Task
 
 DIGITS = 6
 """Of a metric; more of them differ between machines."""
 
 Set = tuple[Sequence[Row], Embeddings]
+Sets = Mapping[str, Set]
+"""Kind -> texts: ``real`` (the pool as drawn), ``real_distinct`` (without its near-duplicates), ``generated`` (every
+text that parsed), ``synthetic`` (what curation kept)."""
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
-    """Compare ``data/synthetic`` with the pool; write the metrics and ``reports/diversity/projection.csv``."""
-    labels = {row.id: row.label for row in read_rows(Path("data/real/oracle.jsonl"), Row)}
-    pool = [replace(row, label=labels.get(row.id)) for row in read_rows(Path("data/real/pool.jsonl"), Row)]
-    texts = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
-    real: Set = (pool, read_embeddings(Path("data/embeddings/real")))
-    synthetic: Set = (texts, read_embeddings(Path("data/embeddings/generated")))
+    """Compare synthetic texts with the pool; write the metrics and ``reports/diversity/projection.csv``."""
+    sets = _read(params.curate)
     rng = np.random.default_rng(params.base.seed)
-
-    metrics = {**_sim(real, synthetic, params.diversity.nearest), **_compare(real, synthetic, params, rng, ranges=True)}
-    metrics["per_label"] = _per_label(real, synthetic, task, params, rng)
+    metrics = {**_similar(sets, params, rng, ranges=True), **_compare(sets, params, rng, ranges=True)}
+    metrics["texts"] = {kind: len(rows) for kind, (rows, _) in sets.items()}
+    metrics["per_label"] = _per_label(sets, task, params, rng)
     if task.questions:
-        metrics["per_question"] = _per_question(real, synthetic, task, params, rng)
-    _write_projection(Path("reports/diversity/projection.csv"), real, synthetic)
-    print(f"diversity: {len(pool)} real and {len(texts)} synthetic texts, {metrics['texts_compared']} of each compared")  # noqa: T201
+        metrics["per_question"] = _per_question(sets, task, params, rng)
+    _write_projection(Path("reports/diversity/projection.csv"), sets["real"], sets["synthetic"])
+    counts = metrics["texts"]
+    print(  # noqa: T201
+        f"diversity: {counts['real']} real and {counts['synthetic']} synthetic texts, {metrics['texts_compared']} of "
+        f"each compared; without near-duplicates {counts['real_distinct']} real; {counts['generated']} were generated"
+    )
     return metrics
 
 
-def _only(some: Set, rows: Sequence[Row]) -> Set:
-    return rows, some[1]
+def _read(limits: Curate) -> dict[str, Set]:
+    labels = {row.id: row.label for row in read_rows(Path("data/real/oracle.jsonl"), Row)}
+    pool = [replace(row, label=labels.get(row.id)) for row in read_rows(Path("data/real/pool.jsonl"), Row)]
+    real = read_embeddings(Path("data/embeddings/real"))
+    made = read_embeddings(Path("data/embeddings/generated"))
+    return {
+        "real": (pool, real),
+        "real_distinct": (_distinct(pool, real, limits), real),
+        "generated": (read_rows(Path("data/translated/texts.jsonl"), SyntheticRow), made),
+        "synthetic": (read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow), made),
+    }
 
 
-def _per_label(real: Set, synthetic: Set, task: Task, params: Params, rng: np.random.Generator) -> dict[str, Any]:
+def _distinct(rows: Sequence[Row], embeddings: Embeddings, limits: Curate) -> list[Row]:
+    """The rows that curation would keep as no near-duplicates, within each question, the earlier text surviving."""
+    gone: set[str] = set()
+    for group in by_question(rows).values():
+        vectors = embeddings.of([row.id for row in group]).astype(np.float32)
+        cosine, jaccard = limits.near_duplicate_cosine, limits.near_duplicate_jaccard
+        found = deduplicate([row.text for row in group], vectors, jaccard=jaccard, cosine=cosine)
+        gone |= {group[match.row].id for match in found}
+    return [row for row in rows if row.id not in gone]
+
+
+def _per_label(sets: Sets, task: Task, params: Params, rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        label: _compare(
+            {kind: ([row for row in rows if row.label == label], own) for kind, (rows, own) in sets.items()},
+            params,
+            rng,
+        )
+        for label in task.label_names
+    }
+
+
+def _per_question(sets: Sets, task: Task, params: Params, rng: np.random.Generator) -> dict[str, Any]:
     found = {}
-    for label in task.label_names:
-        of_real = _only(real, [row for row in real[0] if row.label == label])
-        of_synthetic = _only(synthetic, [row for row in synthetic[0] if row.label == label])
-        found[label] = _compare(of_real, of_synthetic, params, rng)
-    return found
-
-
-def _per_question(real: Set, synthetic: Set, task: Task, params: Params, rng: np.random.Generator) -> dict[str, Any]:
-    found = {}
-    real_rows, synthetic_rows = by_question(real[0]), by_question(synthetic[0])
+    asked = {kind: by_question(rows) for kind, (rows, _) in sets.items()}
     for question in task.questions:
-        of_real = _only(real, real_rows.get(question.id, []))
-        of_synthetic = _only(synthetic, synthetic_rows.get(question.id, []))
+        mine = {kind: (asked[kind].get(question.id, []), own) for kind, (_, own) in sets.items()}
         found[question.id] = {
-            **_sim(of_real, of_synthetic, params.diversity.nearest),
-            **_compare(of_real, of_synthetic, params, rng),
-            "per_label": _per_label(of_real, of_synthetic, task, params, rng),
+            **_similar(mine, params, rng),
+            **_compare(mine, params, rng),
+            "per_label": _per_label(mine, task, params, rng),
         }
     return found
 
 
-def _compare(
-    real: Set, synthetic: Set, params: Params, rng: np.random.Generator, ranges: bool = False
-) -> dict[str, Any]:
-    """The measures of both sets at the smaller one's size; none where that is below two texts."""
-    size = min(len(real[0]), len(synthetic[0]))
+def _vectors(some: Set) -> Any:
+    rows, embeddings = some
+    return embeddings.of([row.id for row in rows])
+
+
+def _compare(sets: Sets, params: Params, rng: np.random.Generator, ranges: bool = False) -> dict[str, Any]:
+    """The measures of all sets at the smallest one's size; none where that is below two texts."""
+    size = min(len(rows) for rows, _ in sets.values())
     found: dict[str, Any] = {"texts_compared": size}
-    for kind, (rows, embeddings) in (("real", real), ("synthetic", synthetic)):
-        spreads = at_size(embeddings.of([row.id for row in rows]), size, params.diversity.draws, rng)
+    for kind, some in sets.items():
+        spreads = at_size(_vectors(some), size, params.diversity.draws, rng)
         if spreads is not None:
             found[kind] = {
                 name: value for measure, spread in spreads.items() for name, value in _named(measure, spread, ranges)
@@ -88,20 +120,26 @@ def _named(measure: str, spread: Spread, ranges: bool) -> list[tuple[str, float]
     return named
 
 
-def _sim(real: Set, synthetic: Set, nearest: int) -> dict[str, float]:
-    vectors = [embeddings.of([row.id for row in rows]) for rows, embeddings in (real, synthetic)]
-    coverage = similarity(vectors[0], vectors[1], nearest)
-    fidelity = similarity(vectors[1], vectors[0], nearest)
-    if coverage is None or fidelity is None:
-        return {}
-    return {"similarity_coverage": round(coverage, DIGITS), "similarity_fidelity": round(fidelity, DIGITS)}
+def _similar(sets: Sets, params: Params, rng: np.random.Generator, ranges: bool = False) -> dict[str, Any]:
+    """Coverage, fidelity and their yardstick, each to the same number of others; nothing where a side is empty.
+
+    The number is that of half the pool, or of the synthetic texts where they are fewer.
+    """
+    real, synthetic = _vectors(sets["real"]), _vectors(sets["synthetic"])
+    nearest, draws, size = params.diversity.nearest, params.diversity.draws, min(len(real) // 2, len(synthetic))
+    spreads = {
+        "similarity_coverage": similarity_at_size(real, synthetic, nearest, size, draws, rng),
+        "similarity_fidelity": similarity_at_size(synthetic, real, nearest, size, draws, rng),
+        "similarity_of_real_halves": similarity_of_halves(real, nearest, size, draws, rng),
+    }
+    named = [pair for name, spread in spreads.items() if spread for pair in _named(name, spread, ranges)]
+    return dict(named) | ({"similarity_others": size} if named else {})
 
 
 def _write_projection(path: Path, real: Set, synthetic: Set) -> None:
     """Real and synthetic texts on one plane, for the report's picture."""
     rows = [("real", row) for row in real[0]] + [("synthetic", row) for row in synthetic[0]]
-    vectors = [embeddings.of([row.id for row in some]) for some, embeddings in (real, synthetic)]
-    plane = principal_plane(np.concatenate(vectors)).round(4) + 0.0  # + 0.0 turns -0.0 into 0.0
+    plane = principal_plane(np.concatenate([_vectors(real), _vectors(synthetic)])).round(4) + 0.0  # -0.0 becomes 0.0
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")

@@ -8,7 +8,7 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import Removed, SyntheticRow, read_json, read_json_lines, read_rows
-from standin.report import content, figures, words
+from standin.report import content, figures, measured, words
 from standin.report.page import render
 from standin.task import Task
 
@@ -121,12 +121,7 @@ def gather_checks() -> dict[str, Any]:
 
 def gather_diversity() -> dict[str, Any]:
     """Spread, redundancy and similarity."""
-    metrics = read_json(REPORTS / "diversity/metrics.json")
-    return {
-        "rows": content.diversity_rows(metrics),
-        "coverage": metrics.get("similarity_coverage"),
-        "fidelity": metrics.get("similarity_fidelity"),
-    }
+    return measured.diversity(read_json(REPORTS / "diversity/metrics.json"))
 
 
 def gather_selection(params: Params) -> list[dict[str, Any]]:
@@ -143,11 +138,17 @@ def gather_selection(params: Params) -> list[dict[str, Any]]:
 
 
 def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.Figure | None]:
-    """The panel's or the annotators' figures, and accuracy by agreement where there are arms."""
+    """The panel's or the annotators' figures, and accuracy by agreement where there are arms and it says something."""
     metrics = read_json(REPORTS / "subjectivity/metrics.json")
     if not metrics.get("texts") and "place" not in metrics:
         return None, None
-    said, rows = content.subjectivity_rows(metrics)
+    slopes = [
+        {"name": content.arm_name(row, params.select.budgets), "texts": int(row["texts"])}
+        | {name: float(row[name]) for name in ("value", "low", "high")}
+        for row in _table(REPORTS / "evaluate/scores.csv")
+        if row["measure"] == "agreement_slope"
+    ]
+    shown = measured.subjectivity(metrics, slopes)
     who = "the LLM panel" if metrics.get("source") == "llm_panel" else "the annotators"
     points = [
         {
@@ -159,7 +160,8 @@ def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.
         for row in _table(REPORTS / "evaluate/agreement.csv")
         if row["accuracy"]
     ]
-    return {"said": said, "rows": rows}, figures.agreement(points, who) if points else None
+    shown["who"] = who
+    return shown, figures.agreement(points, who) if points and not shown["worthless"] else None
 
 
 def gather_making(params: Params, task: Task) -> dict[str, Any]:

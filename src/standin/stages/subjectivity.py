@@ -1,7 +1,8 @@
 """Stage subjectivity: agreement per test text, and the task's place among tasks.
 
-Where test rows carry annotations these are used. Otherwise an LLM panel stands in, and every output says so. The
-task's place among the ten tasks of Li et al. (2023) is always the panel's. ``subjectivity.texts: 0`` asks no panel.
+Where test rows carry annotations these are used; a text with one annotation has no agreement. Where no text has two,
+an LLM panel stands in, and every output says so. The task's place among the ten tasks of Li et al. (2023) is always
+the panel's. ``subjectivity.texts: 0`` asks no panel.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +14,20 @@ from standin.config import Params
 from standin.corpus import Row, by_question, read_rows, write_json_lines
 from standin.engines import registry
 from standin.engines.protocol import Engine
-from standin.measures.agreement import krippendorff_alpha, majority_accuracy, majority_share
+from standin.measures.agreement import (
+    agreement,
+    exact_interval,
+    krippendorff_alpha,
+    majority_accuracy,
+    majority_share,
+)
 from standin.measures.panel import ask_panel, stratified_subset
 from standin.measures.subjectivity import (
     DescribedTask,
     compare_tasks,
     correlation_with_stars,
     rank_tasks,
+    reach_of_random_rankings,
     reference_tasks,
 )
 from standin.task import Task
@@ -30,7 +38,7 @@ DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A test text and its votes; ``raw`` are a panel's votes before calibration, empty for annotators."""
+    """A test text and its votes, at least two; ``raw`` are a panel's votes before calibration, else empty."""
 
     row: Row
     votes: tuple[str, ...]
@@ -41,10 +49,11 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/agreement``: agreement.jsonl (texts), panel.jsonl (each judge's vote), tasks.jsonl (the ranking)."""
     settings = params.subjectivity
     test = read_rows(Path("data/real/test.jsonl"), Row)
-    judged = [Judged(row, row.annotations) for row in test if row.annotations]
+    judged = [Judged(row, row.annotations) for row in test if row.annotations and len(row.annotations) > 1]
     source = "annotators" if judged else "llm_panel"
     ranking: list[dict[str, Any]] = []
     metrics: dict[str, Any] = {}
+    annotated = sum(bool(row.annotations) for row in test)
     if settings.texts:
         engine = registry.load(settings.engine, settings.model, settings.revision, settings.dtype, params.runtime)
         ranking, metrics = _place(engine, task, params.runtime.batch)
@@ -52,7 +61,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             subset = stratified_subset(test, settings.texts)
             judged = list(_ask(engine, subset, task, settings.judges, params.runtime.batch))
             metrics |= _worth(judged)
-    metrics |= _agreement(judged, source)
+    metrics |= _agreement(judged, source) | ({"texts_annotated": annotated} if annotated else {})
     write_json_lines(OUT / "agreement.jsonl", _agreement_lines(judged, source))
     write_json_lines(OUT / "panel.jsonl", _panel_lines(judged))
     write_json_lines(OUT / "tasks.jsonl", ranking)
@@ -86,6 +95,7 @@ def _place(engine: Engine, task: Task, batch: int) -> tuple[list[dict[str, Any]]
         "win_rate": ranking.win_rates[-1],
         "position_bias": ranking.position_bias,
         "spearman_with_paper": correlation_with_stars(tasks, ranking.scores),
+        "spearman_random_95": reach_of_random_rankings([one.stars for one in tasks if one.stars is not None]),
     }
     return sorted(lines, key=lambda line: int(str(line["place"]))), metrics
 
@@ -101,21 +111,28 @@ def _ask(engine: Engine, rows: Sequence[Row], task: Task, judges: int, batch: in
 def _worth(judged: Sequence[Judged]) -> dict[str, Any]:
     """What the panel's word is worth, after and before calibration.
 
-    Accuracy: how often its majority is the gold label; ``baseline_accuracy`` is that of naming the most frequent gold
-    label each time. Lean: the share of a judge's votes that go to its favourite label, mean over the judges. Near 1
-    the judges do not read the texts: SmolLM2-135M gave 298 of 300 raw votes to the label listed first.
+    Accuracy: how often its majority is the gold label, with its exact 95 % interval over these texts;
+    ``baseline_accuracy`` is that of naming the most frequent gold label each time. The panel beats it where the whole
+    interval lies above (ours); of a panel that does not, nothing shows that it read the texts. Lean: the share of a
+    judge's votes that go to its favourite label, mean over the judges. Near 1 the judges do not read the texts:
+    SmolLM2-135M gave 298 of 300 raw votes to the label listed first.
     """
     if not judged:
         return {}
     labelled = [(one, one.row.label) for one in judged if one.row.label is not None]
     gold = [label for _, label in labelled]
-    return {
-        "panel_accuracy": majority_accuracy([one.votes for one, _ in labelled], gold),
+    accuracy = majority_accuracy([one.votes for one, _ in labelled], gold)
+    found: dict[str, Any] = {
+        "panel_accuracy": accuracy,
         "panel_accuracy_uncalibrated": majority_accuracy([one.raw for one, _ in labelled], gold),
-        "baseline_accuracy": majority_share(gold) if gold else None,
         "panel_lean": _lean([one.votes for one in judged]),
         "panel_lean_uncalibrated": _lean([one.raw for one in judged]),
     }
+    if accuracy is not None:
+        baseline, (low, high) = majority_share(gold), exact_interval(accuracy, len(gold))
+        found |= {"panel_accuracy_low": low, "panel_accuracy_high": high}
+        found |= {"baseline_accuracy": baseline, "panel_beats_baseline": low > baseline}
+    return found
 
 
 def _lean(votes: Sequence[tuple[str, ...]]) -> float:
@@ -126,7 +143,7 @@ def _lean(votes: Sequence[tuple[str, ...]]) -> float:
 def _agreement(judged: Sequence[Judged], source: str) -> dict[str, Any]:
     if not judged:
         return {"texts": 0}
-    shares = [majority_share(one.votes) for one in judged]
+    shares = [share for one in judged if (share := agreement(one.votes)) is not None]
     return {
         "texts": len(judged),
         "source": source,
@@ -138,8 +155,8 @@ def _agreement(judged: Sequence[Judged], source: str) -> dict[str, Any]:
 
 def _agreement_lines(judged: Sequence[Judged], source: str) -> Iterator[dict[str, Any]]:
     for one in judged:
-        share = round(majority_share(one.votes), DIGITS)
-        yield {"id": one.row.id, "agreement": share, "votes": list(one.votes), "source": source}
+        if (share := agreement(one.votes)) is not None:
+            yield {"id": one.row.id, "agreement": round(share, DIGITS), "votes": list(one.votes), "source": source}
 
 
 def _panel_lines(judged: Sequence[Judged]) -> Iterator[dict[str, Any]]:
