@@ -46,8 +46,9 @@ class TestExactInterval:
         assert exact_interval(hits / texts, texts, confidence) == pytest.approx((expected.low, expected.high))
 
     def test_a_hit_shared_by_a_tie_lies_between_the_whole_numbers(self) -> None:
-        bounds = [exact_interval(hits / 20, 20) for hits in (7, 7.5, 8)]
-        assert [bounds[0][0], bounds[0][1]] < [bounds[1][0], bounds[1][1]] < [bounds[2][0], bounds[2][1]]
+        lows, highs = zip(*(exact_interval(hits / 20, 20) for hits in (7, 7.5, 8)), strict=True)
+        assert lows[0] < lows[1] < lows[2]
+        assert highs[0] < highs[1] < highs[2]
 
 
 class TestKrippendorffsAlpha:

@@ -185,6 +185,72 @@ def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     assert page(project) == first
 
 
+def judged(project: Path, accuracy: float, low: float, source: str = "llm_panel") -> None:
+    """A panel of this accuracy beside a baseline of 0.25, and slopes of all arms below 0."""
+    worth = {"panel_accuracy": accuracy, "panel_accuracy_low": low, "panel_accuracy_high": accuracy + 0.1,
+             "baseline_accuracy": 0.25, "panel_beats_baseline": low > 0.25}  # fmt: skip
+    ranked = {"place": 6, "position_bias": 1.0, "spearman_with_paper": 0.2, "spearman_random_95": 0.642}
+    metrics = {"texts": 60, "source": source, "mean_agreement": 0.7} | ranked
+    write_json(project / "reports/subjectivity/metrics.json", metrics | (worth if source == "llm_panel" else {}))
+    path = project / "reports/evaluate/scores.csv"
+    with path.open("a", newline="") as file:
+        csv.writer(file).writerows((arm, "", "agreement_slope", -1.25, -2.5, 0.75, 3, 60) for arm in ARMS)
+
+
+def test_a_panel_near_chance_is_said_to_be_worth_nothing_and_draws_no_curve(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    judged(project, 0.29, 0.18)
+    assert report.run(*given, "")["figures"] == 2
+    found = page(project)
+    assert "The panel is worth nothing here: it is right on 29% of the texts (95 % interval 18% to 39%)" in found
+    assert "Accuracy even falls as its agreement rises for 6 of 6 arms" in found
+    assert "Accuracy against the least agreement" not in found
+    assert "log-odds" not in found
+
+
+@pytest.mark.parametrize(("source", "who"), [("llm_panel", "the LLM panel"), ("annotators", "the annotators")])
+def test_a_good_panel_and_annotators_have_curve_and_slope_with_what_they_speak_of(
+    project: Path, given: tuple[Params, Task], source: str, who: str
+) -> None:
+    judged(project, 0.8, 0.68, source)
+    assert report.run(*given, "")["figures"] == 3
+    found = page(project)
+    assert "worth nothing" not in found
+    assert f"The intervals speak of these 60 texts and of {who}" in found
+    assert '<td>sqbc</td><td class="n">-1.25</td><td class="n">-2.50 to 0.75</td>' in found
+
+
+def test_the_ranking_of_tasks_stands_beside_what_random_rankings_reach(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    judged(project, 0.8, 0.68)
+    report.run(*given, "")
+    found = page(project)
+    assert "reaches Spearman 0.20" in found
+    assert "95 % of random rankings stay within 0.64 of 0" in found
+    assert "0.5 no bias, 1 always the first, 0 always the second" in found
+
+
+def test_diversity_shows_real_generated_and_curated_texts_and_folds_the_labels(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    of = {kind: {"remote_clique_cosine": 0.8, "chamfer_cosine": value}
+          for kind, value in (("real", 0.579), ("real_distinct", 0.578), ("generated", 0.347), ("synthetic", 0.422))}  # fmt: skip
+    similar = {"similarity_of_real_halves": 0.362, "similarity_coverage": 0.29, "similarity_fidelity": 0.28}
+    labels = {"transport": {"texts_compared": 33, **of}}
+    metrics = {"texts_compared": 142, "similarity_others": 120, **similar, **of, "per_label": labels}
+    write_json(project / "reports/diversity/metrics.json", metrics)
+    report.run(*given, "")
+    found = page(project)
+    whole, folded = found.split("<summary>Per label</summary>")
+    cells = "".join(f'<td class="n">{value}</td>' for value in (142, 0.579, 0.578, 0.347, 0.422))
+    assert f"nearest other</td>{cells}" in whole
+    assert "transport, redundancy" in folded
+    assert "among 120 others" in folded
+    assert '<td>Half of the real texts to the other half: the yardstick</td><td class="n">0.362</td>' in folded
+
+
 def test_only_demonstration_tasks_carry_the_banner(project: Path, given: tuple[Params, Task]) -> None:
     params, task = given
     report.run(params, task, "")

@@ -1,3 +1,4 @@
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from standin.stages import subjectivity as stage
 from standin.task import Task, load_task
 
 ROOT = Path(__file__).resolve().parents[1]
+POPQUORN = ROOT.parent / "shared/datasets/popquorn_offensiveness/test.jsonl.gz"
 WORDS = {"transport": "tram", "environment": "tree", "housing": "flat", "community": "school"}
 
 
@@ -147,6 +149,58 @@ def test_annotations_count_without_any_engine(task: Task, no_engine: None) -> No
     assert "place" not in metrics
 
 
+def annotate(*votes: tuple[str, ...] | None) -> None:
+    rows = [
+        Row(id=f"t{i}", text="a tram", label="transport", annotations=given or None) for i, given in enumerate(votes)
+    ]
+    write_rows(Path("data/real/test.jsonl"), rows)
+
+
+def test_texts_with_a_single_annotation_have_no_agreement(task: Task, no_engine: None) -> None:
+    annotate(*[("transport", "transport", "housing")] * 50, *[("transport",)] * 50, None)
+    metrics = stage.run(small(0), task, "")
+    assert metrics["mean_agreement"] == pytest.approx(0.6667, abs=5e-5)
+    assert (metrics["texts_annotated"], metrics["texts"], metrics["votes_per_text"]) == (100, 50, 3)
+    assert [line["id"] for line in lines("agreement")] == [f"t{i}" for i in range(50)]
+
+
+def test_votes_for_a_label_that_the_task_leaves_out_lower_agreement(task: Task, no_engine: None) -> None:
+    annotate(("transport", "transport", "NONE", "NONE"), ("transport", "transport"))
+    metrics = stage.run(small(0), task, "")
+    assert [line["agreement"] for line in lines("agreement")] == [0.5, 1.0]
+    assert metrics["krippendorff_alpha"] < 1
+
+
+def test_annotators_who_never_meet_on_a_text_leave_the_word_to_the_panel(task: Task, engine: object) -> None:
+    lay(n=8, annotations=("transport",))
+    metrics = stage.run(small(8), task, "")
+    assert metrics["source"] == "llm_panel"
+    assert metrics["texts_annotated"] == 8
+
+
+def test_a_panel_beats_the_baseline_only_beyond_the_noise(task: Task, engine: object) -> None:
+    lay(n=40)
+    good = stage.run(small(40), task, "")
+    assert good["panel_beats_baseline"] is True
+    assert good["panel_accuracy_low"] == pytest.approx(0.025 ** (1 / 40), abs=1e-5)  # all of 40 right
+    lay(n=8, wrong=5)  # 3 of 8 right is more than the baseline's 2, and no evidence
+    weak = stage.run(small(8), task, "")
+    assert weak["panel_accuracy"] > weak["baseline_accuracy"]
+    assert weak["panel_beats_baseline"] is False
+    assert weak["panel_accuracy_low"] < weak["baseline_accuracy"] < weak["panel_accuracy_high"]
+
+
+@pytest.mark.skipif(not POPQUORN.exists(), reason="real data sets with annotations are not here")
+def test_agreement_of_real_annotators_is_that_which_the_data_set_gives(task: Task, no_engine: None) -> None:
+    with gzip.open(POPQUORN, "rt", encoding="utf-8") as file:
+        given = [json.loads(line) for line in file]
+    annotate(*(tuple(str(vote) for vote in row["annotations"]) for row in given))
+    metrics = stage.run(small(0), task, "")
+    assert metrics["texts"] == len(given) == 302
+    expected = [row["agreement"] for row in given]
+    assert [line["agreement"] for line in lines("agreement")] == pytest.approx(expected, abs=5e-5)
+
+
 def test_the_tasks_place_is_told_among_the_papers_ten(task: Task, engine: object) -> None:
     lay(n=4)
     metrics = stage.run(small(4), task, "")
@@ -159,6 +213,7 @@ def test_the_tasks_place_is_told_among_the_papers_ten(task: Task, engine: object
     assert mine["bradley_terry"] == metrics["bradley_terry"]
     assert {line["source"] for line in ranking} == {"llm_panel"}
     assert -1 <= metrics["spearman_with_paper"] <= 1
+    assert metrics["spearman_random_95"] == pytest.approx(0.642, abs=5e-4)
     assert 0 <= metrics["position_bias"] <= 1
 
 
