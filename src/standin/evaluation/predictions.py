@@ -1,21 +1,13 @@
 """Predictions arranged for scoring: every arm and budget with the same seeds and texts, or an error naming the gap."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from standin.corpus import Prediction, Row, by_question
 from standin.errors import StandinError, nearest
+from standin.evaluation.family import Entry
 from standin.evaluation.intervals import Examined
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One arm at one labelling budget (texts per question), None where the arm has no selected texts."""
-
-    arm: str
-    budget: int | None
 
 
 def entries_of(predictions: Mapping[str, Sequence[Prediction]]) -> list[Entry]:
@@ -53,17 +45,6 @@ def arrange(
                 predicted[at, slot] = [said[key] for key in keys]
         questions[question] = Examined(np.array(truth, dtype=np.intp), predicted)
     return questions
-
-
-def pairs_of(entries: Sequence[Entry]) -> list[tuple[int, int, int | None]]:
-    """Places of every two arms to compare, and the budget: the one both have, or that of the arm which has any."""
-    found = []
-    for first, one in enumerate(entries):
-        for second, other in enumerate(entries[first + 1 :], first + 1):
-            budgets = {one.budget, other.budget} - {None}
-            if len(budgets) < 2:  # so an arm is never compared with itself
-                found.append((first, second, next(iter(budgets), None)))
-    return found
 
 
 def _code(label: str | None, codes: Mapping[str, int], where: str) -> int:

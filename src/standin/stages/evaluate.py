@@ -28,9 +28,10 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         print("evaluate: no predictions on labelled test texts, so no scores")  # noqa: T201
         return {"evaluated_arms": 0}
     labels, seeds = task.label_names, params.finetune.seeds
-    result = evaluate(predictions, test, labels, seeds, params.evaluate, _agreement(test))
+    result = evaluate(predictions, test, labels, seeds, params.evaluate, _agreement(test), params.arms)
     compared = result.comparisons["macro_f1"]
     said = scope(result)
+    lost = list(dict.fromkeys(result.entries[one.place].arm for one in result.unlearned))
     _write(
         table_rows(result, labels),
         {
@@ -38,16 +39,20 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             "comparisons": len(compared),
             "confidence": result.confidence,
             "questions": sum(question is not None for question in result.texts),
-            "resamples": params.evaluate.resamples,
+            "references": result.references,
+            "resamples": result.resamples,
             "scope": said,
             "seeds": list(seeds),
             "texts": sum(result.texts.values()),
+            "unlearned_arms": lost,
         },
     )
-    clear = sum(one.verdict != "no difference" for _, one in compared)
+    clear = sum(one.verdict_holm in {"higher", "lower"} for one in compared)
+    if lost:
+        print(f"evaluate: not learned, so nothing is concluded from {', '.join(lost)}")  # noqa: T201
     print(  # noqa: T201
         f"evaluate: {len(predictions)} of {len(read)} arms; {clear} of {len(compared)} differences in macro-F1 are "
-        f"clear of 0. {said}"
+        f"clear of 0 after Holm's correction. {said}"
     )
     return metrics(result)
 
