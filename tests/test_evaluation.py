@@ -189,12 +189,12 @@ def test_the_mean_over_questions_is_taken_seed_by_seed_and_resample_by_resample(
 
 
 def test_an_estimate_by_hand() -> None:
-    """Two seeds, 0.1 and 0.3; resamples (0, 0.2) and (0.4, 0.2).
+    """Two seeds, 0.1 and 0.3, whose errors on resamples have nothing in common.
 
-    The mean's variance over resamples is 0, each seed's 0.01: all of it is the seeds' own. The seeds' sample variance is
-    0.02, over two seeds 0.01. One degree of freedom.
+    The mean's variance over resamples is 0.0025, each seed's 0.005: what seeds of their own make of the texts explains
+    it all, so the texts add nothing to the seeds' part: sample variance 0.02, over two seeds 0.01. One degree of freedom.
     """
-    found = estimate(np.array([0.1, 0.3]), np.array([[0.0, 0.2], [0.4, 0.2]]), 50)
+    found = estimate(np.array([0.1, 0.3]), np.array([[0.0, 0.2, 0.1, 0.1], [0.3, 0.3, 0.2, 0.4]]), 50)
     assert (found.value, found.error, found.freedom) == pytest.approx((0.2, 0.1, 1))
     half = 0.1 * stats.t.ppf(0.975, 1)
     assert found.interval(0.95, -9, 9) == pytest.approx((0.2 - half, 0.2 + half))

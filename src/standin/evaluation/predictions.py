@@ -28,23 +28,29 @@ def arrange(
     """
     codes = {label: code for code, label in enumerate(labels)}
     entries = entries_of(predictions)
-    said = {
-        (row.arm, row.budget, row.seed, row.question_id, row.id): _code(row.label, codes, f"arm {arm!r}, id {row.id!r}")
-        for arm, rows in predictions.items()
-        for row in rows
+    questions = by_question(test)
+    found = {
+        question: Examined(
+            np.array([_code(row.label, codes, f"test text {row.id!r}") for row in rows], dtype=np.intp),
+            np.empty((len(entries), len(seeds), len(rows)), dtype=np.intp),
+        )
+        for question, rows in questions.items()
     }
-    questions: dict[str | None, Examined] = {}
-    for question, rows in by_question(test).items():
-        truth = [_code(row.label, codes, f"test text {row.id!r}") for row in rows]
-        predicted = np.empty((len(entries), len(seeds), len(rows)), dtype=np.intp)
+    for arm, said_rows in predictions.items():  # one arm's answers at a time: of 1.5 million rows all would take 0.5 GB
+        said = {
+            (row.budget, row.seed, row.question_id, row.id): _code(row.label, codes, f"arm {arm!r}, id {row.id!r}")
+            for row in said_rows
+        }
         for at, entry in enumerate(entries):
+            if entry.arm != arm:
+                continue
             for slot, seed in enumerate(seeds):
-                keys = [(entry.arm, entry.budget, seed, question, row.id) for row in rows]
-                if missing := [key[-1] for key in keys if key not in said]:
-                    raise _lacking(entry, seed, question, missing, len(rows))
-                predicted[at, slot] = [said[key] for key in keys]
-        questions[question] = Examined(np.array(truth, dtype=np.intp), predicted)
-    return questions
+                for question, rows in questions.items():
+                    keys = [(entry.budget, seed, question, row.id) for row in rows]
+                    if missing := [key[-1] for key in keys if key not in said]:
+                        raise _lacking(entry, seed, question, missing, len(rows))
+                    found[question].predicted[at, slot] = [said[key] for key in keys]
+    return found
 
 
 def _code(label: str | None, codes: Mapping[str, int], where: str) -> int:

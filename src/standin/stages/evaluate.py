@@ -1,6 +1,7 @@
 """Scores of every arm with intervals, paired comparisons, curves over budgets, and accuracy by agreement."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from standin.task import Task
 TEST = Path("data/real/test.jsonl")
 AGREEMENT = Path("data/agreement/agreement.jsonl")
 REPORTS = Path("reports/evaluate")
+NO_PROBABILITIES: dict[str, float] = {}
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write the tables of ``reports/evaluate``; returns scores and bounds per arm, and per budget where several."""
     test = read_rows(TEST, Row)
-    read = {arm: read_rows(Path(f"data/predictions/{arm}.jsonl"), Prediction) for arm in params.arms}
+    read = {arm: _predictions(Path(f"data/predictions/{arm}.jsonl")) for arm in params.arms}
     predictions = {arm: rows for arm, rows in read.items() if rows}
     counts = {"arms": len(predictions), "skipped_arms": [arm for arm in read if arm not in predictions]}
     if not predictions or not test:
@@ -55,6 +57,11 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         f"clear of 0 after Holm's correction. {said}"
     )
     return metrics(result)
+
+
+def _predictions(path: Path) -> list[Prediction]:
+    """Without the probabilities, which take more than half of the memory and are not scored."""
+    return [replace(row, p=NO_PROBABILITIES) for row in read_rows(path, Prediction)]
 
 
 def _agreement(test: list[Row]) -> dict[str, float]:
