@@ -386,6 +386,13 @@ def test_the_family_of_the_default_arms_names_every_pair_once() -> None:
     assert named(entries, []) == []
 
 
+def test_four_budgets_make_a_family_of_41_where_every_two_arms_would_make_57() -> None:
+    fixed = [Entry(arm, None) for arm in ("real", "synthetic")]
+    entries = [*fixed, *(Entry(arm, budget) for arm in list(ARMS)[2:] for budget in (6, 12, 24, 48))]
+    assert len(family(entries, ARMS, REFERENCES)) == len(set(named(entries, REFERENCES))) == 1 + 4 * 10
+    assert 1 + 4 * (4 + 4 + 6) == 57
+
+
 def test_arms_are_compared_at_equal_budgets() -> None:
     entries = [Entry("real", None), Entry("sqbc", 24), Entry("sqbc", 48), Entry("random", 24)]
     assert named(entries, REFERENCES) == [

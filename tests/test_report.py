@@ -11,7 +11,7 @@ import pytest
 
 from standin.config import Params, load_params
 from standin.corpus import Removed, SyntheticRow, write_json, write_json_lines, write_rows
-from standin.report import content, words
+from standin.report import content, figures, words
 from standin.report.page import number
 from standin.stages import report
 from standin.task import Task, load_task
@@ -37,7 +37,7 @@ def compared(a: str, b: str, difference: float, low: float, high: float, verdict
         (compared("sqbc", "random", 0.05, 0.01, 0.09), "sqbc is higher than random by 0.050 macro-F1 (interval +0.010 to +0.090)"),
         (compared("synthetic", "real", -0.1, -0.2, -0.05), "synthetic is lower than real by 0.100 macro-F1 (interval -0.200 to -0.050)"),
         (compared("sqbc", "random", 0.01, -0.02, 0.04), "no difference beyond the noise between sqbc and random (+0.010, interval -0.020 to +0.040)"),
-        (compared("sqbc", "random", 0.05, 0.01, 0.09, "no difference"), "no difference beyond the noise between sqbc and random (+0.050, interval +0.010 to +0.090)"),
+        (compared("sqbc", "random", 0.05, 0.01, 0.09, "no difference"), "no difference beyond the noise between sqbc and random (+0.050, interval +0.010 to +0.090, not clear once all comparisons are counted)"),
         (compared("sqbc", "random", -0.0001, -0.0004, 0.0001), "no difference beyond the noise between sqbc and random (0.000, interval 0.000 to 0.000)"),
     ],
 )  # fmt: skip
@@ -69,9 +69,10 @@ DEFAULT = [
 
 def test_the_answer_of_the_default_arms_begins_with_what_synthetic_texts_alone_are_worth() -> None:
     assert words.answer(DEFAULT, SOURCES, ["random", "sqbc"]) == [
-        "With synthetic texts alone: synthetic is lower than real by 0.200 macro-F1 (interval -0.300 to -0.100).",
+        "The synthetic texts alone are worth less than the real ones: synthetic is lower than real by 0.200 macro-F1 (interval -0.300 to -0.100).",
         "With synthetic texts added: random_synthetic is higher than random by 0.100 macro-F1 (interval +0.050 to "
-        "+0.150); no difference beyond the noise between sqbc_synthetic and sqbc (+0.100, interval +0.050 to +0.150).",
+        "+0.150); no difference beyond the noise between sqbc_synthetic and sqbc (+0.100, interval +0.050 to +0.150, "
+        "not clear once all comparisons are counted).",
         "Selecting texts: no difference beyond the noise between sqbc and random (0.000, interval -0.100 to +0.100).",
         "Selecting texts beside synthetic ones: no difference beyond the noise between sqbc_synthetic and "
         "random_synthetic (+0.020, interval -0.050 to +0.090).",
@@ -106,7 +107,7 @@ def test_the_largest_budget_is_told_and_where_others_read_otherwise() -> None:
     rows[1]["verdict_holm"] = "no difference"
     assert words.answer(rows, arms, strategies)[-1] == (
         "This is with 24 selected texts. At other budgets: at 12, no difference beyond the noise between sqbc and random "
-        "(+0.200, interval +0.100 to +0.300)."
+        "(+0.200, interval +0.100 to +0.300, not clear once all comparisons are counted)."
     )
 
 
@@ -145,6 +146,19 @@ def test_two_that_have_not_learned_are_one_sentence_and_where_all_have_not_it_sa
     hint, why = words.not_learned(rows, VALUES, ["real", "sqbc"])
     assert hint.startswith("No arm has learned, so nothing can be concluded. Try more texts, longer training")
     assert "sqbc has a macro-F1 of 0.600" in why
+
+
+def test_the_majority_row_of_the_figure_is_a_diamond_that_the_caption_explains() -> None:
+    scores = [
+        {"name": name, "value": value, "low": value, "high": value} for name, value in (("real", 0.8), ("sqbc", 0.7))
+    ]
+    floor = {"name": "majority", "value": 0.1, "low": 0.1, "high": 0.1}
+    plain, figure = figures.arms(scores, 0.95), figures.arms([*scores, floor], 0.95)
+    assert "diamond" in figure.caption
+    assert "diamond" not in plain.caption
+    assert "majority 0.10" in figure.alt
+    marks = [svg.svg.count('aria-roledescription="point"') for svg in (plain, figure)]
+    assert marks == [2, 3]
 
 
 def kept(name: str, label: str, text: str = "Please mend the lamp.") -> SyntheticRow:

@@ -7,6 +7,12 @@ from standin.evaluation.family import Sources, random_instead, without_synthetic
 
 UNLEARNED = "not learned"
 MOST = 3  # comparisons that one sentence tells one by one
+ALONE = {
+    "higher": "The synthetic texts alone are worth more than the real ones",
+    "lower": "The synthetic texts alone are worth less than the real ones",
+    "no difference": "Whether the synthetic texts alone are worth less than the real ones cannot be told",
+    "several": "With synthetic texts alone",
+}
 
 Rows = Sequence[Mapping[str, Any]]
 """Comparisons in macro-F1: arm_a, arm_b, budget, difference, low, high, verdict_holm."""
@@ -23,9 +29,9 @@ def difference(row: Mapping[str, Any]) -> str:
     a, b, verdict = row["arm_a"], row["arm_b"], row["verdict_holm"]
     if verdict in {"higher", "lower"}:
         return f"{a} is {verdict} than {b} by {decimal(abs(row['difference']))} macro-F1 ({_interval(row)})"
-    return (
-        f"no difference beyond the noise between {a} and {b} ({decimal(row['difference'], sign='+')}, {_interval(row)})"
-    )
+    alone_clear = ", not clear once all comparisons are counted" if row["low"] > 0 or row["high"] < 0 else ""
+    signed = decimal(row["difference"], sign="+")
+    return f"no difference beyond the noise between {a} and {b} ({signed}, {_interval(row)}{alone_clear})"
 
 
 def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[str]:
@@ -44,7 +50,8 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
     for lead, pairs in _asked(arms, strategies):
         found = [rows for a, b in pairs if (rows := by_budget(comparisons, a, b))]
         if told := [rows[-1] for rows in found if rows[-1]["verdict_holm"] != UNLEARNED]:
-            sentences.append(f"{lead}: {_told(told)}.")
+            worth = ALONE[told[0]["verdict_holm"]] if lead == ALONE["several"] and len(told) == 1 else lead
+            sentences.append(f"{worth}: {_told(told)}.")
         otherwise += [
             f"at {row['budget']}, {difference(row)}"
             for *rows, last in found
@@ -65,7 +72,7 @@ def _asked(arms: Sources, strategies: Sequence[str]) -> list[tuple[str, list[tup
     with_others = [arm for arm, sources in arms.items() if "synthetic" in sources and arm not in alone]
     selected = [arm for arm, sources in arms.items() if set(sources) & (set(strategies) - {"random"})]
     return [
-        ("With synthetic texts alone", [(arm, other) for arm in alone for other in real]),
+        (ALONE["several"], [(arm, other) for arm in alone for other in real]),
         ("With synthetic texts added", [(arm, other) for arm in with_others for other in without_synthetic(arm, arms)]),
         (
             "Selecting texts",
