@@ -22,9 +22,8 @@ def table(root: Path = ROOT) -> str:
     for arm in dict.fromkeys(arm for arm, _ in scores):
         f1, accuracy = scores[arm, "macro_f1"], scores[arm, "accuracy"]
         interval = f"{float(f1['low']):.3f} to {float(f1['high']):.3f}"
-        lines.append(
-            f"| {arm} | {texts[arm]} | {float(f1['value']):.3f} | {interval} | {float(accuracy['value']):.3f} |"
-        )
+        values = f"{float(f1['value']):.3f} | {interval} | {float(accuracy['value']):.3f}"
+        lines.append(f"| {arm} | {texts.get(arm, '')} | {values} |")
     lines += ["", f"{curated['planned']} synthetic texts were planned and {curated['kept']} kept."]
     return "\n".join(lines)
 

@@ -65,6 +65,9 @@ def test_every_parameter_is_read_somewhere() -> None:
         ({"arms": {"mix": ["sqbc", "synthetics"]}}, "arms.mix: no source 'synthetics': did you mean 'synthetic'"),
         ({"arms": {"a+b": ["real"]}}, "'a\\+b' is no arm name"),
         ({"arms": {"none": []}}, "names no source"),
+        ({"arms": {"majority": ["real"]}}, "the name 'majority' is taken"),
+        ({"evaluate": {"references": ["reel"]}}, "evaluate.references: there is no arm 'reel': did you mean 'real'"),
+        ({"evaluate": {"references": ["without_syntetic"]}}, "did you mean 'without_synthetic'"),
         ({"finetune": {"seeds": [1, 1]}}, "seeds must differ"),
         (
             {"runtime": {"base_url": "http://me:pass@example.org/v1"}},
@@ -76,6 +79,14 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(change: dict[str, Any],
     with pytest.raises(StandinError, match=message) as found:
         parse_params(change)
     assert str(found.value).startswith("params.yaml")
+
+
+def test_a_default_arm_may_be_taken_out_without_naming_the_references_anew() -> None:
+    """As `dvc exp run -S '~arms.random'` does; an arm of one's own is named like any other."""
+    assert parse_params({"arms": {"shots": ["shots"]}}).evaluate.references[:2] == ["real", "random"]
+    assert parse_params({"arms": {"few": ["shots"]}, "evaluate": {"references": ["few"]}}).evaluate.references == [
+        "few"
+    ]
 
 
 @pytest.mark.parametrize(

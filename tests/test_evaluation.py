@@ -10,20 +10,16 @@ from standin.config import Evaluate
 from standin.corpus import Prediction, Row
 from standin.errors import StandinError
 from standin.evaluation.agreement import accuracy_by_agreement, agreement_slope
-from standin.evaluation.comparisons import compare, holm
-from standin.evaluation.intervals import (
-    Examined,
-    Resampled,
-    bootstrap,
-    interval,
-    mean_over_questions,
-    text_weights,
-)
-from standin.evaluation.predictions import Entry, arrange, entries_of, pairs_of
-from standin.evaluation.results import evaluate
-from standin.evaluation.scores import confusion, score, weighted_scores
+from standin.evaluation.comparisons import compare, holm, withhold
+from standin.evaluation.family import Entry, Pair, family, random_instead, without_synthetic
+from standin.evaluation.intervals import Examined, Resampled, bootstrap, mean_over_questions
+from standin.evaluation.learned import Unlearned, unlearned, with_majority
+from standin.evaluation.predictions import arrange, entries_of
+from standin.evaluation.results import Result, evaluate, resamples_for
+from standin.evaluation.scores import confusion, score, scores_of_counts
 from standin.evaluation.summaries import TABLES, metrics, scope, table_rows
 from standin.evaluation.tables import csv_text
+from standin.evaluation.uncertainty import Estimate, estimate
 
 LABELS = ["bus", "park", "flat"]
 
@@ -64,20 +60,23 @@ def test_macro_f1_and_accuracy_by_hand() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_scores_of_weighted_texts_are_those_of_scikit_learn_also_where_classes_are_absent(data: st.DataObject) -> None:
+def test_scores_are_those_of_scikit_learn_also_where_classes_are_absent(data: st.DataObject) -> None:
     labels = data.draw(st.integers(2, 5), label="labels")
     n = data.draw(st.integers(1, 12), label="texts")
     one = st.lists(st.integers(0, labels - 1), min_size=n, max_size=n)
-    truth, predicted = classes(data.draw(one)), np.stack([classes(data.draw(one)) for _ in range(3)])
-    weights = text_weights(n, 4, generator(data.draw(st.integers(0, 99))))
-    found = weighted_scores(truth, predicted, weights, labels)
-    for row, times in enumerate(weights.astype(int)):
-        y = np.repeat(truth, times)
-        for column, guessed in enumerate(predicted):
-            p = np.repeat(guessed, times)
-            f1 = f1_score(y, p, labels=range(labels), average="macro", zero_division=0)
-            assert found.macro_f1[row, column] == pytest.approx(f1, abs=1e-12)
-            assert found.accuracy[row, column] == pytest.approx(accuracy_score(y, p), abs=1e-12)
+    truth, predicted = classes(data.draw(one)), classes(data.draw(one))
+    macro_f1, accuracy = score(truth, predicted, labels)
+    theirs = f1_score(truth, predicted, labels=range(labels), average="macro", zero_division=0)
+    assert macro_f1 == pytest.approx(theirs, abs=1e-12)
+    assert accuracy == pytest.approx(accuracy_score(truth, predicted), abs=1e-12)
+
+
+def test_scores_of_many_counts_at_once() -> None:
+    found = scores_of_counts(
+        np.array([[1.0, 2.0], [2.0, 2.0]]), np.array([[1.0, 3.0], [2.0, 2.0]]), np.array([2.0, 2.0])
+    )
+    assert found.macro_f1 == pytest.approx([(2 / 3 + 4 / 5) / 2, 1])
+    assert found.accuracy.tolist() == [0.75, 1]
 
 
 def test_the_confusion_counts_true_classes_in_rows_over_all_predictions() -> None:
@@ -86,60 +85,71 @@ def test_the_confusion_counts_true_classes_in_rows_over_all_predictions() -> Non
     assert (confusion(truth, predicted, 3) == expected).all()
 
 
-# Intervals
+# Resamples
 
 
-def test_every_resample_draws_as_many_texts_as_there_are() -> None:
-    weights = text_weights(7, 500, generator())
-    assert weights.shape == (500, 7)
-    assert (weights.sum(axis=1) == 7).all()
-    assert weights.mean() == 1
-    assert weights.var() == pytest.approx(1 - 1 / 7, abs=0.05)  # each count is binomial(7, 1/7)
+def resampled(truth: np.ndarray, predicted: np.ndarray, labels: int = 2, resamples: int = 4000) -> dict[str, Resampled]:
+    return bootstrap(Examined(truth, predicted), labels, resamples, generator())
 
 
-def test_with_one_seed_the_interval_of_accuracy_is_that_of_the_binomial_distribution() -> None:
-    predicted = np.zeros((1, 1, 200), dtype=np.intp)
-    predicted[0, 0, :30] = 1  # 170 of 200 are right
-    found = bootstrap([Examined(np.zeros(200, dtype=np.intp), predicted)], 2, 20_000, generator())[0]["accuracy"]
-    assert found.value[0] == 0.85
-    low, high = found.interval(0.95)
-    assert low[0] == pytest.approx(stats.binom.ppf(0.025, 200, 0.85) / 200, abs=0.005)
-    assert high[0] == pytest.approx(stats.binom.ppf(0.975, 200, 0.85) / 200, abs=0.005)
+def test_a_perfect_classifier_with_three_rare_texts_has_the_interval_1_to_1() -> None:
+    truth = classes([0] * 97 + [1] * 3)
+    for measure in resampled(truth, truth[np.newaxis, np.newaxis]).values():
+        assert estimate(measure.by_seed[0], measure.resamples[0], 100).interval(0.95, 0, 1) == (1, 1)
 
 
-def test_with_one_seed_the_interval_of_macro_f1_is_that_of_scipy() -> None:
+def test_resamples_of_a_rare_label_keep_its_number_and_its_variance_is_unbiased() -> None:
+    """One of three rare texts is found: the sample variance of (1, 0, 0) is 1/3, over 3 texts 1/9 of their share."""
+    truth = classes([0] * 97 + [1] * 3)
+    found = resampled(truth, classes([0] * 97 + [1, 0, 0])[np.newaxis, np.newaxis], resamples=40_000)["accuracy"]
+    assert found.by_seed[0, 0] == 0.98
+    right = found.resamples[0, 0].astype(float) * 100 - 97  # of the rare texts; two are drawn and weigh 3/2 each
+    assert sorted(set(right.round(3))) == [0, 1.5, 3]
+    assert (right / 3).mean() == pytest.approx(1 / 3, abs=0.01)
+    assert (right / 3).var() == pytest.approx(1 / 9, rel=0.02)
+
+
+def test_the_only_text_of_a_label_keeps_its_weight() -> None:
+    truth = classes([0, 0, 0, 0, 1])
+    found = resampled(truth, classes([0, 0, 1, 0, 1])[np.newaxis, np.newaxis])["accuracy"]
+    assert sorted({round(value, 4) for value in found.resamples[0, 0].tolist()}) == [0.2, 0.4667, 0.7333, 1]
+
+
+def test_with_one_seed_the_error_is_that_of_independent_texts_within_each_label() -> None:
+    """40 of 50 and 90 of 150 are right: the variance of accuracy is the sum of share squared x p (1 - p) / (n_l - 1)."""
+    truth = classes([0] * 50 + [1] * 150)
+    predicted = classes([0] * 40 + [1] * 10 + [1] * 90 + [0] * 60)
+    found = resampled(truth, predicted[np.newaxis, np.newaxis], resamples=20_000)["accuracy"]
+    made = estimate(found.by_seed[0], found.resamples[0], 200)
+    variance = 0.25**2 * 0.8 * 0.2 / 49 + 0.75**2 * 0.6 * 0.4 / 149
+    assert (made.value, made.freedom) == (0.65, 199)
+    assert made.error == pytest.approx(variance**0.5, rel=0.02)
+    half = stats.t.ppf(0.975, 199) * variance**0.5
+    assert made.interval(0.95, 0, 1) == pytest.approx((0.65 - half, 0.65 + half), abs=0.002)
+
+
+def test_the_error_of_macro_f1_is_that_of_scipy_s_bootstrap() -> None:
+    """Texts are drawn within labels here and freely there: at 60 texts a label the two errors are close."""
     draws = generator(3)
-    truth, predicted = draws.integers(0, 3, 80), draws.integers(0, 3, 80)
-    predicted[:50] = truth[:50]
-    found = bootstrap([Examined(truth, predicted[np.newaxis, np.newaxis])], 3, 4000, generator())[0]["macro_f1"]
+    truth, predicted = np.repeat(np.arange(3), 60), draws.integers(0, 3, 180)
+    predicted[::2] = truth[::2]
 
     def macro_f1(y: np.ndarray, p: np.ndarray) -> float:
         return f1_score(y, p, average="macro")
 
     other = stats.bootstrap(
-        (truth, predicted), macro_f1, paired=True, vectorized=False, n_resamples=600, method="percentile",
-        rng=generator(1),
-    ).confidence_interval  # fmt: skip
-    low, high = found.interval(0.95)
-    assert (low[0], high[0]) == pytest.approx((other.low, other.high), abs=0.025)
+        (truth, predicted), macro_f1, paired=True, vectorized=False, n_resamples=600, rng=generator(1),
+        method="percentile",
+    )  # fmt: skip
+    found = resampled(truth, predicted[np.newaxis, np.newaxis], 3)["macro_f1"]
+    assert float(found.resamples[0].std()) == pytest.approx(other.standard_error, rel=0.1)
 
 
-def test_seeds_are_resampled_too() -> None:
-    """One seed is always right, the other never: accuracy 0, 1/2 or 1 with chances 1/4, 1/2, 1/4."""
-    truth = np.zeros(50, dtype=np.intp)
-    predicted = np.stack([truth, truth + 1])[np.newaxis]
-    found = bootstrap([Examined(truth, predicted)], 2, 8000, generator())[0]["accuracy"]
-    values, counts = np.unique(found.resamples[0], return_counts=True)
-    assert found.value[0] == 0.5
-    assert values.tolist() == [0, 0.5, 1]
-    assert counts / 8000 == pytest.approx([0.25, 0.5, 0.25], abs=0.02)
-
-
-def test_all_arms_share_the_resamples_and_another_arm_changes_no_interval() -> None:
+def test_all_arms_share_the_resamples_and_another_arm_changes_none() -> None:
     draws = generator(5)
     truth, predicted = draws.integers(0, 3, 40), draws.integers(0, 3, (3, 2, 40))
-    alone = bootstrap([Examined(truth, predicted[:1])], 3, 300, generator())[0]["macro_f1"]
-    among = bootstrap([Examined(truth, predicted)], 3, 300, generator())[0]["macro_f1"]
+    alone = resampled(truth, predicted[:1], 3, 300)["macro_f1"]
+    among = resampled(truth, predicted, 3, 300)["macro_f1"]
     assert (alone.resamples[0] == among.resamples[0]).all()
 
 
@@ -149,62 +159,107 @@ def test_an_arm_that_is_right_wherever_another_is_never_resamples_below_it() -> 
     worse[:10] = 1
     better = worse.copy()
     better[0] = 0
-    found = bootstrap([Examined(truth, np.stack([worse, better])[:, np.newaxis])], 2, 2000, generator())[0]["accuracy"]
+    found = resampled(truth, np.stack([worse, better])[:, np.newaxis])["accuracy"]
     assert (found.resamples[1] >= found.resamples[0]).all()
 
 
-def test_blocks_of_resamples_cover_large_test_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_seed_is_scored_on_every_resample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In blocks of any size: 3 resamples and 1 prediction at a time give what stands for each seed alone."""
     draws = generator(2)
-    one = Examined(draws.integers(0, 2, 20), draws.integers(0, 2, (2, 3, 20)))
-    monkeypatch.setattr("standin.evaluation.intervals.BLOCK", 70)  # 3 resamples a block, the last one shorter
-    found = bootstrap([one], 2, 100, generator())[0]["accuracy"]
-    assert found.resamples.shape == (2, 100)
-    assert found.resamples.mean(axis=1) == pytest.approx(found.value, abs=0.05)
+    truth, predicted = draws.integers(0, 2, 20), draws.integers(0, 2, (2, 3, 20))
+    monkeypatch.setattr("standin.evaluation.intervals.BLOCK", 70)
+    found = resampled(truth, predicted, resamples=100)["macro_f1"]
+    assert found.resamples.shape == (2, 3, 100)
+    for arm in range(2):
+        for seed in range(3):
+            alone = resampled(truth, predicted[arm : arm + 1, seed : seed + 1], resamples=100)["macro_f1"]
+            assert (alone.resamples[0, 0] == found.resamples[arm, seed]).all()
+            assert found.by_seed[arm, seed] == f1_score(truth, predicted[arm, seed], average="macro")
 
 
-def test_the_mean_over_questions_is_taken_resample_by_resample() -> None:
+def test_the_mean_over_questions_is_taken_seed_by_seed_and_resample_by_resample() -> None:
     draws = generator(7)
-    questions = [Examined(draws.integers(0, 2, n), draws.integers(0, 2, (2, 2, n))) for n in (10, 30)]
-    found = bootstrap(questions, 2, 50, generator())
-    mean = mean_over_questions(found)["macro_f1"]
-    assert mean.value == pytest.approx((found[0]["macro_f1"].value + found[1]["macro_f1"].value) / 2)
-    assert mean.resamples[1, 7] == pytest.approx(np.mean([one["macro_f1"].resamples[1, 7] for one in found]))
+    found = [resampled(draws.integers(0, 2, n), draws.integers(0, 2, (2, 2, n)), 2, 50)["macro_f1"] for n in (10, 30)]
+    mean = mean_over_questions({"macro_f1": one} for one in found)["macro_f1"]
+    assert mean.by_seed == pytest.approx((found[0].by_seed + found[1].by_seed) / 2)
+    assert mean.resamples[1, 0, 7] == pytest.approx(np.mean([one.resamples[1, 0, 7] for one in found]))
 
 
-def test_percentiles_of_a_known_sample() -> None:
-    low, high = interval(np.arange(101.0), 0.9)
-    assert (low, high) == pytest.approx((5, 95))
+# Uncertainty
+
+
+def test_an_estimate_by_hand() -> None:
+    """Two seeds, 0.1 and 0.3, whose errors on resamples have nothing in common.
+
+    The mean's variance over resamples is 0.0025, each seed's 0.005: what seeds of their own make of the texts explains
+    it all, so the texts add nothing to the seeds' part: sample variance 0.02, over two seeds 0.01. One degree of freedom.
+    """
+    found = estimate(np.array([0.1, 0.3]), np.array([[0.0, 0.2, 0.1, 0.1], [0.3, 0.3, 0.2, 0.4]]), 50)
+    assert (found.value, found.error, found.freedom) == pytest.approx((0.2, 0.1, 1))
+    half = 0.1 * stats.t.ppf(0.975, 1)
+    assert found.interval(0.95, -9, 9) == pytest.approx((0.2 - half, 0.2 + half))
+    assert found.interval(0.95, 0, 1) == (0, 1)
+    assert found.p_value() == pytest.approx(2 * stats.t.sf(2, 1))
+
+
+def test_degrees_of_freedom_lie_between_those_of_the_seeds_and_those_of_the_texts() -> None:
+    """Resamples that move all seeds alike are the texts' part: variance 0.01; the seeds' 0.03 over 3 seeds is 0.01."""
+    moved = np.array([-0.1, 0.1])
+    seeds = np.array([0.5 - 0.03**0.5, 0.5, 0.5 + 0.03**0.5])
+    found = estimate(seeds, seeds[:, np.newaxis] + moved, 101)
+    assert found.error == pytest.approx(0.02**0.5)
+    assert 1 / found.freedom == pytest.approx(0.5 / 2 + 0.5 / 100)
+    alike = estimate(np.full(3, 0.5), np.full((3, 1), 0.5) + moved, 101)
+    assert (alike.error, alike.freedom) == pytest.approx((0.1, 100))
+
+
+def test_an_error_of_0_is_exact() -> None:
+    assert Estimate(0.0, 0.0, 5).p_value() == 1
+    assert Estimate(0.1, 0.0, 5).p_value() == 0
+    assert Estimate(0.1, 0.0, 5).interval(0.95, -1, 1) == (0.1, 0.1)
 
 
 # Comparisons
 
 
-def measured(value: list[float], resamples: list[list[float]]) -> Resampled:
-    return Resampled(np.array(value), np.array(resamples))
+def pairs(*places: tuple[int, int]) -> list[Pair]:
+    return [Pair(first, second, None, "real") for first, second in places]
 
 
 def test_identical_arms_differ_by_exactly_0_and_have_no_difference() -> None:
     draws = generator(1)
     predicted = np.repeat(draws.integers(0, 3, (1, 3, 60)), 2, axis=0)
-    found = bootstrap([Examined(draws.integers(0, 3, 60), predicted)], 3, 500, generator())[0]
-    for measure in found.values():
-        (one,) = compare(measure, [(0, 1)], 0.95)
+    for measure in resampled(draws.integers(0, 3, 60), predicted, 3, 500).values():
+        (one,) = compare(measure, pairs((0, 1)), 0.95, 60)
         assert (one.difference, one.low, one.high) == (0, 0, 0)
-        assert (one.verdict, one.p, one.holm) == ("no difference", 1, 1)
+        assert (one.verdict, one.verdict_holm, one.p, one.holm) == ("no difference", "no difference", 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("differences", "verdict"),
-    [([0.01] * 99 + [0.02], "higher"), ([-0.01] * 100, "lower"), ([-0.01] * 4 + [0.1] * 96, "no difference")],
-)
-def test_the_verdict_is_the_interval_s(differences: list[float], verdict: str) -> None:
-    (one,) = compare(measured([0.1, 0.0], [differences, [0.0] * 100]), [(0, 1)], 0.95)
-    assert one.verdict == verdict
+    ("first", "verdict"), [([0.8, 0.82, 0.81], "higher"), ([0.2, 0.22, 0.21], "lower"), ([0.4, 0.6, 0.5], "no difference")]
+)  # fmt: skip
+def test_a_difference_is_paired_by_seed_and_its_verdict_is_the_interval_s(first: list[float], verdict: str) -> None:
+    by_seed = np.array([first, [0.5, 0.5, 0.5]])
+    measured = Resampled(by_seed, np.repeat(by_seed[:, :, np.newaxis], 10, axis=2).astype(np.float32))
+    (one,) = compare(measured, pairs((0, 1)), 0.95, 100)
+    theirs = stats.ttest_rel(*by_seed)
+    assert one.verdict == one.verdict_holm == verdict
+    assert one.p == pytest.approx(theirs.pvalue, rel=1e-4)
+    assert (one.low, one.high) == pytest.approx(tuple(theirs.confidence_interval(0.95)), abs=1e-6)
 
 
-def test_the_p_value_counts_resamples_on_the_other_side_of_0() -> None:
-    (one,) = compare(measured([0.1, 0.0], [[-0.1] * 4 + [0.1] * 95, [0.0] * 99]), [(0, 1)], 0.95)
-    assert one.p == pytest.approx(2 * (4 + 1) / (99 + 1))
+def test_all_of_57_clear_differences_stay_clear_after_holm_s_correction() -> None:
+    """Differences above 100 standard deviations at 2,000 resamples: a p-value counted among these is 0.001 at least."""
+    draws = generator(4)
+    by_seed = np.concatenate(
+        [0.5 + np.arange(57)[:, np.newaxis] * 1e-3 + draws.normal(0, 1e-4, (57, 3)), np.zeros((1, 3))]
+    )
+    noise = draws.normal(0, 2e-3, (58, 3, 2000)).astype(np.float32)
+    found = compare(
+        Resampled(by_seed, by_seed[..., np.newaxis] + noise), pairs(*((n, 57) for n in range(57))), 0.95, 288
+    )
+    assert min(one.difference / ((one.high - one.low) / 4) for one in found) > 100
+    assert [one.verdict_holm for one in found] == ["higher"] * 57
 
 
 def test_holm_s_adjustment_by_hand() -> None:
@@ -257,16 +312,10 @@ def test_there_is_no_slope_where_all_texts_agree_alike_or_none_is_known() -> Non
 # Arranging
 
 
-def test_arms_and_budgets_are_paired_where_they_share_the_budget_or_have_none() -> None:
-    found = entries_of(
-        {
-            "real": predictions("real", {1: ["bus"]}),
-            "sqbc": predictions("sqbc", {1: ["bus"]}, 48) + predictions("sqbc", {1: ["bus"]}, 24),
-            "random": predictions("random", {1: ["bus"]}, 24),
-        }
-    )
-    assert found == [Entry("real", None), Entry("sqbc", 24), Entry("sqbc", 48), Entry("random", 24)]
-    assert pairs_of(found) == [(0, 1, 24), (0, 2, 48), (0, 3, 24), (1, 3, 24)]
+def test_entries_are_arms_in_the_order_given_with_rising_budgets() -> None:
+    sqbc = predictions("sqbc", {1: ["bus"]}, 48) + predictions("sqbc", {1: ["bus"]}, 24)
+    found = entries_of({"real": predictions("real", {1: ["bus"]}), "sqbc": sqbc})
+    assert found == [Entry("real", None), Entry("sqbc", 24), Entry("sqbc", 48)]
 
 
 def test_predictions_are_matched_by_id_and_not_by_their_order() -> None:
@@ -289,49 +338,205 @@ def test_a_label_the_task_does_not_have_is_named() -> None:
         arrange({"real": predictions("real", {1: ["bus"]})}, texts(["tram"]), LABELS, [1])
 
 
+# The family of comparisons
+
+ARMS = {
+    "real": ["real"],
+    "synthetic": ["synthetic"],
+    "random": ["random"],
+    "sqbc": ["sqbc"],
+    "plain": ["random", "synthetic"],
+    "mixed": ["synthetic", "sqbc"],
+}
+REFERENCES = ["real", "random", "without_synthetic", "random_instead"]
+
+
+def named(entries: list[Entry], references: list[str], arms: dict[str, list[str]] = ARMS) -> list[str]:
+    return [
+        f"{entries[pair.first].arm} - {entries[pair.second].arm} at {pair.budget} for {pair.reference}"
+        for pair in family(entries, arms, references)
+    ]
+
+
+def test_relatives_are_found_by_sources_and_not_by_names() -> None:
+    assert [without_synthetic(arm, ARMS) for arm in ARMS] == [[], [], [], [], ["random"], ["sqbc"]]
+    assert [random_instead(arm, ARMS) for arm in ARMS] == [[], [], [], ["random"], [], ["plain"]]
+    assert without_synthetic("both", {"both": ["real", "synthetic"], "all": ["real"]}) == ["all"]
+
+
+def test_an_arm_of_two_strategies_is_compared_with_random_in_the_place_of_each() -> None:
+    arms = {"both": ["sqbc", "cal"], "half": ["random", "cal"], "other": ["sqbc", "random"], "random": ["random"]}
+    assert random_instead("both", arms) == ["half", "other"]
+    assert random_instead("half", arms) == ["random"]
+
+
+def test_the_family_of_the_default_arms_names_every_pair_once() -> None:
+    entries = [Entry(arm, None if arm in ("real", "synthetic") else 48) for arm in ARMS]
+    assert named(entries, REFERENCES) == [
+        "synthetic - real at None for real",
+        *(f"{arm} - real at 48 for real" for arm in ("random", "sqbc", "plain", "mixed")),
+        *(f"{arm} - random at 48 for random" for arm in ("synthetic", "sqbc", "plain", "mixed")),
+        "mixed - sqbc at 48 for without_synthetic",
+        "mixed - plain at 48 for random_instead",
+    ]
+    assert named(entries, ["without_synthetic"]) == [
+        "plain - random at 48 for without_synthetic",
+        "mixed - sqbc at 48 for without_synthetic",
+    ]
+    assert named(entries, []) == []
+
+
+def test_four_budgets_make_a_family_of_41_where_every_two_arms_would_make_57() -> None:
+    fixed = [Entry(arm, None) for arm in ("real", "synthetic")]
+    entries = [*fixed, *(Entry(arm, budget) for arm in list(ARMS)[2:] for budget in (6, 12, 24, 48))]
+    assert len(family(entries, ARMS, REFERENCES)) == len(set(named(entries, REFERENCES))) == 1 + 4 * 10
+    assert 1 + 4 * (4 + 4 + 6) == 57
+
+
+def test_arms_are_compared_at_equal_budgets() -> None:
+    entries = [Entry("real", None), Entry("sqbc", 24), Entry("sqbc", 48), Entry("random", 24)]
+    assert named(entries, REFERENCES) == [
+        "sqbc - real at 24 for real",
+        "sqbc - real at 48 for real",
+        "random - real at 24 for real",
+        "sqbc - random at 24 for random",
+    ]
+
+
+def test_a_reference_that_was_not_scored_brings_no_pair() -> None:
+    assert (
+        named([Entry("sqbc", 24), Entry("synthetic", None)], REFERENCES, {"sqbc": ["sqbc"], "synthetic": ["synthetic"]})
+        == []
+    )
+
+
+def test_the_larger_the_family_the_more_resamples() -> None:
+    assert (resamples_for(0, 0.95), resamples_for(11, 0.95), resamples_for(57, 0.99)) == (0, 4400, 114_000)
+
+
+# Not learned
+
+
+def lost(truth: list[int], *arms: list[int], labels: int = 3) -> list[Unlearned]:
+    """What one seed predicted, per arm."""
+    examined = with_majority(Examined(classes(truth), np.array(arms, dtype=np.intp)[:, np.newaxis]))
+    measured = bootstrap(examined, labels, 2000, generator())["macro_f1"]
+    return unlearned({None: examined}, measured, LABELS[:labels], 0.95)
+
+
+def test_the_majority_row_answers_the_most_frequent_label_and_of_equals_the_first() -> None:
+    examined = with_majority(Examined(classes([2, 1, 1, 2, 0]), np.zeros((1, 2, 5), dtype=np.intp)))
+    assert examined.predicted.shape == (2, 2, 5)
+    assert examined.predicted[1].tolist() == [[1] * 5] * 2
+
+
+def test_an_arm_that_answers_one_label_to_527_of_576_texts_has_not_learned() -> None:
+    truth = [0, 1, 2] * 192
+
+    def answers(others: int) -> list[int]:
+        """``park`` (1) to all but the first texts of the other two labels, which are right."""
+        kept = set([n for n, label in enumerate(truth) if label != 1][:others])
+        return [label if n in kept else 1 for n, label in enumerate(truth)]
+
+    (found,) = lost(truth, answers(49))
+    assert found == Unlearned(0, None, "one label", 527 / 576, "park")
+    assert len(lost(truth, answers(57))) == 1  # 519 of 576, 0.901
+    assert lost(truth, answers(58)) == []  # 518 of 576, 0.899
+
+
+def test_a_good_classifier_of_texts_that_are_87_percent_ham_has_learned() -> None:
+    truth = [0] * 87 + [1] * 13
+    assert lost(truth, [0] * 87 + [1] * 9 + [0] * 4, labels=2) == []  # 91 of 100 answers are ham, below (1 + 0.87) / 2
+    (one, other) = lost(truth, [0] * 99 + [1], labels=2)
+    assert (one.reason, one.share, one.label) == ("one label", 0.99, "bus")
+    assert other.reason == "majority"
+
+
+def test_an_arm_that_is_not_surely_above_the_majority_has_not_learned() -> None:
+    truth = [0, 1, 2] * 20
+    chance = list(generator(8).integers(0, 3, 60))
+    assert [(one.place, one.reason) for one in lost(truth, [0] * 60, truth, chance)] == [
+        (0, "one label"),
+        (0, "majority"),
+    ]  # random answers beat the majority's macro-F1: 0.33 against 0.17
+    assert [one.reason for one in lost(truth, [2, 0, 1] * 20)] == ["majority"]  # always wrong
+
+
+def test_nothing_is_concluded_from_an_arm_that_has_not_learned() -> None:
+    by_seed = np.array([[0.9, 0.9], [0.5, 0.5], [0.1, 0.1]])
+    measured = Resampled(by_seed, np.repeat(by_seed[:, :, np.newaxis], 5, axis=2).astype(np.float32))
+    found = withhold(compare(measured, pairs((0, 1), (0, 2), (2, 1)), 0.95, 50), {2})
+    assert [one.verdict_holm for one in found] == ["higher", "not learned", "not learned"]
+    assert [one.verdict for one in found] == ["higher", "not learned", "not learned"]
+    assert found[1].difference == pytest.approx(0.8)
+
+
 # The whole
 
 
-def whole(seeds: list[int], **arms: dict[int, list[str]]) -> object:
-    truth = ["bus", "park", "flat", "bus", "park", "flat"]
+def whole(seeds: list[int], **arms: dict[int, list[str]]) -> Result:
+    truth = ["bus", "park", "flat"] * 4
     rows = {arm: predictions(arm, {seed: said[seed] for seed in seeds}) for arm, said in arms.items()}
     agreement = {"t5": 0.5, "t1": 1.0, "t2": 1.0}
-    return evaluate(rows, texts(truth), LABELS, seeds, Evaluate(resamples=200, gammas=[0.0, 0.8]), agreement)
+    settings = Evaluate(resamples=200, gammas=[0.0, 0.8], references=["bad"])
+    return evaluate(rows, texts(truth), LABELS, seeds, settings, agreement, {arm: ["real"] for arm in arms})
 
 
-GOOD = {1: ["bus", "park", "flat", "bus", "park", "bus"], 2: ["bus", "park", "flat", "bus", "park", "flat"]}
-BAD = {1: ["park", "park", "park", "park", "park", "park"], 2: ["park", "park", "bus", "park", "park", "park"]}
+GOOD = {1: ["bus", "park", "flat"] * 3 + ["bus", "park", "bus"], 2: ["bus", "park", "flat"] * 4}
+BAD = {1: ["bus", "park", "bus", "park"] * 3, 2: ["bus", "park", "bus", "flat"] * 3}
+STUCK = {1: ["park"] * 12, 2: ["park"] * 12}
 
 
 def test_tables_and_metrics_of_two_arms() -> None:
     result = whole([1, 2], good=GOOD, bad=BAD)
     tables = table_rows(result, LABELS)
-    assert {name: {len(row) for row in rows} for name, rows in tables.items() if rows} == {
-        name: {len(TABLES[name])} for name, rows in tables.items() if rows
-    }
+    assert set(tables) == set(TABLES)
+    assert {len(row) - len(TABLES[name]) for name, rows in tables.items() for row in rows} == {0}
     found = metrics(result)
-    assert found["good"]["accuracy"] == pytest.approx(11 / 12, abs=1e-6)
-    truth = ["bus", "park", "flat"] * 2
+    truth = ["bus", "park", "flat"] * 4
+    assert found["good"]["accuracy"] == pytest.approx(23 / 24, abs=1e-6)
     f1 = [f1_score(truth, GOOD[seed], labels=LABELS, average="macro", zero_division=0) for seed in (1, 2)]
     assert found["good"]["macro_f1"] == pytest.approx(np.mean(f1), abs=1e-6)
-    assert found["good"]["macro_f1_low"] <= found["good"]["macro_f1"] <= found["good"]["macro_f1_high"]
+    assert found["good"]["macro_f1_low"] <= found["good"]["macro_f1"] <= found["good"]["macro_f1_high"] <= 1
     assert tables["comparisons"][0][:4] == ("good", "bad", None, "macro_f1")
-    assert tables["comparisons"][0][7] == "higher"
-    assert tables["agreement"][:2] == [("good", None, 0.0, 3, pytest.approx(5 / 6)), ("good", None, 0.8, 2, 1.0)]
-    assert tables["agreement"][2] == ("bad", None, 0.0, 3, pytest.approx(1 / 3))
+    assert tables["comparisons"][0][11] == "bad"
+    assert tables["agreement"][0] == ("good", None, 0.0, 3, 1.0)
     assert ("good", "flat", "bus", 1) in tables["confusion"]
-    assert sum(row[3] for row in tables["confusion"] if row[0] == "bad") == 12
+    assert sum(row[3] for row in tables["confusion"] if row[0] == "bad") == 24
     assert tables["questions"] == []
 
 
+def test_the_majority_class_is_a_row_of_the_scores_and_of_nothing_else() -> None:
+    tables = table_rows(whole([1, 2], good=GOOD, bad=BAD), LABELS)
+    (row,) = [row for row in tables["scores"] if row[0] == "majority" and row[2] == "macro_f1"]
+    assert row[3:6] == pytest.approx((1 / 6, 1 / 6, 1 / 6))  # F1 of one label of three: 2 x 4 / (4 + 12)
+    assert not [
+        name for name in ("comparisons", "confusion", "agreement") for row in tables[name] if "majority" in row[:2]
+    ]
+
+
+def test_an_arm_that_has_not_learned_is_listed_with_the_reasons_and_compared_with_none() -> None:
+    result = whole([1, 2], good=GOOD, bad=BAD, stuck=STUCK)
+    tables = table_rows(result, LABELS)
+    assert ("stuck", None, None, "one label", 1.0, "park") in tables["learned"]
+    assert ("stuck", None, None, "majority", 1.0, "park") in tables["learned"]
+    verdicts = {(row[0], row[9]) for row in tables["comparisons"]}
+    assert ("stuck", "not learned") in verdicts
+    assert [metrics(result)[arm]["learned"] for arm in ("good", "stuck")] == [True, False]
+    assert "learned" not in metrics(result)["majority"]
+
+
 def test_what_the_intervals_speak_of_is_said() -> None:
-    two = scope(whole([1, 2], good=GOOD, bad=BAD))
-    assert "95% bootstrap intervals over 2 training seeds and the test texts" in two
+    two = scope(whole([1, 2], good=GOOD, bad=BAD, stuck=STUCK))
+    assert "95% intervals over 2 training seeds and the test texts (t distribution; 800 resamples" in two
     assert "this data set" in two
-    assert "One seed" not in two
+    assert "With one seed" not in two
+    assert "Two seeds tell little" in two
+    assert "2 comparisons were named beforehand" in two
     one = scope(whole([1], good=GOOD))
     assert "over the test texts alone" in one
     assert "leave out how much training varies" in one
+    assert "Nothing was compared with bad: there is no such arm with scores." in one
 
 
 def test_several_budgets_stand_in_the_metric_s_name() -> None:
@@ -340,17 +545,20 @@ def test_several_budgets_stand_in_the_metric_s_name() -> None:
         "random": predictions("random", {1: ["bus", "park"]}, 24),
         "real": predictions("real", {1: ["bus", "park"]}),
     }
-    found = metrics(evaluate(rows, texts(["bus", "park"]), LABELS, [1], Evaluate(resamples=100), {}))
-    assert set(found) == {"sqbc_24", "sqbc_48", "random", "real"}
+    found = metrics(evaluate(rows, texts(["bus", "park"]), LABELS, [1], Evaluate(resamples=100), {}, ARMS))
+    assert set(found) == {"sqbc_24", "sqbc_48", "random", "real", "majority"}
     assert found["sqbc_48"]["accuracy"] == 0.5
 
 
 def test_scores_are_means_over_questions_however_many_texts_they_have() -> None:
     rows = predictions("real", {1: ["bus"]}, question="car") + predictions("real", {1: ["park"] * 9}, question="dog")
     test = texts(["bus"], "car") + texts(["bus"] * 9, "dog")
-    result = evaluate({"real": rows}, test, LABELS, [1], Evaluate(resamples=100), {})
+    result = evaluate({"real": rows}, test, LABELS, [1], Evaluate(resamples=100), {}, ARMS)
     assert metrics(result)["real"]["accuracy"] == 0.5
-    by_question = {row[0]: row[4] for row in table_rows(result, LABELS)["questions"] if row[3] == "accuracy"}
+    assert metrics(result)["majority"]["accuracy"] == 1
+    by_question = {
+        row[0]: row[4] for row in table_rows(result, LABELS)["questions"] if row[1] == "real" and row[3] == "accuracy"
+    }
     assert by_question == {"car": 1, "dog": 0}
 
 

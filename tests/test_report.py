@@ -11,7 +11,7 @@ import pytest
 
 from standin.config import Params, load_params
 from standin.corpus import Removed, SyntheticRow, write_json, write_json_lines, write_rows
-from standin.report import content, words
+from standin.report import content, figures, words
 from standin.report.page import number
 from standin.stages import report
 from standin.task import Task, load_task
@@ -21,36 +21,144 @@ LABELS = ["transport", "environment", "housing", "community"]
 ARMS = ["real", "synthetic", "random", "sqbc", "random_synthetic", "sqbc_synthetic"]
 
 
-def compared(a: str, b: str, difference: float, low: float, high: float) -> dict[str, Any]:
-    verdict = "higher" if low > 0 else "lower" if high < 0 else "no difference"
-    return {"arm_a": a, "arm_b": b, "measure": "macro_f1", "difference": difference, "low": low, "high": high,
-            "verdict": verdict}  # fmt: skip
+SOURCES = load_params(ROOT).arms
+
+
+def compared(a: str, b: str, difference: float, low: float, high: float, verdict: str = "", budget: str = "") -> dict:
+    """A row of comparisons.csv; where no verdict is given it is the interval's."""
+    verdict = verdict or ("higher" if low > 0 else "lower" if high < 0 else "no difference")
+    return {"arm_a": a, "arm_b": b, "budget": budget, "measure": "macro_f1", "difference": difference, "low": low,
+            "high": high, "verdict": "higher", "verdict_holm": verdict}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (compared("sqbc", "random", 0.05, 0.01, 0.09), "sqbc is higher than random by 0.050 macro-F1 (+0.050, interval +0.010 to +0.090)"),
-        (compared("synthetic", "real", -0.1, -0.2, -0.05), "synthetic is lower than real by 0.100 macro-F1 (-0.100, interval -0.200 to -0.050)"),
-        (compared("sqbc", "random", 0.01, -0.02, 0.04), "sqbc and random: no difference beyond the noise (+0.010, interval -0.020 to +0.040)"),
+        (compared("sqbc", "random", 0.05, 0.01, 0.09), "sqbc is higher than random by 0.050 macro-F1 (interval +0.010 to +0.090)"),
+        (compared("synthetic", "real", -0.1, -0.2, -0.05), "synthetic is lower than real by 0.100 macro-F1 (interval -0.200 to -0.050)"),
+        (compared("sqbc", "random", 0.01, -0.02, 0.04), "no difference beyond the noise between sqbc and random (+0.010, interval -0.020 to +0.040)"),
+        (compared("sqbc", "random", 0.05, 0.01, 0.09, "no difference"), "no difference beyond the noise between sqbc and random (+0.050, interval +0.010 to +0.090, not clear once all comparisons are counted)"),
+        (compared("sqbc", "random", -0.0001, -0.0004, 0.0001), "no difference beyond the noise between sqbc and random (0.000, interval 0.000 to 0.000)"),
     ],
 )  # fmt: skip
-def test_a_difference_is_told_as_its_interval_allows(row: dict[str, Any], sentence: str) -> None:
+def test_a_difference_is_told_as_its_corrected_verdict_allows(row: dict[str, Any], sentence: str) -> None:
     assert words.difference(row) == sentence
 
 
+def test_a_number_that_rounds_to_zero_has_no_sign() -> None:
+    assert [words.decimal(value) for value in (-0.0004, -0.0, 0.0, -0.0006, 0.12345)] == ["0.000", "0.000", "0.000", "-0.001", "0.123"]  # fmt: skip
+    assert [words.decimal(value, 2, "+") for value in (0.001, -0.001, 0.5, -0.5)] == ["0.00", "0.00", "+0.50", "-0.50"]
+    assert number(-0.0001) == "0.000"
+
+
 def test_a_comparison_stored_the_other_way_round_is_mirrored() -> None:
-    found = words.find([compared("real", "synthetic", 0.2, 0.1, 0.3)], "synthetic", "real")
-    assert found is not None
-    assert (found["difference"], found["low"], found["high"], found["verdict"]) == (-0.2, -0.3, -0.1, "lower")
-    assert words.find([], "synthetic", "real") is None
+    (found,) = words.by_budget([compared("real", "synthetic", 0.2, 0.1, 0.3)], "synthetic", "real")
+    assert (found["difference"], found["low"], found["high"], found["verdict_holm"]) == (-0.2, -0.3, -0.1, "lower")
+    assert words.by_budget([], "synthetic", "real") == []
 
 
-def test_the_answer_asks_synthetic_against_real_first() -> None:
-    rows = [compared("real", "synthetic", 0.2, 0.1, 0.3), compared("random", "sqbc", 0.0, -0.1, 0.1)]
-    first, second = words.answer(rows, ARMS)
-    assert first.startswith("synthetic is lower than real")
-    assert second.startswith("sqbc and random: no difference")
+DEFAULT = [
+    compared("synthetic", "real", -0.2, -0.3, -0.1),
+    compared("random", "real", -0.3, -0.4, -0.2, budget="48"),
+    compared("sqbc", "random", 0.0, -0.1, 0.1, budget="48"),
+    compared("random_synthetic", "random", 0.1, 0.05, 0.15, budget="48"),
+    compared("sqbc_synthetic", "sqbc", 0.1, 0.05, 0.15, "no difference", budget="48"),
+    compared("sqbc_synthetic", "random_synthetic", 0.02, -0.05, 0.09, budget="48"),
+]
+
+
+def test_the_answer_of_the_default_arms_begins_with_what_synthetic_texts_alone_are_worth() -> None:
+    assert words.answer(DEFAULT, SOURCES, ["random", "sqbc"]) == [
+        "The synthetic texts alone are worth less than the real ones: synthetic is lower than real by 0.200 macro-F1 (interval -0.300 to -0.100).",
+        "With synthetic texts added: random_synthetic is higher than random by 0.100 macro-F1 (interval +0.050 to "
+        "+0.150); no difference beyond the noise between sqbc_synthetic and sqbc (+0.100, interval +0.050 to +0.150, "
+        "not clear once all comparisons are counted).",
+        "Selecting texts: no difference beyond the noise between sqbc and random (0.000, interval -0.100 to +0.100).",
+        "Selecting texts beside synthetic ones: no difference beyond the noise between sqbc_synthetic and "
+        "random_synthetic (+0.020, interval -0.050 to +0.090).",
+    ]
+
+
+def test_every_strategy_is_in_the_answer_however_its_arms_are_called() -> None:
+    arms = {**SOURCES, "contrast": ["cal"], "both": ["synthetic", "cal"]}
+    rows = [*DEFAULT, compared("contrast", "random", 0.2, 0.1, 0.3), compared("both", "contrast", 0.0, -0.1, 0.1)]
+    said = words.answer(rows, arms, ["random", "sqbc", "cal"])
+    assert "sqbc and random" in said[2]
+    assert "contrast is higher than random by 0.200" in said[2]
+    assert "between both and contrast" in said[1]
+
+
+def test_many_comparisons_without_a_difference_are_told_by_name_alone() -> None:
+    strategies = ["sqbc", "cal", "margin", "badge"]
+    arms = {"random": ["random"], **{strategy: [strategy] for strategy in strategies}}
+    rows = [compared(strategy, "random", 0.0, -0.1, 0.1) for strategy in strategies[:3]]
+    (said,) = words.answer([*rows, compared("badge", "random", 0.2, 0.1, 0.3)], arms, ["random", *strategies])
+    assert said == (
+        "Selecting texts: badge is higher than random by 0.200 macro-F1 (interval +0.100 to +0.300); no difference "
+        "beyond the noise between sqbc and random, cal and random, margin and random."
+    )
+
+
+def test_the_largest_budget_is_told_and_where_others_read_otherwise() -> None:
+    rows = [compared("sqbc", "random", 0.2, 0.1, 0.3, budget=budget) for budget in ("6", "12", "24")]
+    arms, strategies = {"random": ["random"], "sqbc": ["sqbc"]}, ["random", "sqbc"]
+    same = words.answer(rows, arms, strategies)
+    assert same[-1] == "This is with 24 selected texts. At other budgets nothing reads otherwise."
+    rows[1]["verdict_holm"] = "no difference"
+    assert words.answer(rows, arms, strategies)[-1] == (
+        "This is with 24 selected texts. At other budgets: at 12, no difference beyond the noise between sqbc and random "
+        "(+0.200, interval +0.100 to +0.300, not clear once all comparisons are counted)."
+    )
+
+
+def test_no_sentence_comes_from_an_arm_that_has_not_learned() -> None:
+    rows = [compared("synthetic", "real", 0.191, 0.1, 0.3, "not learned")]
+    assert words.answer(rows, SOURCES, ["random"]) == []
+    budgets = [compared("sqbc", "random", 0.2, 0.1, 0.3, verdict, budget) for verdict, budget in (("higher", "6"), ("not learned", "12"))]  # fmt: skip
+    (said,) = words.answer(budgets, SOURCES, ["random", "sqbc"])
+    assert said.startswith("This is with 12 selected texts. At other budgets: at 6, sqbc is higher")
+
+
+def lost(name: str, reason: str = "one label", question: str = "") -> dict[str, str]:
+    return {"name": name, "question_id": question, "reason": reason, "share": "0.915", "label": "neutral"}
+
+
+VALUES = [{"name": name, "value": value} for name, value in (("real", 0.24), ("sqbc", 0.6), ("majority", 0.17))]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], []),
+        ([lost("real"), lost("real", "majority")], ["real has not learned: it answers 'neutral' to 92% of the texts. Nothing is concluded from it."]),
+        ([lost("real", question="car")], ["real has not learned: it answers 'neutral' to 92% of the texts on question car. Nothing is concluded from it."]),
+        ([lost("real", "majority")], ["real has not learned: it has a macro-F1 of 0.240, not surely above the 0.170 of always giving the most frequent label. Nothing is concluded from it."]),
+    ],
+)  # fmt: skip
+def test_an_arm_that_has_not_learned_is_named_with_the_reason(rows: list[dict[str, str]], said: list[str]) -> None:
+    assert words.not_learned(rows, VALUES, ["real", "sqbc"]) == said
+
+
+def test_two_that_have_not_learned_are_one_sentence_and_where_all_have_not_it_says_what_to_try() -> None:
+    rows = [lost("real"), lost("sqbc", "majority")]
+    (said,) = words.not_learned(rows, VALUES, ["real", "sqbc", "random"])
+    assert said.startswith("Not learned, so nothing is concluded from them: real (answers 'neutral' to 92%")
+    hint, why = words.not_learned(rows, VALUES, ["real", "sqbc"])
+    assert hint.startswith("No arm has learned, so nothing can be concluded. Try more texts, longer training")
+    assert "sqbc has a macro-F1 of 0.600" in why
+
+
+def test_the_majority_row_of_the_figure_is_a_diamond_that_the_caption_explains() -> None:
+    scores = [
+        {"name": name, "value": value, "low": value, "high": value} for name, value in (("real", 0.8), ("sqbc", 0.7))
+    ]
+    floor = {"name": "majority", "value": 0.1, "low": 0.1, "high": 0.1}
+    plain, figure = figures.arms(scores, 0.95), figures.arms([*scores, floor], 0.95)
+    assert "diamond" in figure.caption
+    assert "diamond" not in plain.caption
+    assert "majority 0.10" in figure.alt
+    marks = [svg.svg.count('aria-roledescription="point"') for svg in (plain, figure)]
+    assert marks == [2, 3]
 
 
 def kept(name: str, label: str, text: str = "Please mend the lamp.") -> SyntheticRow:
@@ -151,10 +259,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     table(
         reports / "evaluate/scores.csv",
-        [{"arm": arm, "budget": "", "measure": measure, "value": 0.6, "low": 0.5, "high": 0.7, "seeds": 3, "texts": 288} for arm in ARMS for measure in ("macro_f1", "accuracy")],
+        [{"arm": arm, "budget": "", "measure": measure, "value": 0.6, "low": 0.5, "high": 0.7, "seeds": 3, "texts": 288} for arm in [*ARMS, "majority"] for measure in ("macro_f1", "accuracy")],
     )  # fmt: skip
-    row = compared("real", "synthetic", 0.2, 0.1, 0.3)
-    table(reports / "evaluate/comparisons.csv", [{**row, "budget": "", "verdict_holm": row["verdict"]}])
+    table(reports / "evaluate/comparisons.csv", DEFAULT)
+    header = "arm,budget,question_id,reason,share,label\n"
+    (reports / "evaluate/learned.csv").write_text(header)
     table(reports / "evaluate/agreement.csv", [{"arm": arm, "budget": "", "gamma": g, "texts": 6, "accuracy": 0.5} for arm in ARMS for g in (0.0, 1.0)])  # fmt: skip
     table(reports / "evaluate/confusion.csv", [{"arm": "real", "label": a, "predicted": b, "count": 3} for a in LABELS for b in LABELS])  # fmt: skip
     return tmp_path
@@ -180,6 +289,8 @@ def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     assert first.count("<figure") == first.count('role="img" aria-label="') == 3
     assert all(arm in first for arm in ARMS)
     assert "synthetic is lower than real by 0.200" in first
+    assert "always the most frequent label" in first
+    assert "not learned" not in first.lower()
     assert "an LLM panel stands in" in first
     report.run(*given, "")
     assert page(project) == first
@@ -249,6 +360,38 @@ def test_diversity_shows_real_generated_and_curated_texts_and_folds_the_labels(
     assert "transport, redundancy" in folded
     assert "among 120 others" in folded
     assert '<td>Half of the real texts to the other half: the yardstick</td><td class="n">0.362</td>' in folded
+
+
+def test_the_table_of_differences_gives_the_corrected_verdict_and_no_sign_to_zero(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    rows = [
+        compared("sqbc", "random", -0.0001, -0.1, 0.1),
+        compared("synthetic", "real", 0.2, 0.1, 0.3, "no difference"),
+    ]
+    table(project / "reports/evaluate/comparisons.csv", rows)
+    report.run(*given, "")
+    cells = re.findall(r"<tr><td>(\w+) − \w+</td><td class=\"n\">(.*?)</td>.*?<td>(.*?)</td>", page(project))
+    assert cells == [("sqbc", "0.000", "no difference"), ("synthetic", "+0.200", "no difference")]
+    assert "synthetic is higher" not in page(project)
+
+
+def test_arms_that_have_not_learned_stand_at_the_top(project: Path, given: tuple[Params, Task]) -> None:
+    row = {"arm": "real", "budget": "", "question_id": "", "reason": "one label", "share": 0.915, "label": "neutral"}
+    table(project / "reports/evaluate/learned.csv", [row])
+    rows = [compared("synthetic", "real", 0.191, 0.1, 0.3, "not learned")]
+    table(project / "reports/evaluate/comparisons.csv", rows)
+    report.run(*given, "")
+    answer = page(project).split('<div class="answer">')[1].split("</div>")[0]
+    assert "real has not learned: it answers &#39;neutral&#39; to 92% of the texts" in answer
+    assert "higher" not in answer
+
+
+def test_one_arm_alone_is_compared_with_none(project: Path, given: tuple[Params, Task]) -> None:
+    path = project / "reports/evaluate/comparisons.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    report.run(*given, "")
+    assert "No arms to compare" in page(project)
 
 
 def test_only_demonstration_tasks_carry_the_banner(project: Path, given: tuple[Params, Task]) -> None:

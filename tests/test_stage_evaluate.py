@@ -40,7 +40,11 @@ def write_predictions(arm: str, said: list[str], *budgets: int | None, seeds: tu
 
 
 def params(*arms: str, seeds: tuple[int, ...] = (1, 2)) -> Params:
-    raw = {"arms": {arm: ["real"] for arm in arms}, "evaluate": {"resamples": 300}, "finetune": {"seeds": list(seeds)}}
+    raw = {
+        "arms": {arm: [arm if arm in ("sqbc", "random") else "real"] for arm in arms},
+        "evaluate": {"resamples": 300},
+        "finetune": {"seeds": list(seeds)},
+    }
     return restrict(parse_params(raw), DECLARED)
 
 
@@ -61,25 +65,41 @@ def test_scores_of_two_arms_and_their_difference() -> None:
     write_predictions("real", RIGHT, None)
     write_predictions("sqbc", HALF, 24)
     metrics = run("real", "sqbc")
-    assert metrics["real"] == {f"{m}{bound}": 1.0 for m in ("macro_f1", "accuracy") for bound in ("", "_low", "_high")}
+    bounds = {f"{m}{bound}": 1.0 for m in ("macro_f1", "accuracy") for bound in ("", "_low", "_high")}
+    assert metrics["real"] == {**bounds, "learned": True}
     assert metrics["sqbc"]["accuracy"] == 0.75  # the even texts are transport, right, and housing, wrong
     scores = {(row["arm"], row["measure"]): row for row in table("scores")}
     assert float(scores["sqbc", "accuracy"]["value"]) == 0.75
     assert (scores["sqbc", "accuracy"]["budget"], scores["real", "accuracy"]["budget"]) == ("24", "")
     assert (scores["real", "accuracy"]["seeds"], scores["real", "accuracy"]["texts"]) == ("2", "40")
     difference = table("comparisons")[0]
-    assert (difference["arm_a"], difference["arm_b"], difference["budget"]) == ("real", "sqbc", "24")
-    assert difference["measure"] == "macro_f1"
-    assert difference["verdict"] == difference["verdict_holm"] == "higher"
+    assert (difference["arm_a"], difference["arm_b"], difference["budget"]) == ("sqbc", "real", "24")
+    assert (difference["measure"], difference["reference"]) == ("macro_f1", "real")
+    assert difference["verdict"] == difference["verdict_holm"] == "lower"
+    assert float(difference["p"]) < 0.001
     counts = {(row["label"], row["predicted"]): int(row["count"]) for row in table("confusion") if row["arm"] == "sqbc"}
     assert counts["housing", "transport"] == 20  # 10 texts, two seeds
     assert sum(counts.values()) == 80
+
+
+def test_nothing_is_concluded_from_an_arm_that_answers_one_label(capsys: pytest.CaptureFixture[str]) -> None:
+    write_predictions("real", ["housing"] * 40, None)
+    write_predictions("random", HALF, 24)
+    metrics = run("real", "random")
+    assert (metrics["real"]["learned"], metrics["random"]["learned"]) == (False, True)
+    assert metrics["majority"]["macro_f1"] == pytest.approx(0.1)  # one label of four, F1 2 x 10 / (10 + 40)
+    rows = [(row["arm"], row["question_id"], row["reason"], row["share"], row["label"]) for row in table("learned")]
+    assert rows == [("real", "", "one label", "1.0", "housing"), ("real", "", "majority", "1.0", "housing")]
+    assert {row["verdict_holm"] for row in table("comparisons")} == {"not learned"}
+    assert json.loads(Path("reports/evaluate/scope.json").read_text())["unlearned_arms"] == ["real"]
+    assert "not learned, so nothing is concluded from real" in capsys.readouterr().out
 
 
 def test_a_copied_arm_has_a_difference_of_exactly_0() -> None:
     write_predictions("real", HALF, None)
     write_predictions("copy", HALF, None)
     run("real", "copy")
+    assert len(table("comparisons")) == 2
     for row in table("comparisons"):
         assert {row["difference"], row["low"], row["high"]} == {"0.0"}
         assert {row["verdict"], row["verdict_holm"]} == {"no difference"}
@@ -97,18 +117,19 @@ def test_accuracy_by_agreement_and_its_slope() -> None:
 
 def test_several_budgets_make_a_curve() -> None:
     write_predictions("sqbc", HALF, 24, 48)
-    assert set(run("sqbc")) == {"sqbc_24", "sqbc_48"}
-    assert [row["budget"] for row in table("scores") if row["measure"] == "accuracy"] == ["24", "48"]
+    assert set(run("sqbc")) == {"sqbc_24", "sqbc_48", "majority"}
+    assert [row["budget"] for row in table("scores") if row["measure"] == "accuracy"] == ["24", "48", ""]
     assert sum(int(row["count"]) for row in table("confusion")) == 80  # at the largest budget alone
 
 
 def test_a_skipped_arm_is_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     write_predictions("real", RIGHT, None)
     write_predictions("sqbc", RIGHT)
-    assert set(run("real", "sqbc")) == {"real"}
+    assert set(run("real", "sqbc")) == {"real", "majority"}
     said = json.loads(Path("reports/evaluate/scope.json").read_text())
     assert said["skipped_arms"] == ["sqbc"]
     assert said["comparisons"] == 0
+    assert "Nothing was compared with random" in said["scope"]
     assert "1 of 2 arms" in capsys.readouterr().out
 
 
@@ -130,6 +151,16 @@ def test_the_scope_says_what_the_intervals_speak_of() -> None:
     assert (said["seeds"], said["texts"], said["resamples"], said["confidence"]) == ([1], 40, 300, 0.95)
 
 
+def test_the_number_of_resamples_grows_with_the_family() -> None:
+    for arm in ("real", "random", "sqbc"):
+        write_predictions(arm, HALF, None)
+    run("real", "random", "sqbc")
+    said = json.loads(Path("reports/evaluate/scope.json").read_text())
+    assert (said["comparisons"], said["resamples"]) == (3, 1200)  # 20 x 3 / 0.05
+    assert "1,200 resamples" in said["scope"]
+    assert "3 comparisons were named beforehand" in said["scope"]
+
+
 def test_equal_predictions_give_equal_bytes_in_whatever_order_they_stand() -> None:
     for arm, said in (("real", RIGHT), ("sqbc", HALF)):
         write_predictions(arm, said, None)
@@ -139,7 +170,7 @@ def test_equal_predictions_give_equal_bytes_in_whatever_order_they_stand() -> No
     Path("data/predictions/sqbc.jsonl").write_text("\n".join(reversed(lines)))
     run("real", "sqbc")
     assert {path.name: path.read_bytes() for path in Path("reports/evaluate").iterdir()} == first
-    names = ("scores", "questions", "comparisons", "agreement", "confusion")
+    names = ("scores", "questions", "comparisons", "learned", "agreement", "confusion")
     assert set(first) == {"scope.json", *(f"{name}.csv" for name in names)}
 
 

@@ -1,4 +1,4 @@
-"""Names of engines that parameters choose from."""
+"""Names that parameters choose from."""
 
 from typing import Annotated
 
@@ -29,3 +29,11 @@ def _judging(name: str) -> str:
 
 Engine = Annotated[str, AfterValidator(_known)]
 JudgeEngine = Annotated[str, AfterValidator(_judging)]
+
+RELATIVE_REFERENCES = ("without_synthetic", "random_instead")
+"""What an arm is compared with by its sources: the same less the synthetic texts, the same with a random selection."""
+
+DEFAULT_REFERENCES = ("real", "random", *RELATIVE_REFERENCES)
+
+RESERVED_ARMS = ("majority", *RELATIVE_REFERENCES)
+"""Names that mean something else to evaluate: its row of the majority class, and its references."""

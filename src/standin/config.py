@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from standin.checked import explain, read_yaml
-from standin.choices import PATTERN_ENGINES, Engine, JudgeEngine
+from standin.choices import DEFAULT_REFERENCES, PATTERN_ENGINES, RESERVED_ARMS, Engine, JudgeEngine
 from standin.errors import nearest
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -218,10 +218,11 @@ class Finetune(Group):
 
 
 class Evaluate(Group):
-    """Bootstrap resamples, the confidence of the intervals, and the agreement thresholds gamma."""
+    """Least number of resamples, confidence of the intervals, what arms are compared with, agreement thresholds."""
 
     resamples: int = Field(2000, ge=100)
     confidence: float = Field(0.95, gt=0, lt=1)
+    references: list[str] = Field(default_factory=lambda: list(DEFAULT_REFERENCES))
     gammas: list[float] = Field(default_factory=lambda: [0.0, 0.4, 0.6, 0.8, 1.0])
 
 
@@ -300,11 +301,17 @@ class Params(Group):
         for arm, sources in self.arms.items():
             if not NAME.fullmatch(arm):
                 raise ValueError(f"arms: {arm!r} is no arm name: letters a-z, digits, '_', as in 'sqbc_synthetic'")
+            if arm in RESERVED_ARMS:
+                raise ValueError(f"arms: the name {arm!r} is taken (evaluate): give the arm another one")
             if not sources:
                 raise ValueError(f"arms.{arm} names no source; known: {', '.join(known)}")
             for source in sources:
                 if source not in known:
                     raise ValueError(f"arms.{arm}: no source {source!r}: {nearest(source, known)}")
+        compared = {*self.arms, *DEFAULT_REFERENCES}  # so that an arm of the default may be taken out alone
+        for name in self.evaluate.references:
+            if name not in compared:
+                raise ValueError(f"evaluate.references: there is no arm {name!r}: {nearest(name, compared)}")
         if self.select.budgets[-1] > self.prepare.pool:
             raise ValueError(
                 f"select.budgets holds {self.select.budgets[-1]}, more than the pool's {self.prepare.pool} texts "

@@ -1,42 +1,70 @@
 """Which arm is better than which: paired differences with intervals, and a verdict that keeps to them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from standin.evaluation.intervals import Resampled, interval
+from standin.evaluation.family import Pair
+from standin.evaluation.intervals import Resampled
+from standin.evaluation.uncertainty import Estimate, estimate
 
-Verdict = Literal["higher", "lower", "no difference"]
+Verdict = Literal["higher", "lower", "no difference", "not learned"]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Arm at place ``first`` less arm at place ``second``: difference, interval, verdict on the first.
+    """The first of a pair less the second: difference, interval, verdict on the first.
 
-    ``p`` is the two-sided bootstrap p-value, ``holm`` the same adjusted for all comparisons made together.
+    ``p`` is the two-sided p-value, ``holm`` the same adjusted for all comparisons made together. ``verdict`` is the
+    interval's own, ``verdict_holm`` allows for the number of comparisons.
     """
 
-    first: int
-    second: int
+    pair: Pair
     difference: float
     low: float
     high: float
-    verdict: Verdict
     p: float
-    holm: float = 1.0
+    holm: float
+    verdict: Verdict
+    verdict_holm: Verdict
 
 
-def compare(measured: Resampled, pairs: Sequence[tuple[int, int]], confidence: float) -> list[Comparison]:
-    """Differences between pairs of arms on the same resamples, with Holm-adjusted p-values over all of them.
+def compare(measured: Resampled, pairs: Sequence[Pair], confidence: float, texts: int) -> list[Comparison]:
+    """Differences between pairs of arms, seed by seed on the same resamples, with Holm-adjusted p-values over all.
 
-    The verdict is "higher" or "lower" where the interval leaves 0 out, else "no difference": no evidence for one, not
-    evidence of equality.
+    A verdict is "higher" or "lower" where the interval leaves 0 out (the adjusted p-value is below 1 - confidence),
+    else "no difference": no evidence for one, not evidence of equality.
+
+    Args:
+        measured: the measure of every arm.
+        pairs: what to compare, named beforehand: Holm's correction is over these.
+        confidence: of the intervals.
+        texts: number of test texts.
     """
-    found = [_compare(measured, first, second, confidence) for first, second in pairs]
-    adjusted = holm([comparison.p for comparison in found])
+    estimates = [difference(measured, pair.first, pair.second, texts) for pair in pairs]
+    p_values = [found.p_value() for found in estimates]
+    made = []
+    for pair, found, p, adjusted in zip(pairs, estimates, p_values, holm(p_values), strict=True):
+        low, high = found.interval(confidence, -1, 1)
+        own = _verdict(found.value, clear=low > 0 or high < 0)
+        corrected = _verdict(found.value, clear=adjusted < 1 - confidence)
+        made.append(Comparison(pair, found.value, low, high, p, adjusted, own, corrected))
+    return made
+
+
+def difference(measured: Resampled, first: int, second: int, texts: int) -> Estimate:
+    """The first arm less the second, paired by seed and resample."""
+    by_seed = measured.by_seed[first] - measured.by_seed[second]
+    return estimate(by_seed, measured.resamples[first] - measured.resamples[second], texts)
+
+
+def withhold(comparisons: Sequence[Comparison], unlearned: Collection[int]) -> list[Comparison]:
+    """The verdicts on entries that have not learned become "not learned"; their numbers and the family stay."""
     return [
-        Comparison(one.first, one.second, one.difference, one.low, one.high, one.verdict, one.p, p)
-        for one, p in zip(found, adjusted, strict=True)
+        replace(one, verdict="not learned", verdict_holm="not learned")
+        if {one.pair.first, one.pair.second} & set(unlearned)
+        else one
+        for one in comparisons
     ]
 
 
@@ -49,16 +77,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _compare(measured: Resampled, first: int, second: int, confidence: float) -> Comparison:
-    differences = measured.resamples[first] - measured.resamples[second]
-    low, high = (float(bound) for bound in interval(differences, confidence))
-    below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
-    return Comparison(
-        first,
-        second,
-        float(measured.value[first] - measured.value[second]),
-        low,
-        high,
-        "higher" if low > 0 else "lower" if high < 0 else "no difference",
-        min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1)),
-    )
+def _verdict(value: float, *, clear: bool) -> Verdict:
+    return ("higher" if value > 0 else "lower") if clear else "no difference"

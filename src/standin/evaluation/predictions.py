@@ -1,21 +1,13 @@
 """Predictions arranged for scoring: every arm and budget with the same seeds and texts, or an error naming the gap."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from standin.corpus import Prediction, Row, by_question
 from standin.errors import StandinError, nearest
+from standin.evaluation.family import Entry
 from standin.evaluation.intervals import Examined
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One arm at one labelling budget (texts per question), None where the arm has no selected texts."""
-
-    arm: str
-    budget: int | None
 
 
 def entries_of(predictions: Mapping[str, Sequence[Prediction]]) -> list[Entry]:
@@ -36,33 +28,28 @@ def arrange(
     """
     codes = {label: code for code, label in enumerate(labels)}
     entries = entries_of(predictions)
-    said = {
-        (row.arm, row.budget, row.seed, row.question_id, row.id): _code(row.label, codes, f"arm {arm!r}, id {row.id!r}")
-        for arm, rows in predictions.items()
-        for row in rows
+    questions = by_question(test)
+    found = {
+        question: Examined(
+            np.array([_code(row.label, codes, f"test text {row.id!r}") for row in rows], dtype=np.intp),
+            np.empty((len(entries), len(seeds), len(rows)), dtype=np.intp),
+        )
+        for question, rows in questions.items()
     }
-    questions: dict[str | None, Examined] = {}
-    for question, rows in by_question(test).items():
-        truth = [_code(row.label, codes, f"test text {row.id!r}") for row in rows]
-        predicted = np.empty((len(entries), len(seeds), len(rows)), dtype=np.intp)
+    for arm, said_rows in predictions.items():  # one arm's answers at a time: of 1.5 million rows all would take 0.5 GB
+        said = {
+            (row.budget, row.seed, row.question_id, row.id): _code(row.label, codes, f"arm {arm!r}, id {row.id!r}")
+            for row in said_rows
+        }
         for at, entry in enumerate(entries):
+            if entry.arm != arm:
+                continue
             for slot, seed in enumerate(seeds):
-                keys = [(entry.arm, entry.budget, seed, question, row.id) for row in rows]
-                if missing := [key[-1] for key in keys if key not in said]:
-                    raise _lacking(entry, seed, question, missing, len(rows))
-                predicted[at, slot] = [said[key] for key in keys]
-        questions[question] = Examined(np.array(truth, dtype=np.intp), predicted)
-    return questions
-
-
-def pairs_of(entries: Sequence[Entry]) -> list[tuple[int, int, int | None]]:
-    """Places of every two arms to compare, and the budget: the one both have, or that of the arm which has any."""
-    found = []
-    for first, one in enumerate(entries):
-        for second, other in enumerate(entries[first + 1 :], first + 1):
-            budgets = {one.budget, other.budget} - {None}
-            if len(budgets) < 2:  # so an arm is never compared with itself
-                found.append((first, second, next(iter(budgets), None)))
+                for question, rows in questions.items():
+                    keys = [(entry.budget, seed, question, row.id) for row in rows]
+                    if missing := [key[-1] for key in keys if key not in said]:
+                        raise _lacking(entry, seed, question, missing, len(rows))
+                    found[question].predicted[at, slot] = [said[key] for key in keys]
     return found
 
 

@@ -1,6 +1,7 @@
 """Everything that is told of the arms: scores with intervals, comparisons, accuracy by agreement, confusions."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,13 @@ import numpy.typing as npt
 from standin.config import Evaluate
 from standin.corpus import Prediction, Row, by_question
 from standin.evaluation.agreement import Slope, accuracy_by_agreement, agreement_slope
-from standin.evaluation.comparisons import Comparison, compare
+from standin.evaluation.comparisons import Comparison, compare, withhold
+from standin.evaluation.family import Entry, Sources, family
 from standin.evaluation.intervals import Examined, Resampled, bootstrap, mean_over_questions
-from standin.evaluation.predictions import Entry, arrange, entries_of, pairs_of
+from standin.evaluation.learned import Unlearned, unlearned, with_majority
+from standin.evaluation.predictions import arrange, entries_of
 from standin.evaluation.scores import MEASURES, confusion
+from standin.evaluation.uncertainty import Estimate, estimate
 
 RESAMPLING_SEED = 0  # of the calculation, not of the experiment: equal predictions have equal intervals
 
@@ -29,17 +33,23 @@ class ByAgreement:
 class Result:
     """Scores of every entry (arm and budget), in one order throughout.
 
-    ``overall`` is the mean over ``questions``; ``texts`` counts test texts per question. ``comparisons`` maps a measure
-    to (budget, comparison); ``confusions`` holds counts over seeds and questions, true classes in rows.
+    ``overall`` (measure -> estimates) is the mean over ``questions`` (question -> the same); both hold one estimate
+    more than there are entries, the last: the majority row. ``texts`` counts test texts per question. ``comparisons``
+    maps a measure to the comparisons that ``references`` name, made on ``resamples`` of the texts; ``unlearned`` are
+    the entries of which nothing is concluded. ``confusions`` holds counts over seeds and questions, true classes in
+    rows.
     """
 
     entries: list[Entry]
     seeds: int
     confidence: float
+    resamples: int
+    references: list[str]
     texts: dict[str | None, int]
-    overall: dict[str, Resampled]
-    questions: dict[str | None, dict[str, Resampled]]
-    comparisons: dict[str, list[tuple[int | None, Comparison]]]
+    overall: dict[str, list[Estimate]]
+    questions: dict[str | None, dict[str, list[Estimate]]]
+    comparisons: dict[str, list[Comparison]]
+    unlearned: list[Unlearned]
     agreement_texts: int
     by_agreement: list[ByAgreement]
     confusions: list[npt.NDArray[np.intp]]
@@ -52,16 +62,18 @@ def evaluate(
     seeds: Sequence[int],
     settings: Evaluate,
     agreement: Mapping[str, float],
+    arms: Sources,
 ) -> Result:
-    """Score all arms on the same resamples of seeds and test texts.
+    """Score all arms, and the majority row, on the same resamples of the test texts.
 
     Args:
         predictions: per arm, at least one arm with rows; every arm holds every seed and test text.
         test: labelled rows, at least one.
         labels: the task's labels, in order.
         seeds: of fine-tuning.
-        settings: resamples, confidence and gammas.
+        settings: resamples, confidence, references and gammas.
         agreement: of test texts by id, between 0 and 1; may lack texts or be empty.
+        arms: what each arm trains on, for the references that are named by it.
 
     Returns:
         The result; an arm's accuracy by agreement pools the texts of all questions.
@@ -70,38 +82,72 @@ def evaluate(
         StandinError: a prediction is missing, or a label is unknown.
     """
     entries = entries_of(predictions)
-    examined = arrange(predictions, test, labels, seeds)
-    resampled = bootstrap(
-        list(examined.values()), len(labels), settings.resamples, np.random.default_rng(RESAMPLING_SEED)
-    )
-    overall = mean_over_questions(resampled)
-    pairs = pairs_of(entries)
-    compared = {
-        measure: compare(overall[measure], [(first, second) for first, second, _ in pairs], settings.confidence)
-        for measure in MEASURES
-    }
-    known, correct = _agreeing(test, examined, agreement)
+    arranged = arrange(predictions, test, labels, seeds)
+    texts = {question: len(found.truth) for question, found in arranged.items()}
+    pairs = family(entries, arms, settings.references)
+    resamples = max(settings.resamples, resamples_for(len(pairs), settings.confidence))
+    examined = {question: with_majority(found) for question, found in arranged.items()}
+    overall, questions = _scored(examined, len(labels), resamples)
+    lost = unlearned(examined, overall["macro_f1"], labels, settings.confidence)
+    places = {one.place for one in lost}
+    known, correct = _agreeing(test, arranged, agreement)
     return Result(
         entries=entries,
         seeds=len(seeds),
         confidence=settings.confidence,
-        texts={question: len(found.truth) for question, found in examined.items()},
-        overall=overall,
-        questions=dict(zip(examined, resampled, strict=True)),
+        resamples=resamples,
+        references=settings.references,
+        texts=texts,
+        overall={measure: _estimates(found, sum(texts.values())) for measure, found in overall.items()},
+        questions=questions,
         comparisons={
-            measure: [(budget, one) for (_, _, budget), one in zip(pairs, found, strict=True)]
-            for measure, found in compared.items()
+            measure: withhold(compare(overall[measure], pairs, settings.confidence, sum(texts.values())), places)
+            for measure in MEASURES
         },
+        unlearned=lost,
         agreement_texts=len(known),
         by_agreement=[_by_agreement(right, known, settings) for right in correct],
         confusions=[
             sum(
-                (confusion(found.truth, found.predicted[place], len(labels)) for found in examined.values()),
+                (confusion(found.truth, found.predicted[place], len(labels)) for found in arranged.values()),
                 start=np.zeros((len(labels), len(labels)), dtype=np.intp),
             )
             for place in range(len(entries))
         ],
     )
+
+
+def resamples_for(comparisons: int, confidence: float) -> int:
+    """The least number of resamples for a family of comparisons: 20 m / alpha.
+
+    P-values come from variances and have no floor, so this is for their precision: a variance of R resamples has a
+    standard error of sqrt(2 / R), 1.3 % at 11 comparisons, and the more comparisons there are the further out in the
+    tail the smallest p-value is read.
+    """
+    return math.ceil(round(20 * comparisons / (1 - confidence), 6))
+
+
+def _scored(
+    examined: Mapping[str | None, Examined], labels: int, resamples: int
+) -> tuple[dict[str, Resampled], dict[str | None, dict[str, list[Estimate]]]]:
+    """The mean over questions with its resamples, and the estimates of each question, whose resamples are let go."""
+    generator = np.random.default_rng(RESAMPLING_SEED)
+    questions: dict[str | None, dict[str, list[Estimate]]] = {}
+
+    def each() -> Iterator[dict[str, Resampled]]:
+        for question, found in examined.items():
+            resampled = bootstrap(found, labels, resamples, generator)
+            questions[question] = {name: _estimates(one, len(found.truth)) for name, one in resampled.items()}
+            yield resampled
+
+    return mean_over_questions(each()), questions
+
+
+def _estimates(measured: Resampled, texts: int) -> list[Estimate]:
+    return [
+        estimate(by_seed, resamples, texts)
+        for by_seed, resamples in zip(measured.by_seed, measured.resamples, strict=True)
+    ]
 
 
 def _agreeing(

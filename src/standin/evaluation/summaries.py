@@ -1,23 +1,32 @@
 """The result as rows of tables and as metrics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from standin.evaluation.intervals import Resampled
+from standin.choices import RELATIVE_REFERENCES
+from standin.evaluation.family import Entry
 from standin.evaluation.results import Result
 from standin.evaluation.scores import MEASURES
 from standin.evaluation.tables import rounded
+from standin.evaluation.uncertainty import Estimate
 
 SLOPE = "agreement_slope"
+MAJORITY = Entry("majority", None)
 TABLES: dict[str, tuple[str, ...]] = {
     "scores": ("arm", "budget", "measure", "value", "low", "high", "seeds", "texts"),
     "questions": ("question_id", "arm", "budget", "measure", "value", "low", "high", "seeds", "texts"),
     "comparisons": (
-        "arm_a", "arm_b", "budget", "measure", "difference", "low", "high", "verdict", "p_holm", "verdict_holm",
+        "arm_a", "arm_b", "budget", "measure", "difference", "low", "high", "verdict", "p_holm", "verdict_holm", "p",
+        "reference",
     ),
+    "learned": ("arm", "budget", "question_id", "reason", "share", "label"),
     "agreement": ("arm", "budget", "gamma", "texts", "accuracy"),
     "confusion": ("arm", "label", "predicted", "count"),
 }  # fmt: skip
-"""Name of the table -> its columns; a row of ``questions`` is of one question, of ``scores`` the mean over them."""
+"""Name of the table -> its columns.
+
+A row of ``questions`` is of one question, of ``scores`` the mean over them; the arm ``majority`` is in both. The arms
+of ``learned`` are those that have not, with the reason. ``arm_b`` of ``comparisons`` is what ``reference`` asked for.
+"""
 
 Cells = tuple[str | int | float | None, ...]
 
@@ -28,47 +37,69 @@ def table_rows(result: Result, labels: Sequence[str]) -> dict[str, list[Cells]]:
         "scores": list(_scores(result)),
         "questions": list(_question_scores(result)),
         "comparisons": list(_comparisons(result)),
+        "learned": list(_learned(result)),
         "agreement": list(_agreement(result)),
         "confusion": list(_confusion(result, labels)),
     }
 
 
-def metrics(result: Result) -> dict[str, dict[str, float]]:
-    """Measure, lower and upper bound per arm; where an arm has several budgets, per ``<arm>_<budget>``."""
+def metrics(result: Result) -> dict[str, dict[str, float | bool]]:
+    """Measures with bounds, and whether it has learned, per arm; with several budgets per ``<arm>_<budget>``."""
     budgets = {entry.arm: sum(other.arm == entry.arm for other in result.entries) for entry in result.entries}
-    found: dict[str, dict[str, float]] = {}
+
+    def key(arm: str, budget: int | None) -> str:
+        return f"{arm}_{budget}" if budgets.get(arm, 1) > 1 else arm
+
+    found: dict[str, dict[str, float | bool]] = {}
     for arm, budget, measure, value, low, high, *_ in _scores(result):
-        key = f"{arm}_{budget}" if budgets[str(arm)] > 1 else str(arm)
         named = ((str(measure), value), (f"{measure}_low", low), (f"{measure}_high", high))
-        found.setdefault(key, {}).update({name: rounded(float(number or 0)) for name, number in named})
+        own = found.setdefault(key(arm, budget), {})
+        own.update({name: rounded(number) for name, number in named})
+    lost = {one.place for one in result.unlearned}
+    for place, entry in enumerate(result.entries):
+        found[key(entry.arm, entry.budget)]["learned"] = place not in lost
     return found
 
 
 def scope(result: Result) -> str:
     """What the intervals speak of, in words that stand beside them."""
-    resampled = f"{result.seeds} training seeds and the test texts" if result.seeds > 1 else "the test texts alone"
+    varied = f"{result.seeds} training seeds and the test texts" if result.seeds > 1 else "the test texts alone"
     sentence = (
-        f"{result.confidence:.0%} bootstrap intervals over {resampled}: they speak of this data set, this synthetic "
-        "data and these seeds, not of the method; only runs with other values of base.seed do."
+        f"{result.confidence:.0%} intervals over {varied} (t distribution; {result.resamples:,} resamples of the texts "
+        "within each label): they speak of this data set, this synthetic data and these seeds, not of the method; only "
+        "runs with other values of base.seed do."
     )
     if result.seeds == 1:
         sentence += " With one seed they leave out how much training varies."
+    elif result.seeds == 2:
+        sentence += " Two seeds tell little of how much training varies: hardly any difference can be told from noise."
     compared = len(result.comparisons[MEASURES[0]])
     if compared > 1:
-        sentence += f" {compared} comparisons were made; verdict_holm allows for that, verdict does not."
+        sentence += (
+            f" {compared} comparisons were named beforehand (evaluate.references); verdict_holm allows for their "
+            "number, verdict does not."
+        )
+    if missing := absent(result):
+        sentence += f" Nothing was compared with {' and '.join(missing)}: there is no such arm with scores."
     return sentence
 
 
-def _measured(result: Result, measured: dict[str, Resampled], texts: int) -> Iterator[Cells]:
+def absent(result: Result) -> list[str]:
+    """References that are arms by name, but not among those scored."""
+    arms = {entry.arm for entry in result.entries}
+    return [name for name in result.references if name not in arms and name not in RELATIVE_REFERENCES]
+
+
+def _measured(
+    result: Result, measured: Mapping[str, Sequence[Estimate]], texts: int
+) -> Iterator[tuple[str, int | None, str, float, float, float, int, int]]:
     for measure in MEASURES:
-        low, high = measured[measure].interval(result.confidence)
-        for place, entry in enumerate(result.entries):
-            value = float(measured[measure].value[place])
-            bounds = float(low[place]), float(high[place])
-            yield entry.arm, entry.budget, measure, value, *bounds, result.seeds, texts
+        for entry, found in zip([*result.entries, MAJORITY], measured[measure], strict=True):
+            low, high = found.interval(result.confidence, 0, 1)
+            yield entry.arm, entry.budget, measure, found.value, low, high, result.seeds, texts
 
 
-def _scores(result: Result) -> Iterator[Cells]:
+def _scores(result: Result) -> Iterator[tuple[str, int | None, str, float, float, float, int, int]]:
     yield from _measured(result, result.overall, sum(result.texts.values()))
     for entry, found in zip(result.entries, result.by_agreement, strict=True):
         if slope := found.slope:
@@ -84,11 +115,18 @@ def _question_scores(result: Result) -> Iterator[Cells]:
 
 def _comparisons(result: Result) -> Iterator[Cells]:
     for measure, found in result.comparisons.items():
-        for budget, one in found:
-            arms = result.entries[one.first].arm, result.entries[one.second].arm
-            clear = one.holm < 1 - result.confidence
-            verdict_holm = ("higher" if one.difference > 0 else "lower") if clear else "no difference"
-            yield *arms, budget, measure, one.difference, one.low, one.high, one.verdict, one.holm, verdict_holm
+        for one in found:
+            pair = one.pair
+            arms = result.entries[pair.first].arm, result.entries[pair.second].arm
+            bounds = one.difference, one.low, one.high
+            verdicts = one.verdict, one.holm, one.verdict_holm
+            yield *arms, pair.budget, measure, *bounds, *verdicts, one.p, pair.reference
+
+
+def _learned(result: Result) -> Iterator[Cells]:
+    for one in result.unlearned:
+        entry = result.entries[one.place]
+        yield entry.arm, entry.budget, one.question, one.reason, one.share, one.label
 
 
 def _agreement(result: Result) -> Iterator[Cells]:

@@ -40,11 +40,12 @@ def _values(rows: Sequence[Mapping[str, Any]]) -> Any:
 def arms(scores: Sequence[Mapping[str, Any]], confidence: float, banner: str | None = None) -> Figure:
     """Macro-F1 of every arm as a dot with its interval, the best on top; ``scores`` hold name, value, low, high.
 
+    The row ``majority`` (always the most frequent label), where it is among them, is a hollow diamond without interval.
     ``banner`` stands above the figure, for where it is shown without its page.
     """
     import altair as alt
 
-    data = _values(scores)
+    data = _values([row for row in scores if row["name"] != "majority"])
     order = [row["name"] for row in sorted(scores, key=lambda row: -float(row["value"]))]
     y = alt.Y("name:N", sort=order, title=None)
     x = alt.Scale(domain=[0, 1])
@@ -53,13 +54,18 @@ def arms(scores: Sequence[Mapping[str, Any]], confidence: float, banner: str | N
     )  # fmt: skip
     dots = alt.Chart(data).mark_point(filled=True, size=90, color=INK, opacity=1).encode(y=y, x="value:Q")
     said = "; ".join(f"{row['name']} {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})" for row in scores)
-    chart = (bars + dots).properties(width=460, height=36 * len(scores))
+    chart = bars + dots
+    if floor := [row for row in scores if row["name"] == "majority"]:
+        hollow = alt.Chart(_values(floor)).mark_point(filled=False, size=70, color=INK, shape="diamond", opacity=1)
+        chart += hollow.encode(y=y, x="value:Q")
+    chart = chart.properties(width=460, height=36 * len(scores))
     if banner:
         chart = chart.properties(title=alt.TitleParams(banner, anchor="start", color="#a33c00", fontSize=13))
     return Figure(
         _render(chart),
         f"Macro-F1 with {confidence:.0%} intervals: {said}.",
-        f"Dots are means over seeds, lines {confidence:.0%} intervals.",
+        f"Dots are means over seeds, lines {confidence:.0%} intervals."
+        + (" The hollow diamond is what always giving the most frequent label reaches." if floor else ""),
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from standin.report.words import decimal
+
 
 def render(content: Mapping[str, Any]) -> str:
     """Fill the template with what ``standin.stages.report`` gathered; only figures are markup, all else is escaped."""
@@ -18,6 +20,7 @@ def render(content: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["number"] = number
+    environment.filters["signed"] = lambda value: decimal(float(value), sign="+")
     environment.filters["percent"] = lambda value: "" if value is None else f"{float(value):.1%}"
     return environment.from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8")).render(content)
 
@@ -28,4 +31,4 @@ def number(value: Any, digits: int = 3) -> str:
         return "–"  # noqa: RUF001
     if isinstance(value, bool | str):
         return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{float(value):.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) else decimal(float(value), digits)

@@ -3,54 +3,151 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from standin.evaluation.family import Sources, random_instead, without_synthetic
+
+UNLEARNED = "not learned"
+MOST = 3  # comparisons that one sentence tells one by one
+ALONE = {
+    "higher": "The synthetic texts alone are worth more than the real ones",
+    "lower": "The synthetic texts alone are worth less than the real ones",
+    "no difference": "Whether the synthetic texts alone are worth less than the real ones cannot be told",
+    "several": "With synthetic texts alone",
+}
+
+Rows = Sequence[Mapping[str, Any]]
+"""Comparisons in macro-F1: arm_a, arm_b, budget, difference, low, high, verdict_holm."""
+
+
+def decimal(value: float, digits: int = 3, sign: str = "") -> str:
+    """A number with so many digits; one that rounds to zero has no sign. ``sign`` is "+" to write that of others."""
+    said = f"{value:{sign}.{digits}f}"
+    return said if float(said) else said.lstrip("+-")
+
 
 def difference(row: Mapping[str, Any]) -> str:
-    """One comparison in words: ``row`` holds arm_a, arm_b, difference, low, high, verdict."""
-    a, b = row["arm_a"], row["arm_b"]
-    if row["verdict"] == "no difference":
-        return f"{a} and {b}: no difference beyond the noise ({_signed(row)})"
-    return f"{a} is {row['verdict']} than {b} by {abs(float(row['difference'])):.3f} macro-F1 ({_signed(row)})"
+    """One comparison in words, by the verdict that allows for the number of comparisons."""
+    a, b, verdict = row["arm_a"], row["arm_b"], row["verdict_holm"]
+    if verdict in {"higher", "lower"}:
+        return f"{a} is {verdict} than {b} by {decimal(abs(row['difference']))} macro-F1 ({_interval(row)})"
+    alone_clear = ", not clear once all comparisons are counted" if row["low"] > 0 or row["high"] < 0 else ""
+    signed = decimal(row["difference"], sign="+")
+    return f"no difference beyond the noise between {a} and {b} ({signed}, {_interval(row)}{alone_clear})"
 
 
-def _signed(row: Mapping[str, Any]) -> str:
-    return f"{float(row['difference']):+.3f}, interval {float(row['low']):+.3f} to {float(row['high']):+.3f}"
+def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[str]:
+    """What the synthetic texts were worth, at the largest budget: one sentence for each question that can be asked.
 
+    In this order, where the arms exist: synthetic texts alone against the real ones; synthetic texts added to an arm;
+    each strategy against random; the same beside synthetic texts. Then one sentence on other budgets, where they read
+    otherwise. Verdicts are those after Holm's correction; comparisons with an arm that has not learned say nothing.
 
-def answer(comparisons: Sequence[Mapping[str, Any]], arms: Sequence[str]) -> list[str]:
-    """What the synthetic texts were worth, in at most four sentences.
-
-    Asked in this order, where the arms exist: synthetic alone against real; a selection against random; the selection
-    together with synthetic texts against the selection alone; the same against real.
+    Args:
+        comparisons: of macro-F1.
+        arms: sources of every arm, in the order of params.yaml.
+        strategies: of selection; ``random`` is what the others are measured by.
     """
-    pairs = [("synthetic", "real")]
-    for arm in arms:
-        if arm in ("real", "synthetic", "random") or arm.endswith("_synthetic"):
-            continue
-        pairs += [(arm, "random"), (f"{arm}_synthetic", arm), (f"{arm}_synthetic", "random_synthetic")]
-    sentences = []
-    for a, b in pairs:
-        if found := find(comparisons, a, b):
-            sentences.append(f"{difference(found)}.")
-    return sentences[:4]
+    sentences, otherwise = [], []
+    for lead, pairs in _asked(arms, strategies):
+        found = [rows for a, b in pairs if (rows := by_budget(comparisons, a, b))]
+        if told := [rows[-1] for rows in found if rows[-1]["verdict_holm"] != UNLEARNED]:
+            worth = ALONE[told[0]["verdict_holm"]] if lead == ALONE["several"] and len(told) == 1 else lead
+            sentences.append(f"{worth}: {_told(told)}.")
+        otherwise += [
+            f"at {row['budget']}, {difference(row)}"
+            for *rows, last in found
+            for row in rows
+            if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
+        ]
+    budgets = {int(row["budget"]) for row in comparisons if row["budget"]}
+    if len(budgets) > 1 and (sentences or otherwise):
+        rest = f"At other budgets: {_listed(otherwise)}" if otherwise else "At other budgets nothing reads otherwise"
+        sentences.append(f"This is with {max(budgets)} selected texts. {rest}.")
+    return sentences
 
 
-def find(comparisons: Sequence[Mapping[str, Any]], a: str, b: str) -> dict[str, Any] | None:
-    """The macro-F1 comparison of two arms at the largest budget, a first; turned round where it is stored as b, a."""
+def _asked(arms: Sources, strategies: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The questions in order: how each begins, and the pairs of arms that answer it."""
+    alone = [arm for arm, sources in arms.items() if set(sources) == {"synthetic"}]
+    real = [arm for arm, sources in arms.items() if set(sources) == {"real"}]
+    with_others = [arm for arm, sources in arms.items() if "synthetic" in sources and arm not in alone]
+    selected = [arm for arm, sources in arms.items() if set(sources) & (set(strategies) - {"random"})]
+    return [
+        (ALONE["several"], [(arm, other) for arm in alone for other in real]),
+        ("With synthetic texts added", [(arm, other) for arm in with_others for other in without_synthetic(arm, arms)]),
+        (
+            "Selecting texts",
+            [(arm, other) for arm in selected if arm not in with_others for other in random_instead(arm, arms)],
+        ),
+        (
+            "Selecting texts beside synthetic ones",
+            [(arm, other) for arm in selected if arm in with_others for other in random_instead(arm, arms)],
+        ),
+    ]
+
+
+def by_budget(comparisons: Rows, a: str, b: str) -> list[dict[str, Any]]:
+    """The comparisons of two arms, budgets rising, a first: turned round where they are stored as b, a."""
     turned = {"higher": "lower", "lower": "higher"}
-    for row in reversed(comparisons):
-        if row["measure"] != "macro_f1":
-            continue
-        pair = (str(row["arm_a"]), str(row["arm_b"]))
-        if pair == (a, b):
-            return dict(row)
-        if pair == (b, a):
-            low, high = -float(row["high"]), -float(row["low"])
-            verdict = turned.get(row["verdict"], row["verdict"])
-            mirrored: dict[str, Any] = {
-                "difference": -float(row["difference"]),
-                "low": low,
-                "high": high,
-                "verdict": verdict,
-            }
-            return {**row, "arm_a": a, "arm_b": b, **mirrored}
-    return None
+    found: list[dict[str, Any]] = []
+    for row in comparisons:
+        if (row["arm_a"], row["arm_b"]) == (a, b):
+            found.append(dict(row))
+        elif (row["arm_a"], row["arm_b"]) == (b, a):
+            mirrored = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
+            verdict = turned.get(row["verdict_holm"], row["verdict_holm"])
+            found.append({**row, "arm_a": a, "arm_b": b, **mirrored, "verdict_holm": verdict})
+    return sorted(found, key=lambda row: int(row["budget"] or 0))
+
+
+def not_learned(rows: Rows, scores: Rows, names: Sequence[str]) -> list[str]:
+    """What stands at the top of the page where arms have not learned; empty where all have.
+
+    Args:
+        rows: of ``reports/evaluate/learned.csv``, each with the ``name`` of its arm on the page.
+        scores: macro-F1 per name, the row ``majority`` among them: name, value.
+        names: of all arms that were scored.
+    """
+    reasons: dict[str, str] = {}
+    for row in rows:  # "one label" comes before "majority"
+        reasons.setdefault(row["name"], _reason(row, {score["name"]: score["value"] for score in scores}))
+    if not reasons:
+        return []
+    if set(names) <= set(reasons):
+        hint = (
+            "No arm has learned, so nothing can be concluded. Try more texts, longer training (params.yaml, finetune) "
+            "or another encoder (finetune.encoder)."
+        )
+        return [hint, f"Why: {_listed([f'{name} {reason}' for name, reason in reasons.items()])}."]
+    if len(reasons) == 1:
+        ((name, reason),) = reasons.items()
+        return [f"{name} has not learned: it {reason}. Nothing is concluded from it."]
+    said = _listed([f"{name} ({reason})" for name, reason in reasons.items()])
+    return [f"Not learned, so nothing is concluded from them: {said}."]
+
+
+def _reason(row: Mapping[str, Any], values: Mapping[str, float]) -> str:
+    if row["reason"] == "one label":
+        of = f" on question {row['question_id']}" if row["question_id"] else ""
+        return f"answers {row['label']!r} to {float(row['share']):.0%} of the texts{of}"
+    return (
+        f"has a macro-F1 of {decimal(values[row['name']])}, not surely above the {decimal(values['majority'])} of "
+        "always giving the most frequent label"
+    )
+
+
+def _told(rows: Rows) -> str:
+    """Comparisons in one sentence: each by itself, or, where they are many, those without a difference by name only."""
+    if len(rows) <= MOST:
+        return "; ".join(difference(row) for row in rows)
+    clear = [difference(row) for row in rows if row["verdict_holm"] in {"higher", "lower"}]
+    none = [f"{row['arm_a']} and {row['arm_b']}" for row in rows if row["verdict_holm"] == "no difference"]
+    return _listed([*clear, *([f"no difference beyond the noise between {', '.join(none)}"] if none else [])])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    more = len(parts) - MOST - 1
+    return "; ".join(parts[: MOST + 1]) + (f"; and {more} more, see the tables" if more > 0 else "")
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    return f"interval {decimal(row['low'], sign='+')} to {decimal(row['high'], sign='+')}"

@@ -1,6 +1,7 @@
 """Scores of every arm with intervals, paired comparisons, curves over budgets, and accuracy by agreement."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from standin.task import Task
 TEST = Path("data/real/test.jsonl")
 AGREEMENT = Path("data/agreement/agreement.jsonl")
 REPORTS = Path("reports/evaluate")
+NO_PROBABILITIES: dict[str, float] = {}
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write the tables of ``reports/evaluate``; returns scores and bounds per arm, and per budget where several."""
     test = read_rows(TEST, Row)
-    read = {arm: read_rows(Path(f"data/predictions/{arm}.jsonl"), Prediction) for arm in params.arms}
+    read = {arm: _predictions(Path(f"data/predictions/{arm}.jsonl")) for arm in params.arms}
     predictions = {arm: rows for arm, rows in read.items() if rows}
     counts = {"arms": len(predictions), "skipped_arms": [arm for arm in read if arm not in predictions]}
     if not predictions or not test:
@@ -28,9 +30,10 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         print("evaluate: no predictions on labelled test texts, so no scores")  # noqa: T201
         return {"evaluated_arms": 0}
     labels, seeds = task.label_names, params.finetune.seeds
-    result = evaluate(predictions, test, labels, seeds, params.evaluate, _agreement(test))
+    result = evaluate(predictions, test, labels, seeds, params.evaluate, _agreement(test), params.arms)
     compared = result.comparisons["macro_f1"]
     said = scope(result)
+    lost = list(dict.fromkeys(result.entries[one.place].arm for one in result.unlearned))
     _write(
         table_rows(result, labels),
         {
@@ -38,18 +41,27 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             "comparisons": len(compared),
             "confidence": result.confidence,
             "questions": sum(question is not None for question in result.texts),
-            "resamples": params.evaluate.resamples,
+            "references": result.references,
+            "resamples": result.resamples,
             "scope": said,
             "seeds": list(seeds),
             "texts": sum(result.texts.values()),
+            "unlearned_arms": lost,
         },
     )
-    clear = sum(one.verdict != "no difference" for _, one in compared)
+    clear = sum(one.verdict_holm in {"higher", "lower"} for one in compared)
+    if lost:
+        print(f"evaluate: not learned, so nothing is concluded from {', '.join(lost)}")  # noqa: T201
     print(  # noqa: T201
         f"evaluate: {len(predictions)} of {len(read)} arms; {clear} of {len(compared)} differences in macro-F1 are "
-        f"clear of 0. {said}"
+        f"clear of 0 after Holm's correction. {said}"
     )
     return metrics(result)
+
+
+def _predictions(path: Path) -> list[Prediction]:
+    """Without the probabilities, which take more than half of the memory and are not scored."""
+    return [replace(row, p=NO_PROBABILITIES) for row in read_rows(path, Prediction)]
 
 
 def _agreement(test: list[Row]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from standin.task import Task
 
 REPORTS = Path("reports")
 OUT = REPORTS / "report.html"
+MAJORITY = "majority"  # the row of the most frequent label among the arms' scores
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
@@ -55,7 +56,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
 
 
 def gather_arms(params: Params) -> dict[str, Any]:
-    """Scores, comparisons, and the answer in words."""
+    """Scores, comparisons, the answer in words, and which arms have not learned."""
     scope = read_json(REPORTS / "evaluate/scope.json")
     scores = _table(REPORTS / "evaluate/scores.csv")
     metrics = read_json(REPORTS / "arms/metrics.json")
@@ -70,13 +71,17 @@ def gather_arms(params: Params) -> dict[str, Any]:
         for row in _table(REPORTS / "evaluate/comparisons.csv")
         if row["measure"] == "macro_f1"
     ]
+    lost = [{**row, "name": content.arm_name(row, budgets)} for row in _table(REPORTS / "evaluate/learned.csv")]
+    names = [str(row["name"]) for row in plotted if row["name"] != MAJORITY]
+    sources = {**params.arms, MAJORITY: ["always the most frequent label"]}
     return {
         "scope": scope,
         "plotted": plotted,
-        "arms": content.arm_rows(scores, params.arms, metrics.get("arm_texts", {}), budgets),
+        "arms": content.arm_rows(scores, sources, metrics.get("arm_texts", {}), budgets),
         "comparisons": compared,
         "several_budgets": len(budgets) > 1,
-        "answer": words.answer(compared, list(params.arms)),
+        "unlearned": words.not_learned(lost, plotted, names),
+        "answer": words.answer(compared, params.arms, list(params.select.strategies)),
         "no_scores": scope["scope"],
         "skipped": [(arm, "it has no rows to train on") for arm in scope["skipped_arms"]],
     }

@@ -1,0 +1,81 @@
+"""Which arms are compared: a family named beforehand, so that Holm's correction counts only what was asked (ours).
+
+Every two of 6 arms at four budgets make 57 comparisons, most of which nobody asks about; each makes the others harder
+to tell.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from standin.config import SOURCES
+
+Sources = Mapping[str, Sequence[str]]
+"""Arm -> what it trains on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One arm at one labelling budget (texts per question), None where the arm has no selected texts."""
+
+    arm: str
+    budget: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Places of two entries to compare, the second being what ``reference`` asks for, and the budget of the pair.
+
+    The budget is the one that both have, or that of the entry which has any.
+    """
+
+    first: int
+    second: int
+    budget: int | None
+    reference: str
+
+
+def without_synthetic(arm: str, arms: Sources) -> list[str]:
+    """The arms with the sources of ``arm`` less ``synthetic``; none where it has no synthetic texts or nothing else."""
+    sources = set(arms[arm])
+    return _with_sources(sources - {"synthetic"}, arms) if "synthetic" in sources else []
+
+
+def random_instead(arm: str, arms: Sources) -> list[str]:
+    """The arms with the sources of ``arm``, but ``random`` in the place of one other strategy."""
+    sources = set(arms[arm])
+    strategies = [source for source in arms[arm] if source not in (*SOURCES, "random")]
+    found = [other for strategy in strategies for other in _with_sources(sources - {strategy} | {"random"}, arms)]
+    return list(dict.fromkeys(found))
+
+
+def family(entries: Sequence[Entry], arms: Sources, references: Sequence[str]) -> list[Pair]:
+    """The pairs that ``references`` ask for, each once, in their order; the first that asks for a pair names it.
+
+    Args:
+        entries: what was scored.
+        arms: sources of every arm among the entries.
+        references: an arm that all others are compared with, ``without_synthetic`` (every arm with synthetic texts
+            against the same without) or ``random_instead`` (every selection against a random one, all else equal).
+            An arm that is not among the entries brings no pair.
+    """
+    found: dict[frozenset[int], Pair] = {}
+    for reference in references:
+        for first, one in enumerate(entries):
+            for second, other in enumerate(entries):
+                budgets = {one.budget, other.budget} - {None}
+                key = frozenset((first, second))
+                if len(budgets) < 2 and key not in found and other.arm in _compared_with(reference, one.arm, arms):
+                    found[key] = Pair(first, second, next(iter(budgets), None), reference)
+    return list(found.values())
+
+
+def _compared_with(reference: str, arm: str, arms: Sources) -> list[str]:
+    if reference == "without_synthetic":
+        return without_synthetic(arm, arms)
+    if reference == "random_instead":
+        return random_instead(arm, arms)
+    return [reference] if reference != arm else []
+
+
+def _with_sources(sources: set[str], arms: Sources) -> list[str]:
+    return [arm for arm, own in arms.items() if set(own) == sources]
