@@ -47,7 +47,7 @@ class Prepare(Group):
     validation: int = Field(48, ge=0)
     pool: int = Field(240, ge=1)
     test: int = Field(288, ge=1)
-    near_duplicate: float = Field(0.8, gt=0, le=1)
+    near_duplicate: float = Field(0.7, gt=0, le=1)
 
 
 class Generator(Group):
