@@ -6,7 +6,7 @@ from typing import Any
 
 from standin.corpus import Removed, SyntheticRow
 
-REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "duplicate")
+REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "copied", "duplicate")
 
 
 def arm_name(row: Mapping[str, Any], budgets: Sequence[int]) -> str:
