@@ -55,7 +55,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: Task) -> Call
         ] * removed
         total = len(rows) + len(gone) if planned is None else planned
         held_out = [Row(id=f"t{number}", text=text, label=task.label_names[0]) for number, text in enumerate(test)]
-        write_json_lines(Path("data/generated/plan.jsonl"), ({"plan_id": f"p{n}"} for n in range(total)))
+        write_json_lines(
+            Path("data/generated/plan.jsonl"),
+            ({"plan_id": f"p{n}", "conversation": "a", "shots": []} for n in range(total)),
+        )
         write_rows(Path("data/generated/removed.jsonl"), gone)
         write_rows(Path("data/translated/texts.jsonl"), rows)
         for name in ("shots", "pool", "validation", "test"):
@@ -218,3 +221,10 @@ def test_a_copy_of_an_example_that_the_chat_had_shown_is_taken_out(project: Call
     ]
     assert (metrics["copied"], metrics["copied_by"], metrics["contaminated"]) == (2, {"example": 2}, 0)
     assert metrics["planned"] == metrics["kept"] + 2
+
+
+def test_an_example_that_is_no_shot_any_more_is_named(project: Callable[..., None], task: Task) -> None:
+    project(TEXTS[:1], [], removed=False)
+    write_json_lines(Path("data/generated/plan.jsonl"), [{"plan_id": "p0", "conversation": "a", "shots": ["x9"]}])
+    with pytest.raises(StandinError, match=r"row 'p0' shows example 'x9', which is not in data/real/shots.jsonl"):
+        run(task)

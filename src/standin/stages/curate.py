@@ -54,15 +54,20 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
 
 
 def _examples(plan: Sequence[Mapping[str, Any]], shots: Sequence[Row]) -> dict[str, list[Row]]:
-    """Plan id -> the examples that the row's chat showed up to its turn; nothing where prompts show none."""
+    """Plan id -> the examples that the row's chat showed up to its turn, each once."""
     by_id = {row.id: row for row in shots}
     shown: dict[str, dict[str, Row]] = {}
     examples = {}
     for row in plan:
-        if "conversation" in row:
-            own = shown.setdefault(str(row["conversation"]), {})
-            own.update({name: by_id[name] for name in row["shots"]})
-            examples[str(row["plan_id"])] = list(own.values())
+        own = shown.setdefault(str(row["conversation"]), {})
+        for name in row["shots"]:
+            if name not in by_id:
+                raise StandinError(
+                    f"data/generated/plan.jsonl: row {row['plan_id']!r} shows example {name!r}, which is not in "
+                    "data/real/shots.jsonl: the splits are newer than the texts; `dvc repro generate` writes them anew"
+                )
+            own[name] = by_id[name]
+        examples[str(row["plan_id"])] = list(own.values())
     return examples
 
 
