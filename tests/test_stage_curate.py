@@ -206,18 +206,18 @@ def test_pool_texts_as_near_to_a_test_text_as_contaminated_ones_are_counted_and_
 def test_a_copy_of_an_example_that_the_chat_had_shown_is_taken_out(project: Callable[..., None], task: Task) -> None:
     """Chat a shows shot x1 in its first turn, chat b shows x2: each text is compared with its own chat's examples."""
     changed = TEXTS[0].replace("late", "full")
-    project([changed, changed + " too", TEXTS[1], TEXTS[4]], [], removed=False)
+    project([TEXTS[4], changed, changed + " too", TEXTS[1]], [], removed=False)
     shots = [Row(id="x1", text=TEXTS[0], label="transport"), Row(id="x2", text=TEXTS[1], label="environment")]
     write_rows(Path("data/real/shots.jsonl"), shots)
-    shown = [("a", ["x1"]), ("a", []), ("a", []), ("b", ["x2"])]
+    shown = [("b", ["x2"]), ("a", ["x1"]), ("a", []), ("a", [])]
     plan = ({"plan_id": f"p{n}", "conversation": chat, "shots": ids} for n, (chat, ids) in enumerate(shown))
     write_json_lines(Path("data/generated/plan.jsonl"), plan)
     metrics = run(task, curate={"near_duplicate_jaccard": 1.0, "near_duplicate_cosine": 1.0})
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
     # 10 words, one changed: 0.9; one more added: 2 edits of 11 words. TEXTS[1] is an example, but chat a never saw it.
     assert [(row.id, row.reason, row.survivor, row.score) for row in removed] == [
-        ("s0", "copied", "x1", 0.9),
-        ("s1", "copied", "x1", pytest.approx(9 / 11, abs=1e-6)),
+        ("s1", "copied", "x1", 0.9),
+        ("s2", "copied", "x1", pytest.approx(9 / 11, abs=1e-6)),
     ]
     assert (metrics["copied"], metrics["copied_by"], metrics["contaminated"]) == (2, {"example": 2}, 0)
     assert metrics["planned"] == metrics["kept"] + 2
