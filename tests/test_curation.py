@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from standin.config import Curate
 from standin.corpus import Row, SyntheticRow
-from standin.curation import duplicates
+from standin.curation import copies, duplicates
 from standin.curation.contamination import contaminated
+from standin.curation.copies import copied, likeness
 from standin.curation.duplicates import deduplicate, lexical_pairs, lexical_pairs_within, normalise
 from standin.curation.reasons import invalidity
 from standin.curation.rules import curate, tally
@@ -244,16 +245,25 @@ def test_a_text_is_removed_by_the_first_rule_that_holds() -> None:
         synthetic(2, BUS),  # judged wrong; also contaminated
         synthetic(3, BUS + "!"),  # contaminated; the duplicate of row 2
         synthetic(4, PARK),
-        synthetic(5, PARK.upper(), label="housing"),  # the same text under another label
+        synthetic(5, PARK.upper()),
         synthetic(6, RENT),
+        synthetic(7, CLUB),  # under two labels
+        synthetic(8, CLUB.replace("has", "got")),  # one word of an example changed
+        synthetic(9, CLUB.lower() + ".", label="housing"),
     ]
-    judged = {row.id: "transport" for row in rows} | {"s1": "housing", "s2": "housing", "s5": "housing"}
-    found = curate(rows, None, [Row(id="t9", text=BUS)], None, judged, Curate(), remove_judged_wrong=True)
+    judged = {row.id: "transport" for row in rows} | {"s1": "housing", "s2": "housing", "s9": "housing"}
+    shown = {"p8": [Row(id="x", text=PARK), Row(id="y", text=CLUB)]}
+    found = curate(
+        rows, None, [Row(id="t9", text=BUS)], None, judged, Curate(), remove_judged_wrong=True, examples=shown
+    )
     assert [row.id for row in found.kept] == ["s4", "s6"]
     assert [(gone.row.id, gone.reason, gone.detail, gone.survivor, gone.score) for gone in found.removed] == [
         ("s1", "invalid", "too_short", None, None),
+        ("s7", "invalid", "two_labels", None, None),
+        ("s9", "invalid", "two_labels", None, None),
         ("s2", "judged_wrong", "housing", None, None),
         ("s3", "contaminated", "exact", "t9", 1.0),
+        ("s8", "copied", "example", "y", 0.875),
         ("s5", "duplicate", "exact", "s4", 1.0),
     ]
 
@@ -262,6 +272,65 @@ def test_a_text_judged_wrong_stays_unless_removal_is_asked_for_and_keeps_both_la
     rows = [synthetic(1, BUS), synthetic(2, PARK)]
     found = curate(rows, None, [], None, {"s1": "housing"}, Curate(), remove_judged_wrong=False)
     assert [(row.label, row.judged_label) for row in found.kept] == [("transport", "housing"), ("transport", None)]
+
+
+def test_a_text_under_two_labels_goes_under_both_and_names_no_survivor() -> None:
+    rows = [
+        synthetic(1, BUS, label="transport", question="trams"),
+        synthetic(2, PARK, label="transport", question="trams"),
+        synthetic(3, BUS.upper() + "!", label="housing", question="trams"),
+        synthetic(4, BUS, label="housing", question="cars"),  # another question: another text
+    ]
+    found = curate(rows, None, [], None, {}, Curate(), remove_judged_wrong=False)
+    assert [row.id for row in found.kept] == ["s2", "s4"]
+    assert [(gone.row.id, gone.reason, gone.detail, gone.survivor) for gone in found.removed] == [
+        ("s1", "invalid", "two_labels", None),
+        ("s3", "invalid", "two_labels", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Our youth club has no heating since December", 1 - 1 / 8),  # changed
+        ("our YOUTH club: no heating, since November!", 1 - 1 / 8),  # taken out
+        ("Our old youth club has no heating since November", 1 - 1 / 9),  # put in
+        ("Since November our youth club has no heating", 0.0),  # two moved words are four edits: 0.5 of eight
+        ("The youth club needs new heating before winter comes", 0.0),  # the topic in own words
+        ("Our youth club has had no working heating here since late November", 0.0),  # 4 of 12 words are its own
+    ],
+)
+def test_a_copy_of_an_example_is_one_in_which_few_words_differ(text: str, found: float) -> None:
+    expected = [(0, 1, pytest.approx(found, abs=1e-6))] if found else []
+    assert copied([text], [[BUS, CLUB]], 0.8) == expected
+
+
+def test_one_changed_word_of_eight_is_missed_by_character_grams() -> None:
+    changed = "Our youth workshop has no heating since November"
+    assert not lexical_pairs([changed], [CLUB], 0.7)
+    assert copied([changed], [[CLUB]], 0.8) == [(0, 0, 0.875)]
+
+
+def test_a_text_without_spaces_is_compared_by_characters() -> None:
+    sentence = "市中心的公共汽车每天早上都会晚点到达"
+    assert copies.words(sentence) == list(sentence)
+    assert copied([sentence.replace("汽", "电")], [[sentence]], 0.8) == [(0, 0, pytest.approx(1 - 1 / 18, abs=1e-6))]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from("abc"), max_size=7), st.lists(st.sampled_from("abc"), max_size=7), st.data())
+def test_word_edits_are_a_distance_and_the_threshold_hides_only_what_lies_under_it(
+    one: list[str], other: list[str], data: st.DataObject
+) -> None:
+    def edits(a: list[str], b: list[str]) -> int:  # the definition, as it is
+        if not a or not b:
+            return len(a) + len(b)
+        return min(edits(a[1:], b) + 1, edits(a, b[1:]) + 1, edits(a[1:], b[1:]) + (a[0] != b[0]))
+
+    expected = 1 - edits(one, other) / max(len(one), len(other)) if one or other else 0.0
+    assert likeness(one, other) == pytest.approx(expected)
+    least = data.draw(st.sampled_from([0.25, 0.5, 0.75, 1.0]))
+    assert likeness(one, other, least) == pytest.approx(expected if expected >= least - 1e-9 else 0.0)
 
 
 def test_the_same_text_may_answer_two_questions() -> None:

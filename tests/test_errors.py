@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,7 +24,11 @@ from standin.stages import runner
 ROOT = Path(__file__).resolve().parents[1]
 TOY = TASK.replace("columns: {text: text}", "columns: {text: text, label: label, id: id}")
 ROWS = [
-    {"id": f"r{n}", "text": f"{'yes' if n % 2 else 'no'}: number {n}", "label": ("con", "pro")[n % 2]}
+    {
+        "id": f"r{n}",
+        "text": f"{'yes' if n % 2 else 'no'}: {Random(n).randbytes(9).hex()}",
+        "label": ("con", "pro")[n % 2],
+    }
     for n in range(40)
 ]
 RAW = "data/raw/toy/texts.jsonl"

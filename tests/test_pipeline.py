@@ -126,7 +126,7 @@ def test_every_stage_leaves_what_it_promises_and_the_sums_add_up(project: Projec
     assert all(row["label"] is None for row in project.rows("data/real/pool.jsonl"))
 
     curated = json.loads((project.root / "reports/curate/metrics.json").read_text())
-    reasons = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "duplicate")
+    reasons = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "copied", "duplicate")
     assert curated["planned"] == 24 == curated["kept"] + sum(curated[reason] for reason in reasons)
     kept, removed = project.rows("data/synthetic/texts.jsonl"), project.rows("data/synthetic/removed.jsonl")
     assert {row["plan_id"] for row in kept + removed} == {
@@ -278,6 +278,9 @@ def test_a_stance_task_has_a_classifier_a_selection_and_a_score_for_each_questio
         counts = Counter(row["question_id"] for row in project.rows(f"data/real/{split}.jsonl"))
         assert counts == dict.fromkeys(questions, size), split
     assert {row["question_id"] for row in project.rows("data/synthetic/texts.jsonl")} == questions
+    for name, texts in (("real", "data/real/pool.jsonl"), ("generated", "data/translated/texts.jsonl")):
+        pairs = {row["id"] for row in project.rows(f"data/embeddings/{name}/pairs/ids.jsonl")}
+        assert pairs == {row["id"] for row in project.rows(texts)}, "SQBC reads question and text together"
     pool = {row["id"]: row["question_id"] for row in project.rows("data/real/pool.jsonl")}
     budget = yaml.safe_load((project.root / "params.yaml").read_text())["select"]["budgets"][-1]
     for strategy in ("random", "sqbc"):

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 import yaml
@@ -47,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [
         {
             "id": f"r{n}",
-            "text": f"{'yes' if n % 2 else 'no'} comment number {n} on the tram",
+            "text": f"{'yes' if n % 2 else 'no'} comment number {Random(n).randbytes(12).hex()} on the tram",
             "label": ("con", "pro")[n % 2],
         }
         for n in range(40)

@@ -12,6 +12,7 @@ import pytest
 from standin.config import Params, load_params
 from standin.corpus import Removed, SyntheticRow, write_json, write_json_lines, write_rows
 from standin.report import content, figures, words
+from standin.report.counts import arm_counts, selection_notes, selection_rows
 from standin.report.page import number
 from standin.stages import report
 from standin.task import Task, load_task
@@ -203,6 +204,55 @@ def table(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def counted(arm: str, texts: dict[str, int], questions: tuple[str, ...] = ("",), more: int = 0) -> list[dict[str, Any]]:
+    """Rows of texts.csv, two seeds: ``texts`` by budget, ``more`` of them for every further question."""
+    return [
+        {"arm": arm, "budget": budget, "seed": seed, "question_id": question, "label": label,
+         "texts": number // 2 + more * place, "generated": 0, "real_labels": number // 2 + more * place}
+        for budget, number in texts.items()
+        for seed in (1, 2)
+        for place, question in enumerate(questions)
+        for label in ("housing", "transport")
+    ]  # fmt: skip
+
+
+def plain(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    return [{name: str(value) for name, value in row.items()} for row in rows]
+
+
+def test_each_budget_shows_its_own_texts_and_labels() -> None:
+    counts = arm_counts(plain(counted("sqbc", {"12": 12, "24": 24, "48": 48})))
+    assert {budget: found["texts"] for (_, budget), found in counts.items()} == {"12": "12", "24": "24", "48": "48"}
+
+
+def test_with_questions_the_numbers_are_those_of_one_classifier() -> None:
+    counts = arm_counts(plain(counted("real", {"": 1000}, ("bikes", "rents"))))
+    assert counts["real", ""] == {"texts": "1,000", "real_labels": "1,000"}
+    counts = arm_counts(plain(counted("synthetic", {"": 40}, ("bikes", "rents"), more=3)))
+    assert counts["synthetic", ""]["texts"] == "40 to 46"
+
+
+def test_the_labels_of_a_selection_are_those_of_the_arm_that_trains_on_it_alone_at_each_budget() -> None:
+    metrics = {"texts_ranked": 240, "tie_share": {"12": 0.5, "48": 0.25}}
+    rows = plain(counted("asked", {"12": 12, "48": 48}) + counted("mixed", {"12": 90, "48": 90}))
+    arms = {"mixed": ["sqbc", "synthetic"], "asked": ["sqbc"]}
+    found = selection_rows("sqbc", metrics, rows, arms)
+    assert [row["labels"] for row in found] == ["housing 6, transport 6", "housing 24, transport 24"]
+    assert [row["labels"] for row in selection_rows("random", metrics, rows, arms)] == ["", ""]
+
+
+def test_the_notes_on_selection_speak_of_the_strategies_used() -> None:
+    one = " ".join(selection_notes({"random": {}}, seeds=1))
+    assert "One seed shows ties alone" in one
+    assert "SQBC" not in one
+    several = " ".join(selection_notes({"sqbc": {"learners": 0}, "cal": {"learners": 3}}, seeds=3))
+    assert "1 - budget / pool" in several
+    assert "SQBC" in several
+    assert "no variance" not in several
+    warm = " ".join(selection_notes({"cal": {"learners": 1}}, seeds=3))
+    assert "CAL's interval holds no variance of selection" in warm
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -211,7 +261,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_rows(tmp_path / "data/synthetic/texts.jsonl", [kept(f"k{i}", label, nasty) for i, label in enumerate(LABELS)])
     write_rows(tmp_path / "data/synthetic/removed.jsonl", [gone("r1", "transport", "duplicate")])
     write_json_lines(tmp_path / "data/generated/plan.jsonl", ({"label": label} for label in ["transport", *LABELS]))
-    write_json(reports / "prepare/metrics.json", {"real_texts": {"pool": 240, "test": 288}})
+    write_json(
+        reports / "prepare/metrics.json",
+        {"real_texts": {"pool": 240, "test": 288}, "dropped_near_duplicates_of_test": 7,
+         "dropped_near_duplicates_of_validation": 2},
+    )  # fmt: skip
+    write_json(reports / "curate/metrics.json", {"pool_texts_like_test": 4})
     write_json(
         reports / "generate/metrics.json",
         {
@@ -249,10 +304,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         reports / "subjectivity/metrics.json", {"texts": 6, "source": "llm_panel", "mean_agreement": 0.7, "place": 6}
     )
     for strategy in ("random", "sqbc"):
-        write_json(reports / f"select/{strategy}/metrics.json", {"texts_ranked": 240, "tie_share": {"48": 0.1}})
-    write_json(
-        reports / "arms/metrics.json", {"arm_texts": dict.fromkeys(ARMS, 48), "arm_labels": {"sqbc": {"housing": 48}}}
-    )
+        write_json(reports / f"select/{strategy}/metrics.json", {"texts_ranked": 240, "tie_share": {"48": 0.1}, "seed_share": {"48": 0.31}, "seed_share_of_chance": {"48": 0.8}, "learners": 0})  # fmt: skip
+    table(reports / "arms/texts.csv", counted("sqbc", {"48": 48}) + counted("real", {"": 240}))
     write_json(
         reports / "evaluate/scope.json",
         {"confidence": 0.95, "scope": "Intervals over 3 seeds.", "skipped_arms": [], "texts": 288},
@@ -292,6 +345,16 @@ def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     assert "always the most frequent label" in first
     assert "not learned" not in first.lower()
     assert "an LLM panel stands in" in first
+    assert (
+        "9 real texts were left out of the splits because nearly the same text is in test (7) or validation (2)."
+        in first
+    )
+    assert "4 of the pool&#39;s 240 texts still lie as near" in first
+    assert "nothing else that a person tunes does" in first
+    assert (
+        '<td class="n">31.0%</td><td class="n">80.0%</td><td class="n">10.0%</td><td>housing 24, transport 24</td>'
+        in first
+    )
     report.run(*given, "")
     assert page(project) == first
 

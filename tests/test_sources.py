@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from standin.corpus import Row
 from standin.errors import StandinError
 from standin.sources.files import RawRows, Reading, read_raw
-from standin.sources.splits import Sizes, Splits, distinct, draw, equal, normalised, proportional, shares
+from standin.sources.proportions import equal, proportional, shares
+from standin.sources.splits import Sizes, Splits, distinct, draw, normalised
 from standin.task import Columns, Question
 
 ROWS = [

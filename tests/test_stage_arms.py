@@ -1,3 +1,5 @@
+import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -5,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from standin.config import parse_params
+from standin.config import STRATEGY_EVIDENCE, parse_params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, read_rows, write_rows
 from standin.errors import StandinError
 from standin.stages import arms
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"arms", "select.budgets", "select.labels", "finetune.seeds", "base.task", "runtime"}
+DECLARED = {"arms", "generator.shots", "verify.by", "verify.remove", "select.budgets", "select.labels",
+            "finetune.seeds", "base.task", "runtime"}  # fmt: skip
 ORACLE = Path("data/real/oracle.jsonl")
 PEOPLE = Path("data/labels/me.jsonl")
 # The pool p1 ... p4; its labels by turns.
@@ -24,12 +27,13 @@ def task() -> Task:
     return restrict_task(load_task("city-topics", Path(__file__).parents[1]), {"labels"})
 
 
-def run(arm: dict[str, list[str]], *, labels: Path = ORACLE, budgets: Sequence[int] = (1, 3)) -> Any:
-    strategies = {"random": {"evidence": "data/real/pool.jsonl"}, "sqbc": {"evidence": "data/embeddings"}}
+def run(arm: dict[str, list[str]], *, labels: Path = ORACLE, budgets: Sequence[int] = (1, 3), **groups: Any) -> Any:
+    strategies = {name: {"evidence": evidence} for name, evidence in STRATEGY_EVIDENCE.items()}
     raw = {
         "select": {"strategies": strategies, "budgets": list(budgets), "labels": str(labels)},
         "arms": arm,
         "finetune": {"seeds": [1, 2]},
+        **groups,
     }
     return arms.run(restrict(parse_params(raw), DECLARED), task(), "")
 
@@ -122,13 +126,77 @@ def test_a_text_of_two_sources_appears_once_at_its_first_place() -> None:
     assert ids("all", 2, 1) == ["p1", "p2", "p3", "p4"]
 
 
-def test_metrics_count_texts_and_labels_of_the_first_seed_at_the_largest_budget() -> None:
+def counted(arm: str, column: str) -> dict[tuple[str, str, str], int]:
+    """(budget, seed, question) -> the column's sum over labels."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    with Path("reports/arms/texts.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["arm"] == arm:
+                found[row["budget"], row["seed"], row["question_id"]] += int(row[column])
+    return dict(found)
+
+
+def test_every_budget_has_its_own_counts() -> None:
+    run({"random_synthetic": ["random", "synthetic"], "real": ["real"]})
+    assert counted("random_synthetic", "texts") == {(b, s, ""): 2 + int(b) for b in "13" for s in "12"}
+    assert counted("random_synthetic", "generated") == {(b, s, ""): 2 for b in "13" for s in "12"}
+    assert counted("random_synthetic", "real_labels") == {(b, s, ""): int(b) for b in "13" for s in "12"}
+    assert counted("real", "texts") == {("", s, ""): 4 for s in "12"}
+
+
+def test_with_questions_each_classifiers_own_texts_are_counted() -> None:
+    of = {"p1": "bikes", "p2": "bikes", "p3": "rents", "p4": "rents"}
+    pool = [Row(id=name, text=f"Text {name}", question_id=q, question=q) for name, q in of.items()]
+    write_rows(Path("data/real/pool.jsonl"), pool)
+    write_rows(
+        Path("data/real/shots.jsonl"),
+        [Row(id=f"s{n}", text=f"Shot {n}", label="housing", question_id="bikes", question="bikes") for n in range(3)],
+    )
+    texts = [
+        synthetic(f"g{n}", "housing", question_id=q, question=q) for n, q in enumerate(["bikes", "bikes", "rents"])
+    ]
+    write_rows(Path("data/synthetic/texts.jsonl"), texts)
+    metrics = run({"real": ["real"], "synthetic": ["synthetic"]}, generator={"shots": 2})
+    assert counted("real", "texts") == {("", s, q): 2 for s in "12" for q in ("bikes", "rents")}
+    assert counted("synthetic", "texts") == {("", s, q): n for s in "12" for q, n in (("bikes", 2), ("rents", 1))}
+    assert counted("synthetic", "real_labels") == {("", s, q): n for s in "12" for q, n in (("bikes", 3), ("rents", 0))}
+    assert metrics["arm_texts"] == {"real": 2, "synthetic": 1.5}, "per classifier, not summed over questions"
+
+
+SHOWN = {"generator": {"shots": 1}}
+JUDGED = {"verify": {"by": "classifier", "remove": True}}
+
+
+@pytest.mark.parametrize(
+    ("groups", "synthetic_arm", "sqbc", "cal", "random", "mixed"),
+    [
+        ({}, 0, 3, 3, 3, 3),
+        (SHOWN, 1, 4, 4, 3, 4),
+        (JUDGED, 1, 4, 4, 3, 4),
+        ({"verify": {"by": "classifier", "remove": False}}, 0, 3, 3, 3, 3),
+        ({"verify": {"by": "llm", "remove": True}}, 0, 3, 3, 3, 3),
+        (SHOWN | JUDGED, 1, 4, 4, 3, 4),
+    ],
+)
+def test_the_shots_behind_synthetic_texts_are_labels_that_an_arm_costs(
+    groups: dict[str, Any], synthetic_arm: int, sqbc: int, cal: int, random: int, mixed: int
+) -> None:
+    write_selected("cal")
+    arms_of = {"a": ["synthetic"], "b": ["sqbc"], "c": ["cal"], "d": ["random"], "e": ["random", "synthetic"]}
+    run(arms_of | {"shots": ["shots"], "both": ["shots", "synthetic"]}, **groups)
+    found = {name: max(counted(name, "real_labels").values()) for name in [*arms_of, "shots", "both"]}
+    assert list(found.values())[:5] == [synthetic_arm, sqbc, cal, random, mixed]
+    assert (found["shots"], found["both"]) == (1, 1), "an arm that trains on shots counts them once"
+
+
+def test_metrics_count_texts_and_labels_per_classifier_at_the_largest_budget() -> None:
     metrics = run({"random_synthetic": ["random", "synthetic"], "real": ["real"]})
     assert metrics == {
         "arm_texts": {"random_synthetic": 5, "real": 4},
         "arm_synthetic_texts": {"random_synthetic": 2, "real": 0},
-        "arm_labels": {
-            "random_synthetic": {"transport": 2, "environment": 1, "housing": 1, "community": 1},
+        "arm_real_labels": {"random_synthetic": 3, "real": 4},
+        "arm_labels": {  # seed 1 selects p3, p1, p4, seed 2 selects p2, p3, p1
+            "random_synthetic": {"transport": 2, "environment": 1, "housing": 1.5, "community": 0.5},
             "real": {"transport": 2, "environment": 0, "housing": 1, "community": 1},
         },
         "arm_skipped": {"random_synthetic": False, "real": False},

@@ -20,9 +20,9 @@ TEXTS = [
     "The bus on line seven is late every single morning",
     "Please plant more trees along the river bank",
     "My landlord raised the rent twice within a year",
-    "please plant more trees along the river bank!!!",
-    "Our youth club has no heating since November",
     "tram",
+    "Our youth club has no heating since November",
+    "please plant more trees along the river bank!!!",  # the label of text 1 again: four labels take turns
 ]
 
 
@@ -55,10 +55,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: Task) -> Call
         ] * removed
         total = len(rows) + len(gone) if planned is None else planned
         held_out = [Row(id=f"t{number}", text=text, label=task.label_names[0]) for number, text in enumerate(test)]
-        write_json_lines(Path("data/generated/plan.jsonl"), ({"plan_id": f"p{n}"} for n in range(total)))
+        write_json_lines(
+            Path("data/generated/plan.jsonl"),
+            ({"plan_id": f"p{n}", "conversation": "a", "shots": []} for n in range(total)),
+        )
         write_rows(Path("data/generated/removed.jsonl"), gone)
         write_rows(Path("data/translated/texts.jsonl"), rows)
-        for name in ("validation", "test"):
+        for name in ("shots", "pool", "validation", "test"):
             write_rows(Path(f"data/real/{name}.jsonl"), held_out if name == split else [])
         write_json_lines(Path("data/judged/texts.jsonl"), [])
         for name, found in (("generated", rows), ("real", held_out)):
@@ -85,9 +88,9 @@ def test_planned_is_kept_plus_removed_and_every_removed_row_says_why(
     assert [(row.id, row.reason, row.survivor) for row in removed] == [
         ("s91", "refused", None),
         ("s90", "unparsable", None),
-        ("s5", "invalid", None),
+        ("s3", "invalid", None),
         ("s2", "contaminated", "t0"),
-        ("s3", "duplicate", "s1"),
+        ("s5", "duplicate", "s1"),
     ]
     assert metrics["planned"] == 8
     assert metrics["kept"] == 3
@@ -185,3 +188,43 @@ def test_the_files_are_plain_json_lines(project: Callable[..., None], task: Task
     line = Path("data/synthetic/texts.jsonl").read_text(encoding="utf-8")
     assert "fährt viel zu selten 🚋" in line
     assert list(json.loads(line)) == ["id", "text", "label", "plan_id", "shots", "engine", "model"]
+
+
+def test_pool_texts_as_near_to_a_test_text_as_contaminated_ones_are_counted_and_stay(
+    project: Callable[..., None], task: Task
+) -> None:
+    project(TEXTS[:1], [TEXTS[4]], removed=False)
+    pool = [Row(id="near", text="No heating in the youth club"), Row(id="far", text=TEXTS[1])]
+    write_rows(Path("data/real/pool.jsonl"), pool)
+    vectors = np.array([[0, 1, 0], [0, 0.96, 0.28], [0, 0.28, 0.96]], dtype=np.float32)  # cosines with t0: 0.96, 0.28
+    write_embeddings(Path("data/embeddings/real"), Embeddings(("t0", "near", "far"), vectors))
+    write_embeddings(Path("data/embeddings/generated"), Embeddings(("s0",), np.eye(3, dtype=np.float32)[:1]))
+    assert run(task)["pool_texts_like_test"] == 1
+    assert run(task, curate={"contaminated_cosine": 0.97})["pool_texts_like_test"] == 0
+
+
+def test_a_copy_of_an_example_that_the_chat_had_shown_is_taken_out(project: Callable[..., None], task: Task) -> None:
+    """Chat a shows shot x1 in its first turn, chat b shows x2: each text is compared with its own chat's examples."""
+    changed = TEXTS[0].replace("late", "full")
+    project([TEXTS[4], changed, changed + " too", TEXTS[1]], [], removed=False)
+    shots = [Row(id="x1", text=TEXTS[0], label="transport"), Row(id="x2", text=TEXTS[1], label="environment")]
+    write_rows(Path("data/real/shots.jsonl"), shots)
+    shown = [("b", ["x2"]), ("a", ["x1"]), ("a", []), ("a", [])]
+    plan = ({"plan_id": f"p{n}", "conversation": chat, "shots": ids} for n, (chat, ids) in enumerate(shown))
+    write_json_lines(Path("data/generated/plan.jsonl"), plan)
+    metrics = run(task, curate={"near_duplicate_jaccard": 1.0, "near_duplicate_cosine": 1.0})
+    removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
+    # 10 words, one changed: 0.9; one more added: 2 edits of 11 words. TEXTS[1] is an example, but chat a never saw it.
+    assert [(row.id, row.reason, row.survivor, row.score) for row in removed] == [
+        ("s1", "copied", "x1", 0.9),
+        ("s2", "copied", "x1", pytest.approx(9 / 11, abs=1e-6)),
+    ]
+    assert (metrics["copied"], metrics["copied_by"], metrics["contaminated"]) == (2, {"example": 2}, 0)
+    assert metrics["planned"] == metrics["kept"] + 2
+
+
+def test_an_example_that_is_no_shot_any_more_is_named(project: Callable[..., None], task: Task) -> None:
+    project(TEXTS[:1], [], removed=False)
+    write_json_lines(Path("data/generated/plan.jsonl"), [{"plan_id": "p0", "conversation": "a", "shots": ["x9"]}])
+    with pytest.raises(StandinError, match=r"row 'p0' shows example 'x9', which is not in data/real/shots.jsonl"):
+        run(task)

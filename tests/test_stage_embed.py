@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from standin.config import Params
+from standin.config import Params, Runtime
 from standin.corpus import Row, SyntheticRow, write_rows
 from standin.errors import StandinError
-from standin.measures.embeddings import read_embeddings
+from standin.measures.embeddings import embed, read_embeddings
 from standin.stages import embed as stage
 from standin.task import Task, load_task
 
@@ -41,6 +41,27 @@ def test_generated_texts_are_the_translated_ones_and_equal_runs_write_equal_byte
     stage.run(Params(), task, "generated")
     assert Path("data/embeddings/generated/vectors.npy").read_bytes() == first
     np.testing.assert_allclose(np.linalg.norm(read_embeddings(Path("data/embeddings/generated")).vectors), 1, atol=1e-6)
+
+
+def test_texts_with_a_question_get_a_vector_of_both_only_where_selection_reads_it(task: Task) -> None:
+    asked = {"question_id": "cars", "question": "Should cars stay out?"}
+    for split in ("test", "validation", "pool", "shots"):
+        write_rows(Path(f"data/real/{split}.jsonl"), [Row(id=split, text=f"{split} text", **asked)])
+    assert stage.run(Params(), task, "real") == {"texts": 4, "dimension": 384, "pairs": 1}
+    alone, pairs = (read_embeddings(Path(f"data/embeddings/real{folder}")) for folder in ("", "/pairs"))
+    assert pairs.ids == ("pool",)
+    expected = embed(["Should cars stay out? pool text", "pool text"], "all-minilm-l6-v2", "main", Runtime())
+    np.testing.assert_allclose(pairs.vectors[0], expected[0], atol=1e-5)
+    np.testing.assert_allclose(alone.of(["pool"])[0], expected[1], atol=1e-5)
+    assert float(expected[0] @ expected[1]) < 0.95
+
+
+def test_without_questions_there_are_no_pairs_even_where_there_were_some(task: Task) -> None:
+    old = Path("data/embeddings/real/pairs/vectors.npy")
+    old.parent.mkdir(parents=True)
+    old.write_text("of another task")
+    stage.run(Params(), task, "real")
+    assert sorted(path.name for path in Path("data/embeddings/real").iterdir()) == ["ids.jsonl", "vectors.npy"]
 
 
 def test_nothing_generated_is_an_empty_matrix_of_the_models_dimension(task: Task) -> None:

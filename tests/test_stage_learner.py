@@ -66,10 +66,15 @@ def run(encoder: Path, **chosen: Any) -> Any:
     return learner.run(params(encoder, **chosen), task(), "")
 
 
-def side(name: str) -> tuple[list[dict[str, str]], np.ndarray, np.ndarray]:
+def side(name: str, learner: str = "3") -> tuple[list[dict[str, str]], np.ndarray, np.ndarray]:
     lines = Path(f"models/learner/{name}_ids.jsonl").read_text(encoding="utf-8").splitlines()
-    with np.load(f"models/learner/{name}.npz", allow_pickle=False) as arrays:
+    with np.load(f"models/learner/{learner}/{name}.npz", allow_pickle=False) as arrays:
         return [json.loads(line) for line in lines], arrays["embeddings"], arrays["probabilities"]
+
+
+def files() -> dict[str, bytes]:
+    folder = Path("models/learner")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_without_a_strategy_that_needs_it_there_is_no_learner(
@@ -83,7 +88,7 @@ def test_without_a_strategy_that_needs_it_there_is_no_learner(
 
 def test_the_learner_tells_what_it_thinks_of_the_pool_and_of_its_synthetic_texts(encoder: Path) -> None:
     write_texts(None)
-    assert run(encoder) == {"train_rows": 4, "pool_texts": 3}
+    assert run(encoder) == {"train_rows": 4, "pool_texts": 3, "learners": 2}
     for name, ids in (("pool", ["p0", "p1", "p2"]), ("labelled", ["s0", "s1", "s2", "s3"])):
         lines, embeddings, probabilities = side(name)
         assert lines == [{"id": one} for one in ids]
@@ -97,13 +102,24 @@ def test_the_learner_tells_what_it_thinks_of_the_pool_and_of_its_synthetic_texts
 def test_a_second_run_at_another_time_writes_the_same_bytes(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_texts(None)
     run(encoder, steps=2)
-    first = {path.name: path.read_bytes() for path in Path("models/learner").iterdir()}
+    first = files()
     later = time.localtime(time.time() + 86400 * 400)
     with monkeypatch.context() as patch:
         patch.setattr(time, "localtime", lambda *_: later)
         run(encoder, steps=2)
-    assert {path.name: path.read_bytes() for path in Path("models/learner").iterdir()} == first
-    assert set(first) == {"pool.npz", "pool_ids.jsonl", "labelled.npz", "labelled_ids.jsonl"}
+    assert files() == first
+    arrays = {f"{seed}/{name}.npz" for seed in (3, 1) for name in ("pool", "labelled")}
+    assert set(first) == {"pool_ids.jsonl", "labelled_ids.jsonl"} | arrays
+
+
+def test_each_seed_has_its_own_learner_whatever_stands_beside_it(encoder: Path) -> None:
+    write_texts(None)
+    run(encoder, steps=2)
+    both = files()
+    assert both["3/pool.npz"] != both["1/pool.npz"]
+    run(encoder, steps=2, seeds=[1])
+    assert files()["1/pool.npz"] == both["1/pool.npz"]
+    assert "3/pool.npz" not in files()
 
 
 def test_each_question_has_its_own_learner(encoder: Path) -> None:
@@ -123,8 +139,9 @@ def test_without_synthetic_texts_the_warm_start_serves_as_it_is(encoder: Path) -
     write_rows(Path("data/real/warmstart.jsonl"), old)
     write_rows(Path("data/real/validation.jsonl"), [])
     warmstart.run(params(encoder, declared={"finetune", "base.task", "runtime"}), task(), "")
-    assert run(encoder) == {"train_rows": 0, "pool_texts": 3}
-    lines, _, probabilities = side("labelled")
+    assert run(encoder) == {"train_rows": 0, "pool_texts": 3, "learners": 1}
+    assert {name.split("/")[0] for name in files() if name.endswith(".npz")} == {"warmstart"}
+    lines, _, probabilities = side("labelled", "warmstart")
     assert lines[0] == {"id": "w0", "question_id": "old"}
     assert probabilities.argmax(axis=1).tolist() == [0, 0, 1, 1]
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 import yaml
@@ -21,28 +22,13 @@ from standin.task import Task
 PROJECT = Path(__file__).parents[1]
 DATASETS = PROJECT.parent / "shared" / "datasets"
 SPLITS = ("shots", "validation", "pool", "oracle", "test", "warmstart")
-WORDS = (
-    "bus",
-    "tram",
-    "park",
-    "flat",
-    "rent",
-    "school",
-    "tree",
-    "noise",
-    "bin",
-    "lane",
-    "lamp",
-    "shop",
-    "pool",
-    "hall",
-)
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def text(n: int, label: str) -> str:
-    """Different texts that are no near-duplicates of each other."""
-    picked = [WORDS[(n * 7 + k * (n % 11 + 3)) % len(WORDS)] for k in range(8)]
-    return f"{label} {n} {' '.join(picked)} {n * 7919 % 1000}"
+    """Different texts that are no near-duplicates of each other: eight words of letters drawn by the number."""
+    draw = Random(f"{label} {n}")
+    return " ".join([label, *("".join(draw.choices(LETTERS, k=6)) for _ in range(8))])
 
 
 def raw(count: int, **more: object) -> list[dict[str, object]]:
@@ -120,33 +106,92 @@ def test_splits_share_no_text_and_what_was_dropped_is_counted(
     assert "1 equal texts, 2 contradicting texts, 10 texts of test, 1 empty texts" in capsys.readouterr().out
 
 
-def test_near_duplicates_between_splits_are_reported_with_ids_and_scores(task: Callable[..., Task]) -> None:
-    train = raw(44)
-    for n in range(0, 44, 2):
-        train[n]["text"] = (
-            f"The lift at Wool Gate has been out of order since the {n + 1}th of May, my chair cannot climb"
-        )
-    write(Path("data/raw/mini/train.jsonl"), train)
-    metrics = prepare.run(params(), task(), "")
+def without_last_word(row: dict[str, object]) -> str:
+    return str(row["text"]).rsplit(" ", 1)[0]
+
+
+def left_out() -> list[dict[str, str]]:
     with Path("reports/prepare/near_duplicates.csv").open(encoding="utf-8", newline="") as file:
-        pairs = list(csv.DictReader(file))
-    assert metrics["near_duplicates_across_splits"] == len(pairs) > 50
-    where = {row.id: split for split in ("shots", "validation", "pool", "test") for row in real(split)}
-    for pair in pairs:
-        assert (where[pair["id_a"]], where[pair["id_b"]]) == (pair["split_a"], pair["split_b"])
-        assert pair["split_a"] != pair["split_b"]
-        assert 0.8 <= float(pair["jaccard"]) <= 1
-    assert len({(pair["split_a"], pair["split_b"]) for pair in pairs}) == 6, "every pair of the four splits"
-    scores = [float(pair["jaccard"]) for pair in pairs]
-    assert scores == sorted(scores, reverse=True)
+        return list(csv.DictReader(file))
+
+
+def test_a_text_nearly_equal_to_a_test_or_validation_text_stands_in_no_other_split_and_the_sizes_hold(
+    task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = raw(100)
+    train += [row | {"id": f"near-{row['id']}", "text": without_last_word(row)} for row in train]
+    write(Path("data/raw/mini/train.jsonl"), train)
+    metrics = prepare.run(params(pool=60), task(), "")
+    assert {split: len(real(split)) for split in ("shots", "validation", "pool", "test")} == {
+        "shots": 6, "validation": 8, "pool": 60, "test": 10,
+    }  # fmt: skip
+    for held_out, others in (("test", ("shots", "validation", "pool")), ("validation", ("shots", "pool"))):
+        of = {row.id.removeprefix("near-") for row in real(held_out)}
+        assert not of & {row.id.removeprefix("near-") for split in others for row in real(split)}
+    gone = left_out()
+    assert {(row["split"], row["id"].removeprefix("near-")) for row in gone} <= {
+        (split, row.id.removeprefix("near-")) for split in ("test", "validation") for row in real(split)
+    }
+    assert all(0.7 <= float(row["jaccard"]) < 1 for row in gone)
+    counts = [metrics[f"dropped_near_duplicates_of_{split}"] for split in ("test", "validation")]
+    assert counts == [sum(row["split"] == split for row in gone) for split in ("test", "validation")]
+    # A text and its copy may both be drawn for test: what is one split's own repetition is no leak.
+    assert counts[0] == 10 - 2 * sum(row.id.startswith("near-") and row.id[5:] in {r.id for r in real("test")} for row in real("test"))  # fmt: skip
+    assert f"{counts[0]} near duplicates of test, {counts[1]} near duplicates of validation" in capsys.readouterr().out
+
+
+def test_a_pool_as_large_as_possible_says_how_many_texts_are_like_the_test(task: Callable[..., Task]) -> None:
+    train = raw(40)
+    test = [row | {"id": f"t{row['id']}", "text": without_last_word(row)} for row in train[:10]]
+    write(Path("data/raw/mini/train.jsonl"), train)
+    write(Path("data/raw/mini/test.jsonl"), test)
+    mini = task(test="data/raw/mini/test.jsonl")
+    assert prepare.run(params(pool=16), mini, "")["real_texts"]["pool"] == 16
+    with pytest.raises(
+        StandinError,
+        match=r"prepare\.pool asks for 17 texts, but 16 are there: .* holds 40 usable texts; validation 8, shots 6 go "
+        r"first; near-duplicates left out: 10 of test\. Lower",
+    ):
+        prepare.run(params(pool=17), mini, "")
+
+
+def test_warm_start_texts_nearly_equal_to_held_out_ones_and_contradictions_are_left_out_and_counted(
+    task: Callable[..., Task],
+) -> None:
+    asked = [{"id": "cars", "text": "Should cars stay out?"}]
+    train, more = raw(44, q="cars"), raw(60)[50:]
+    others = [row | {"id": f"w{row['id']}", "q": "dogs", "text": without_last_word(row)} for row in train]
+    others += [{"id": f"m{row['id']}", "text": row["text"], "q": "dogs", "label": row["label"]} for row in more]
+    others += [{"id": "twice", "text": more[0]["text"], "q": "dogs", "label": "favor"}]  # r50 is against
+    write(Path("data/raw/mini/train.jsonl"), train)
+    write(Path("data/raw/mini/others.jsonl"), others)
+    mini = task(questions=asked, columns={"question_id": "q"}, warmstart="data/raw/mini/others.jsonl")
+    metrics = prepare.run(params(), mini, "")
+    held_out = {f"w{row.id}" for split in ("test", "validation") for row in real(split)}
+    assert {row.id for row in real("warmstart")} == {row["id"] for row in others[:54]} - held_out - {"mr50"}
+    assert metrics["dropped_near_duplicates_in_warmstart"] == len(held_out) == 18
+    assert metrics["dropped_contradicting_warmstart_texts"] == 2
+
+
+def test_a_published_test_file_stays_whole_and_its_contradictions_are_counted(
+    task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = [row | {"id": f"t{row['id']}"} for row in raw(60)[50:]]
+    test += [test[0] | {"id": "again", "label": "favor"}]  # r50 is against
+    write(Path("data/raw/mini/train.jsonl"), raw(40))
+    write(Path("data/raw/mini/test.jsonl"), test)
+    metrics = prepare.run(params(test=11), task(test="data/raw/mini/test.jsonl"), "")
+    assert {row.id for row in real("test")} == {str(row["id"]) for row in test}
+    assert metrics["contradicting_texts_in_test"] == 1
+    assert "1 texts of test stand with different labels, as published" in capsys.readouterr().out
 
 
 def test_questions_have_their_own_splits_and_a_warm_start_of_the_others(task: Callable[..., Task]) -> None:
     asked = [{"id": "cars", "text": "Should cars stay out?"}, {"id": "rent", "text": "Should rents be capped?"}]
     train = [
-        {"id": f"{q}{row['id']}", "text": f"{q}: {row['text']}", "label": row["label"], "q": q}
+        {"id": f"{q}{row['id']}", "text": f"{q}: {text(n, q)}", "label": row["label"], "q": q}
         for q in ("cars", "rent", "dogs")
-        for row in raw(50)
+        for n, row in enumerate(raw(50))
     ]
     write(Path("data/raw/mini/train.jsonl"), train)
     write(Path("data/raw/mini/others.jsonl"), [row | {"id": f"w{row['id']}"} for row in train])
@@ -234,3 +279,26 @@ def test_the_sms_spam_task_reads_the_published_files(tmp_path: Path, monkeypatch
     assert metrics["real_labels"]["test"] == {"ham": 966, "spam": 150}
     assert metrics["real_labels"]["shots"] == {"ham": 32, "spam": 32}
     assert metrics["dropped_equal_texts"] == 4458 - 4125
+
+
+def test_a_large_pool_of_sms_spam_holds_no_near_copy_of_a_test_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uncleaned, 20 of the 134 spam messages of the test split had a near copy in the pool of 2,000."""
+    published = DATASETS / "sms_spam"
+    if not published.exists():
+        pytest.skip("the published SMS Spam Collection is not beside this checkout")
+    from standin.curation.duplicates import lexical_pairs
+    from standin.task import load_task
+
+    monkeypatch.chdir(tmp_path)
+    folder = Path("data/raw/sms-spam")
+    folder.mkdir(parents=True)
+    for name in ("train.jsonl.gz", "test.jsonl.gz"):
+        (folder / name).write_bytes((published / name).read_bytes())
+    sizes = Prepare(shots=64, validation=48, pool=2000, test=1000).model_dump()
+    metrics = prepare.run(params(**sizes), load_task("sms-spam", PROJECT), "")
+    assert metrics["real_texts"] == {"shots": 64, "validation": 48, "pool": 2000, "test": 1000, "warmstart": 0}
+    for split in ("shots", "validation", "pool"):
+        assert not lexical_pairs([row.text for row in real(split)], [row.text for row in real("test")], 0.7)
+    assert metrics["dropped_near_duplicates_of_test"] > 20

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from scipy.stats import entropy
 from standin.config import STRATEGY_EVIDENCE, Params, parse_params
 from standin.corpus import Row, SelectedRow, SyntheticRow, read_rows, write_json, write_json_lines, write_rows
 from standin.errors import StandinError
-from standin.measures.embeddings import Embeddings, write_embeddings
+from standin.measures.embeddings import Embeddings, read_embeddings, write_embeddings
 from standin.stages import select
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
@@ -80,18 +81,22 @@ def write_evidence(*questions: str | None) -> None:
     write_embeddings(folder / "generated", Embeddings(ids, on_circle([angle for _, _, angle, _ in synthetic])))
 
 
-def write_side(name: str, rows: list[tuple[str, str | None]], degrees: list[int], p: list[list[float]]) -> None:
-    folder = Path("models/learner")
+def write_side(
+    name: str, rows: list[tuple[str, str | None]], degrees: list[int], p: list[list[float]], learner: str = "1"
+) -> None:
+    folder = Path("models/learner") / learner
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / f"{name}.npz", embeddings=on_circle(degrees), probabilities=np.array(p, dtype=np.float32))
     lines = [{"id": identifier} | ({"question_id": q} if q else {}) for identifier, q in rows]
-    write_json_lines(folder / f"{name}_ids.jsonl", lines)
+    write_json_lines(folder.parent / f"{name}_ids.jsonl", lines)
 
 
-def write_learner() -> None:
+def write_learner(*learners: str) -> None:
     predicted = [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.5, 0.5]]
-    write_side("pool", [(name, None) for name in reversed(POOL)], list(reversed(POOL.values())), predicted[::-1])
-    write_side("labelled", [("a", None), ("b", None)], [0, 90], [[0.8, 0.2], [0.1, 0.9]])
+    ids, angles = [(name, None) for name in reversed(POOL)], list(reversed(POOL.values()))
+    for learner in learners:
+        write_side("pool", ids, angles, predicted[::-1], learner)
+        write_side("labelled", [("a", None), ("b", None)], [0, 90], [[0.8, 0.2], [0.1, 0.9]], learner)
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +104,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_pool(None)
     write_evidence(None)
-    write_learner()
+    write_learner("1", "2", "3")
 
 
 @pytest.mark.parametrize("item", STRATEGIES)
@@ -137,12 +142,61 @@ def test_sqbc_ranks_split_committees_of_prompted_labels_first() -> None:
     scores = {row.id: row.score for row in selected("sqbc")}
     assert scores == pytest.approx({"p1": 0, "p2": np.log(2), "p3": 0, "p4": np.log(2)})
     assert {row.id for row in selected("sqbc")[:2]} == {"p2", "p4"}
-    assert metrics == {"texts_ranked": 4, "questions_ranked": 1, "tie_share": {"2": 0.0}}
+    assert metrics == {"texts_ranked": 4, "questions_ranked": 1, "tie_share": {"2": 0.0}, "learners": 0}
 
 
 def test_the_tie_share_is_told_for_each_budget() -> None:
     assert run("sqbc", budgets=[1, 3])["tie_share"] == {"1": 1.0, "3": pytest.approx(1 / 3, abs=1e-4)}
     assert run("random", budgets=[1, 3])["tie_share"] == {"1": 0.0, "3": 0.0}
+
+
+def test_the_share_that_the_seed_decides_counts_the_redrawn_committee(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = run("random", seeds=[1, 2, 3], budgets=[1, 2, 4])
+    chosen = {
+        budget: [
+            {row.id for row in selected("random") if (row.seed, row.budget) == (seed, budget) and row.rank <= budget}
+            for seed in (1, 2, 3)
+        ]
+        for budget in (1, 2, 4)
+    }
+    for budget, (a, b, c) in chosen.items():
+        changed = 1 - (len(a & b) + len(a & c) + len(b & c)) / 3 / budget
+        assert metrics["seed_share"][str(budget)] == pytest.approx(changed, abs=1e-4)
+    assert metrics["seed_share"]["4"] == 0, "the whole pool is one selection"
+    assert metrics["seed_share_of_chance"] == {"1": 0.75, "2": 0.5, "4": 0}
+    assert metrics["tie_share"] == {"1": 0, "2": 0, "4": 0}, "no two draws are equal, yet the seed decides"
+    assert "3 seeds; changed by the seed: " in capsys.readouterr().out
+    assert "seed_share" not in run("random")
+    assert "one seed tells no more" in capsys.readouterr().out
+
+
+def test_each_seed_asks_its_own_learner() -> None:
+    write_side("pool", [(name, None) for name in POOL], list(POOL.values()), [[0.5, 0.5]] * 4, "2")
+    write_side("labelled", [("a", None), ("b", None)], [0, 90], [[0.5, 0.5], [0.5, 0.5]], "2")
+    write_side("pool", [(name, None) for name in POOL], list(POOL.values()), [[0.9, 0.1]] * 4, "1")
+    assert run("cal", neighbours=1, seeds=[2, 1])["learners"] == 2
+    assert {row.score for row in selected("cal") if row.seed == 2} == {0.0}
+    assert min(row.score for row in selected("cal") if row.seed == 1) > 0.01
+    run("cal", neighbours=1, seeds=[1])
+    assert min(row.score for row in selected("cal")) > 0.01
+
+
+def test_with_questions_sqbc_compares_question_and_text_together() -> None:
+    """By the texts' own vectors p2 and p4 split their committees (see above); the pairs' geometry is turned round."""
+    asked = {"trams": "More trams?", "rents": "Lower rents?"}
+    write_pool(*asked)
+    write_evidence(*asked)
+    rows = read_rows(Path("data/real/pool.jsonl"), Row)
+    write_rows(Path("data/real/pool.jsonl"), [replace(row, question=asked[str(row.question_id)]) for row in rows])
+    folder = Path("data/embeddings")
+    pairs = {"trams": {"p1": 17, "p2": 2, "p3": 86, "p4": 72}, "rents": POOL}
+    ids = tuple(f"{name}{q}" for q, found in pairs.items() for name in found)
+    angles = [angle for found in pairs.values() for angle in found.values()]
+    write_embeddings(folder / "real/pairs", Embeddings(ids, on_circle(angles)))
+    write_embeddings(folder / "generated/pairs", read_embeddings(folder / "generated"))
+    run("sqbc")
+    split = {row.id for row in selected("sqbc") if row.score > 0}
+    assert split == {"p1trams", "p3trams", "p2rents", "p4rents"}
 
 
 def test_cal_reads_the_learners_arrays_by_id() -> None:
@@ -184,9 +238,9 @@ def test_cal_takes_neighbours_of_the_same_question_where_the_learner_has_any() -
 
 def test_cal_with_a_warm_started_learner_takes_neighbours_of_all_other_questions() -> None:
     write_pool("bikes")
-    write_side("pool", [(f"{name}bikes", "bikes") for name in POOL], list(POOL.values()), [[0.5, 0.5]] * 4)
-    write_side("labelled", [("a", "trams"), ("b", "rents")], [0, 0], [[0.5, 0.5], [0.9, 0.1]])
-    run("cal", neighbours=2)
+    write_side("pool", [(f"{name}bikes", "bikes") for name in POOL], list(POOL.values()), [[0.5, 0.5]] * 4, "warmstart")
+    write_side("labelled", [("a", "trams"), ("b", "rents")], [0, 0], [[0.5, 0.5], [0.9, 0.1]], "warmstart")
+    assert run("cal", neighbours=2, seeds=[1, 2])["learners"] == 1
     assert selected("cal")[0].score == pytest.approx(entropy([0.9, 0.1], [0.5, 0.5]) / 2)
 
 
@@ -210,8 +264,8 @@ print(json.dumps({"opened": inside, "modules": sorted(sys.modules)}))
         ("random", []),
         ("sqbc", ["data/embeddings/generated/ids.jsonl", "data/embeddings/generated/vectors.npy",
                   "data/embeddings/real/ids.jsonl", "data/embeddings/real/vectors.npy", "data/synthetic/texts.jsonl"]),
-        ("cal", ["models/learner/labelled.npz", "models/learner/labelled_ids.jsonl",
-                 "models/learner/pool.npz", "models/learner/pool_ids.jsonl"]),
+        ("cal", ["models/learner/1/labelled.npz", "models/learner/1/pool.npz",
+                 "models/learner/labelled_ids.jsonl", "models/learner/pool_ids.jsonl"]),
     ],
 )  # fmt: skip
 def test_a_strategy_opens_its_evidence_alone_never_the_oracle_and_imports_nothing_heavy(
@@ -220,7 +274,7 @@ def test_a_strategy_opens_its_evidence_alone_never_the_oracle_and_imports_nothin
     for forbidden in ("oracle", "validation", "test", "shots"):
         Path(f"data/real/{forbidden}.jsonl").write_text("not to be read", encoding="utf-8")
     if item == "random":  # it runs without any of these
-        for path in ("data/synthetic/texts.jsonl", "models/learner/pool.npz", "data/embeddings/real/vectors.npy"):
+        for path in ("data/synthetic/texts.jsonl", "models/learner/1/pool.npz", "data/embeddings/real/vectors.npy"):
             Path(path).unlink()
     source = str(Path(__file__).parents[1] / "src")
     done = subprocess.run(
@@ -253,9 +307,9 @@ def test_an_unknown_strategy_is_named() -> None:
 
 
 def test_a_missing_learner_says_how_to_get_one() -> None:
-    Path("models/learner/pool.npz").unlink()
+    Path("models/learner/1/pool.npz").unlink()
     write_json(Path("models/learner/none.json"), {})
-    with pytest.raises(StandinError, match=r"models/learner: there is no learner.*dvc repro learner"):
+    with pytest.raises(StandinError, match=r"models/learner: there is no learner of seed 1.*dvc repro learner"):
         run("cal")
 
 
@@ -270,7 +324,7 @@ def test_a_pool_text_the_learner_never_saw_is_named() -> None:
 
 @pytest.mark.parametrize("damage", ["pickle", "bytes", "array", "ids"])
 def test_a_broken_learner_file_is_named_and_never_unpickled(damage: str) -> None:
-    path = Path("models/learner/labelled.npz")
+    path = Path("models/learner/1/labelled.npz")
     good = {"embeddings": on_circle([0, 90]), "probabilities": np.full((2, 2), 0.5)}
     if damage == "pickle":
         np.savez(path, **(good | {"embeddings": np.array([{"a": 1}, {"b": 2}], dtype=object)}))
@@ -280,5 +334,5 @@ def test_a_broken_learner_file_is_named_and_never_unpickled(damage: str) -> None
         np.savez(path, embeddings=good["embeddings"])
     else:
         write_json_lines(Path("models/learner/labelled_ids.jsonl"), [{"id": "a"}])
-    with pytest.raises(StandinError, match=r"models/learner/labelled.npz: not what the stage learner writes"):
+    with pytest.raises(StandinError, match=r"models/learner/1/labelled.npz: not what the stage learner writes"):
         run("cal")

@@ -117,6 +117,7 @@ BROKEN: list[tuple[str, Callable[[Data], object], float]] = [
     ("share_unparsable", lambda data: data.gone_for("unparsable"), 15 / 32),
     ("share_invalid", lambda data: data.gone_for("invalid"), 15 / 32),
     ("share_contaminated", lambda data: data.gone_for("contaminated"), 15 / 32),
+    ("share_copied", lambda data: data.gone_for("copied"), 15 / 32),
     ("share_duplicate", lambda data: [data.gone_for("duplicate"), data.lose([0, 1, 2, 3], "duplicate")], 19 / 32),
 ]
 
@@ -145,7 +146,7 @@ def test_a_check_fails_where_its_subject_is_broken(name: str, spoil: Callable[[D
     assert verdict.worst == ("critical" if critical else "warning")
 
 
-WARNINGS = {"copies_of_shots", "names_label", "mean_words", "judged_agreement"}
+WARNINGS = {"copies_of_shots", "names_label", "mean_words", "judged_agreement", "share_copied"}
 
 
 def test_warnings_are_what_a_good_data_set_may_show() -> None:
@@ -307,6 +308,17 @@ def test_a_critical_failure_writes_the_result_and_leaves_no_gate(
     pages = Path("reports/validate/data_docs").rglob("*.html")
     assert not [page for page in pages if "zyzzyva" in page.read_text(encoding="utf-8")]
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_test_texts_do_not_steer_the_lengths_that_a_person_tunes_by(project: Callable[..., None], task: Task) -> None:
+    project(Data().kept)
+    for split, length in (("shots", 4), ("validation", 8), ("test", 100)):
+        write_rows(Path(f"data/real/{split}.jsonl"), [Row(id=split, text="word " * length)])
+    run(task)
+    said = {
+        row["name"]: row["says"] for row in json.loads(Path("reports/validate/result.json").read_text())["expectations"]
+    }
+    assert said["mean_words"] == "texts should have 3 to 12 words on average (shots and validation: 6)"
 
 
 def test_a_warning_is_told_and_opens_the_gate(

@@ -47,7 +47,7 @@ class Prepare(Group):
     validation: int = Field(48, ge=0)
     pool: int = Field(240, ge=1)
     test: int = Field(288, ge=1)
-    near_duplicate: float = Field(0.8, gt=0, le=1)
+    near_duplicate: float = Field(0.7, gt=0, le=1)
 
 
 class Generator(Group):
@@ -119,6 +119,7 @@ class Curate(Group):
     near_duplicate_jaccard: float = Field(0.7, gt=0, le=1)
     contaminated_cosine: float = Field(0.95, gt=0, le=1)
     contaminated_jaccard: float = Field(0.7, gt=0, le=1)
+    copied_words: float = Field(0.8, gt=0, le=1)
     min_words: int = Field(3, ge=1)
     max_words: int = Field(150, ge=1)
 

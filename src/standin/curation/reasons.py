@@ -2,7 +2,7 @@
 
 import re
 
-REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "duplicate")
+REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "copied", "duplicate")
 """In the order in which they are tried; a row is counted under the first that holds."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from standin.config import Curate
 from standin.corpus import Row, SyntheticRow, by_question
 from standin.curation.contamination import contaminated
-from standin.curation.duplicates import Vectors, deduplicate
+from standin.curation.copies import copied
+from standin.curation.duplicates import Vectors, deduplicate, normalise
 from standin.curation.reasons import REASONS, invalidity
 from standin.errors import StandinError
 
@@ -39,11 +40,13 @@ def curate(
     judged: Mapping[str, str],
     limits: Curate,
     remove_judged_wrong: bool,
+    examples: Mapping[str, Sequence[Row]] | None = None,
 ) -> Curated:
     """Apply the rules to parsed texts.
 
-    A text that is equal under two labels is one text: the first in plan order stays. Duplicates are sought within a
-    question, because each question has its own classifier; contamination is sought in all held-out texts.
+    A text that stands under two labels of a question says nothing of either, so it goes under both. Duplicates are
+    sought within a question, because each question has its own classifier; contamination is sought in all held-out
+    texts; copies among the examples that a text's chat had shown.
 
     Args:
         rows: parsed texts in plan order.
@@ -53,7 +56,9 @@ def curate(
         judged: id -> judged label, for the rows that a judge saw; written into the kept rows.
         limits: thresholds and lengths.
         remove_judged_wrong: whether a text judged to have another label is removed.
+        examples: plan id -> the examples that the text's chat had shown, where prompts show any.
     """
+    order = {row.id: place for place, row in enumerate(rows)}
     removed = []
     places = []
     for place, row in enumerate(rows):
@@ -61,6 +66,10 @@ def curate(
             removed.append(Removal(row, "invalid", detail))
         else:
             places.append(place)
+    ambiguous = _under_two_labels([rows[place] for place in places])
+    removed += [Removal(rows[places[at]], "invalid", "two_labels") for at in ambiguous]
+    removed.sort(key=lambda removal: order[removal.row.id])
+    places = _without(places, [places[at] for at in ambiguous])
     if remove_judged_wrong:
         wrong = [place for place in places if judged.get(rows[place].id, rows[place].label) != rows[place].label]
         removed += [Removal(rows[place], "judged_wrong", judged[rows[place].id]) for place in wrong]
@@ -78,10 +87,25 @@ def curate(
         for match in found
     ]
     places = _without(places, [places[match.row] for match in found])
+    shown = [(examples or {}).get(rows[place].plan_id, ()) for place in places]
+    copies = copied(
+        [rows[place].text for place in places], [[row.text for row in own] for own in shown], limits.copied_words
+    )
+    removed += [Removal(rows[places[at]], "copied", "example", shown[at][own].id, like) for at, own, like in copies]
+    places = _without(places, [places[at] for at, _, _ in copies])
     duplicates = _duplicates(rows, vectors, places, limits)
     removed += [duplicates[place] for place in sorted(duplicates)]
     kept = [rows[place] for place in _without(places, duplicates)]
     return Curated([replace(row, judged_label=judged.get(row.id)) for row in kept], removed)
+
+
+def _under_two_labels(rows: Sequence[SyntheticRow]) -> list[int]:
+    """Places of the texts that are equal, after normalisation, to a text of another label of their question."""
+    keys = [(row.question_id, normalise(row.text)) for row in rows]
+    labels: dict[tuple[str | None, str], set[str | None]] = {}
+    for key, row in zip(keys, rows, strict=True):
+        labels.setdefault(key, set()).add(row.label)
+    return [place for place, key in enumerate(keys) if len(labels[key]) > 1]
 
 
 def _without(places: Sequence[int], gone: Sequence[int] | Mapping[int, Removal]) -> list[int]:

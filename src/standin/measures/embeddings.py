@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
+PAIRS = "pairs"
+"""Folder beside ``vectors.npy`` with the vectors of question and text together, where texts have a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,15 @@ def read_embeddings(folder: Path) -> Embeddings:
             "`dvc repro embed` writes both anew."
         )
     return Embeddings(ids, vectors)
+
+
+def pair(question: str, text: str) -> str:
+    """What the encoder reads of a question and a text together: one text after the other, with a blank (ours).
+
+    How g(q, x) takes the pair is not given; the paper's classifier reads "[CLS] q [SEP] x [SEP]". Mean-pooled sentence
+    encoders were trained on single texts: a second segment's type embedding is unknown to them, and many have none.
+    """
+    return f"{question} {text}"
 
 
 def embed(texts: Sequence[str], model: str, revision: str, runtime: Runtime) -> Vectors:

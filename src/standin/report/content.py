@@ -6,7 +6,7 @@ from typing import Any
 
 from standin.corpus import Removed, SyntheticRow
 
-REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "duplicate")
+REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "copied", "duplicate")
 
 
 def arm_name(row: Mapping[str, Any], budgets: Sequence[int]) -> str:
@@ -15,16 +15,20 @@ def arm_name(row: Mapping[str, Any], budgets: Sequence[int]) -> str:
 
 
 def arm_rows(
-    scores: Sequence[Mapping[str, Any]], sources: Mapping[str, Sequence[str]], texts: Mapping[str, int],
+    scores: Sequence[Mapping[str, Any]],
+    sources: Mapping[str, Sequence[str]],
+    counts: Mapping[tuple[str, str], Mapping[str, str]],
     budgets: Sequence[int],
-) -> list[dict[str, Any]]:  # fmt: skip
-    """One row per arm and budget with both measures."""
+) -> list[dict[str, Any]]:
+    """One row per arm and budget with both measures; ``counts`` holds texts and real labels by arm and budget."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in scores:
         made = {
             "name": arm_name(row, budgets),
             "sources": " + ".join(sources[row["arm"]]),
-            "texts": texts.get(row["arm"]),
+            "texts": None,
+            "real_labels": None,
+            **counts.get((row["arm"], row["budget"]), {}),
         }
         own = found.setdefault((row["arm"], row["budget"]), made)
         own[row["measure"]] = {name: float(row[name]) for name in ("value", "low", "high")}

@@ -17,7 +17,7 @@ def scores(pool: Texts, labelled: Texts, settings: Settings, _generator: np.rand
     Neighbours are the ``settings.neighbours`` nearest texts of the LABELLED set by the learner's L2-normalised [CLS]
     embedding, as in the paper and its authors' code. (small-text 2.0 also indexes the pool, so that there every
     candidate is its own first neighbour.) The labelled set is what the learner was trained on: here synthetic texts or
-    the rows of other questions. One learner gives one score a text: seeds differ in ties alone.
+    the rows of other questions. Each seed has a learner of its own, but for the warm start as it is: one for all seeds.
 
     Raises StandinError where fewer than k labelled texts are there or a row of probabilities is no distribution.
     """

@@ -1,9 +1,11 @@
-"""From scores to a ranking: seeded ties, budgets, and how much the ties decided."""
+"""From scores to a ranking: seeded ties, budgets, and how much ties and seeds decided."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +66,19 @@ def tie_share(scores: Scores, budget: int) -> float:
     if above + int((scores == boundary).sum()) == budget:
         return 0.0
     return (budget - above) / budget
+
+
+def seed_share(rankings: Sequence[Ranking], budget: int) -> float | None:
+    """Share of a selection that changes with the seed: mean over pairs of seeds of 1 - |A n B| / budget.
+
+    Counts all that a seed decides: ties, the redrawn committee, the learner. A strategy that looks at nothing but the
+    seed (random) has 1 - budget / pool on average. None for one seed.
+
+    rankings: of one pool, a seed each.
+    """
+    chosen = [set(ranking.order[:budget].tolist()) for ranking in rankings]
+    shares = [1 - len(one & other) / budget for one, other in combinations(chosen, 2)]
+    return fmean(shares) if shares else None
 
 
 def generator_for(seed: int, question_id: str | None, strategy: str) -> np.random.Generator:

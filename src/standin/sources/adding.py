@@ -15,7 +15,7 @@ from statistics import median
 from standin.config import TASK_NAME, Prepare, Select
 from standin.errors import StandinError, nearest
 from standin.sources.files import RawRows, Reading, cell_text, missing, rows_of
-from standin.sources.splits import fitting_sizes
+from standin.sources.proportions import fitting_sizes
 from standin.sources.starter import starter
 from standin.sources.tables import Table, format_of, read_table
 from standin.task import Columns, Task, load_task, task_path

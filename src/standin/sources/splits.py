@@ -3,21 +3,23 @@
 Every row has a place in one order, by a hash of a drawn salt and its id. Test and validation are taken from the front
 of each label's order, shots follow, the pool is taken from its end. So a larger pool holds the smaller one, a change of
 ``prepare.pool`` leaves test and validation as they are, and a row more or less in the file moves hardly any other.
+Rows nearly equal to a test text leave before validation is drawn, those nearly equal to a validation text before shots
+and pool are: the next row in the order takes their place, so the sizes hold and no other row moves.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from standin.corpus import Row, by_question
+from standin.curation.duplicates import lexical_pairs
 from standin.errors import StandinError
+from standin.sources.proportions import Stratum, check_sizes, proportional, shares
 
 SPLITS = ("shots", "validation", "pool", "test")
-Stratum = str | None
-"""A label; None where the texts have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class Distinct:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """``row`` is nearly equal to ``other``, a text of ``split`` (test or validation); Jaccard of 5-grams, 0 to 1."""
+
+    row: Row
+    split: str
+    other: Row
+    jaccard: float
+
+
+@dataclass(frozen=True, slots=True)
 class Splits:
     """The drawn splits; every row's ``split`` says where it stands. ``pool`` rows keep their labels here."""
 
@@ -51,6 +63,8 @@ class Splits:
     validation: tuple[Row, ...]
     pool: tuple[Row, ...]
     test: tuple[Row, ...]
+    left_out: tuple[Likeness, ...] = ()
+    """Rows of the file that are nearly equal to a held-out text and therefore in no split."""
 
 
 def normalised(text: str) -> str:
@@ -82,68 +96,145 @@ def distinct(rows: Sequence[Row], taken: Sequence[Row] = ()) -> Distinct:
     return Distinct(tuple(kept.values()), dropped["equal"], dropped["contradicting"], dropped["shared"])
 
 
+def contradictions(rows: Sequence[Row]) -> int:
+    """How many texts stand with different labels for one question; a published test file may hold such."""
+    labels: dict[tuple[str | None, str], set[str | None]] = {}
+    for row in rows:
+        labels.setdefault((row.question_id, normalised(row.text)), set()).add(row.label)
+    return sum(len(found) > 1 for found in labels.values())
+
+
+def likenesses(rows: Sequence[Row], held_out: Sequence[Row], split: str, threshold: float) -> list[Likeness]:
+    """The rows nearly equal to a held-out text, in order, each with its most similar one (of equals the first).
+
+    The rule by which synthetic texts are cleaned: character 5-grams of the normalised texts, Jaccard similarity at or
+    above ``threshold`` (so equal ones too).
+    """
+    if not rows or not held_out:
+        return []
+    best: dict[int, tuple[int, float]] = {}
+    for place, other, score in lexical_pairs([row.text for row in rows], [row.text for row in held_out], threshold):
+        if place not in best or score > best[place][1]:
+            best[place] = (other, score)
+    return [Likeness(rows[place], split, held_out[other], score) for place, (other, score) in sorted(best.items())]
+
+
 def draw(
-    rows: Sequence[Row], published_test: Sequence[Row] | None, sizes: Sizes, rng: np.random.Generator, where: str
+    rows: Sequence[Row],
+    published_test: Sequence[Row] | None,
+    sizes: Sizes,
+    rng: np.random.Generator,
+    where: str,
+    near_duplicate: float | None = None,
 ) -> Splits:
     """Draw the splits, question by question.
 
     Args:
         rows: distinct rows (see ``distinct``). Where they have no labels, only the pool is drawn from them.
-        published_test: labelled rows of a published test file, or None: then test is drawn from ``rows`` too.
+        published_test: labelled rows of a published test file, or None: then test is drawn from ``rows`` too. It stays
+            as it is: where texts are nearly equal, the other split's go.
         sizes: texts per split and question.
         rng: its next 16 bytes salt the order.
         where: the file, for messages.
+        near_duplicate: Jaccard similarity (see ``likenesses``) from which a row may not stand in another split than
+            the test or validation text it is like; those of all questions and of the whole published file count. None
+            compares nothing.
 
     Returns:
         Splits that share no row. Test, validation and pool have the natural proportions of labels (largest remainder,
         every label at least once where it can), shots equal numbers per label as far as they exist.
 
     Raises:
-        StandinError: naming the split, its key in params.yaml, how many texts it asks for and how many there are.
+        StandinError: naming the split, its key in params.yaml, how many texts it asks for and how many there are, and
+            how many were nearly equal to a held-out text.
     """
     salt = rng.bytes(16)
 
     def place(row: Row) -> bytes:
         return hashlib.sha256(salt + row.id.encode()).digest()
 
-    found: dict[str, list[Row]] = {split: [] for split in SPLITS}
     tests = by_question(published_test or ())
+    drawings: dict[str | None, _Drawing] = {}
     for question, group in by_question(rows).items():
         named = f"{where}, question {question!r}" if question else where
-        own_test = tests.get(question, []) if published_test is not None else None
-        for split, drawn in _draw_one(group, own_test, sizes, place, named).items():
-            found[split] += [replace(row, split=split) for row in sorted(drawn, key=place)]
-    return Splits(**{split: tuple(found[split]) for split in SPLITS})
+        drawings[question] = drawing = _drawing(group, sizes, named, published=published_test is not None)
+        own = tests.get(question, [])
+        labelled = any(row.label is not None for row in group)
+        test = _published(own, sizes.test, labelled, place, named) if published_test is not None else None
+        drawing.take(("test",), place)
+        if test is not None:
+            drawing.found["test"] = test
+    left_out: list[Likeness] = []
+    for split, following in (("test", ("validation",)), ("validation", ("shots", "pool"))):
+        if near_duplicate is not None:
+            held_out = [row for drawing in drawings.values() for row in drawing.found[split]]
+            if split == "test" and published_test is not None:
+                held_out = list(published_test)
+            left = [row for drawing in drawings.values() for row in drawing.left]
+            left_out += (found := likenesses(left, held_out, split, near_duplicate))
+            for each in found:
+                drawings[each.row.question_id].leave_out(each)
+        for drawing in drawings.values():
+            drawing.take(following, place)
+    splits = {
+        split: tuple(
+            replace(row, split=split)
+            for drawing in drawings.values()
+            for row in sorted(drawing.found[split], key=place)
+        )
+        for split in SPLITS
+    }
+    return Splits(**splits, left_out=tuple(left_out))
 
 
-def _draw_one(
-    rows: Sequence[Row],
-    published_test: Sequence[Row] | None,
-    sizes: Sizes,
-    place: Callable[[Row], bytes],
-    where: str,
-) -> dict[str, list[Row]]:
-    """The splits of one question."""
-    labelled = any(row.label is not None for row in rows)
+@dataclass(slots=True)
+class _Drawing:
+    """One question while its splits are drawn: rows still free, sizes asked for, what was found and left out."""
+
+    left: list[Row]
+    asked: dict[str, int]
+    where: str
+    there: dict[Stratum, int] = field(init=False)
+    total: int = field(init=False)
+    found: dict[str, list[Row]] = field(default_factory=dict)
+    near: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.there = dict(sorted(Counter(row.label for row in self.left).items(), key=lambda item: item[0] or ""))
+        self.total = len(self.left)
+
+    def leave_out(self, likeness: Likeness) -> None:
+        self.left.remove(likeness.row)
+        self.near[likeness.split] += 1
+
+    def take(self, splits: Sequence[str], place: Callable[[Row], bytes]) -> None:
+        """Take the rows of ``splits`` out of ``left``, the pool's from the end of each label's order.
+
+        Proportions are those of all the question's rows, whatever was left out.
+        """
+        check_sizes(self.asked, self.total, self.where, self.near)
+        strata = _strata(self.left, place)
+        open_ = {split: 0 if split in self.found else size for split, size in self.asked.items()}
+        counts = shares(open_, {stratum: len(strata.get(stratum, ())) for stratum in self.there}, self.there)
+        for split in splits:
+            self.found[split] = []
+            for stratum, members in strata.items():
+                number = counts[split][stratum]
+                cut = len(members) - number if split == "pool" else number
+                front, back = members[:cut], members[cut:]
+                taken, strata[stratum] = (back, front) if split == "pool" else (front, back)
+                self.found[split] += taken
+        self.left = [row for members in strata.values() for row in members]
+
+
+def _drawing(rows: Sequence[Row], sizes: Sizes, where: str, *, published: bool) -> _Drawing:
+    """What is to be drawn of one question: without labels the pool alone, and no test where one is published."""
     asked = {"test": sizes.test, "validation": sizes.validation, "shots": sizes.shots, "pool": sizes.pool}
-    if not labelled:
+    if not any(row.label is not None for row in rows):
         asked |= {"test": 0, "validation": 0, "shots": 0}
-    test: list[Row] = []
-    if published_test is not None:
+    if published:
         asked["test"] = 0
-        test = _published(published_test, sizes.test, labelled, place, where)
-    _check_sizes(asked, len(rows), where)
-    strata = _strata(rows, place)
-    counts = shares(asked, {stratum: len(members) for stratum, members in strata.items()})
-    found: dict[str, list[Row]] = {split: [] for split in SPLITS}
-    for stratum, members in strata.items():
-        at = 0
-        for split in ("test", "validation", "shots"):
-            found[split] += members[at : at + counts[split][stratum]]
-            at += counts[split][stratum]
-        found["pool"] += members[len(members) - counts["pool"][stratum] :]
-    found["test"] += test
-    return found
+    return _Drawing(list(rows), asked, where)
 
 
 def _published(rows: Sequence[Row], size: int, needed: bool, place: Callable[[Row], bytes], where: str) -> list[Row]:
@@ -172,76 +263,3 @@ def _strata(rows: Sequence[Row], place: Callable[[Row], bytes]) -> dict[Stratum,
     for row in sorted(rows, key=lambda row: (row.label or "", place(row))):
         strata.setdefault(row.label, []).append(row)
     return strata
-
-
-def _check_sizes(asked: Mapping[str, int], there: int, where: str) -> None:
-    left = there
-    for split, size in asked.items():
-        if size > left:
-            others = [f"{name} {asked[name]}" for name in list(asked)[: list(asked).index(split)] if asked[name]]
-            taken = f"; {', '.join(others)} go first" if others else ""
-            fitting = ", ".join(f"prepare.{name}={count}" for name, count in fitting_sizes(asked, there).items())
-            raise StandinError(
-                f"prepare.{split} asks for {size} texts, but {left} are there: {where} holds {there} usable texts"
-                f"{taken}. Lower prepare.{split}{' or one of those' if others else ''} in params.yaml, or add texts."
-                f"{f' Sizes that fit: {fitting}' if fitting else ''}"
-            )
-        left -= size
-
-
-def fitting_sizes(asked: Mapping[str, int], there: int) -> dict[str, int]:
-    """Split sizes in the same proportions that ``there`` texts allow; empty where they are too few for any.
-
-    A twentieth is left aside for repeated texts.
-    """
-    share = 0.95 * there / sum(asked.values())
-    sizes = {split: max(1, int(size * share)) for split, size in asked.items() if size}
-    return sizes if sum(sizes.values()) <= there else {}
-
-
-def shares(asked: Mapping[str, int], there: Mapping[Stratum, int]) -> dict[str, dict[Stratum, int]]:
-    """How many rows of each label each split gets.
-
-    Test, validation and pool get the natural proportions, shots an equal share of what remains; one row of each label
-    is held back for shots first, so that few-shot prompts have an example of every label that exists.
-    """
-    held = dict.fromkeys(there, 1 if asked["shots"] >= len(there) else 0)
-    free = {stratum: count - held[stratum] for stratum, count in there.items()}
-    counts: dict[str, dict[Stratum, int]] = {}
-    for split in ("test", "validation", "pool"):
-        counts[split] = proportional(asked[split], there, free)
-        free = {stratum: free[stratum] - counts[split][stratum] for stratum in there}
-    counts["shots"] = equal(asked["shots"], {stratum: free[stratum] + held[stratum] for stratum in there})
-    return counts
-
-
-def proportional(
-    size: int, weights: Mapping[Stratum, int], most: Mapping[Stratum, int] | None = None
-) -> dict[Stratum, int]:
-    """Divide ``size`` in proportion to ``weights`` by largest remainder, nowhere above ``most``.
-
-    Every stratum that has a row gets at least one where ``size`` allows it. Ties go to the stratum that comes first.
-    ``size`` must not exceed the sum of ``most`` (default: the weights).
-    """
-    most = weights if most is None else most
-    total = sum(weights.values())
-    quota = {stratum: size * weight / total if total else 0.0 for stratum, weight in weights.items()}
-    given = {stratum: min(int(quota[stratum]), most[stratum]) for stratum in weights}
-    while sum(given.values()) < size:
-        open_ = [stratum for stratum in weights if given[stratum] < most[stratum]]
-        given[max(open_, key=lambda stratum: quota[stratum] - given[stratum])] += 1
-    if size >= len(weights):
-        for stratum in weights:
-            richest = max(weights, key=lambda other: given[other])
-            if given[stratum] == 0 and most[stratum] > 0 and given[richest] > 1:
-                given[stratum], given[richest] = 1, given[richest] - 1
-    return given
-
-
-def equal(size: int, most: Mapping[Stratum, int]) -> dict[Stratum, int]:
-    """Divide ``size`` equally, nowhere above ``most``; what a rare label cannot give, the others give equally."""
-    given = dict.fromkeys(most, 0)
-    for _ in range(size):
-        open_ = [stratum for stratum in most if given[stratum] < most[stratum]]
-        given[min(open_, key=lambda stratum: given[stratum])] += 1
-    return given

@@ -1,13 +1,14 @@
-"""Write exactly the rows each arm trains on: sources joined, labels looked up, per seed and budget."""
+"""Write exactly the rows each arm trains on: sources joined, labels looked up, per seed and budget; and count them."""
 
+import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from standin.config import SOURCES, Params
-from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, read_rows, write_rows
+from standin.config import SOURCES, STRATEGY_EVIDENCE, Params
+from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_rows
 from standin.errors import StandinError, nearest
 from standin.task import Task
 
@@ -15,6 +16,7 @@ POOL = Path("data/real/pool.jsonl")
 SHOTS = Path("data/real/shots.jsonl")
 SYNTHETIC = Path("data/synthetic/texts.jsonl")
 ORACLE = Path("data/real/oracle.jsonl")
+COUNTS = Path("reports/arms/texts.csv")
 
 Ranked = dict[tuple[int, int | None], list[Row]]
 """(seed, budget) -> the selected pool texts."""
@@ -37,14 +39,18 @@ class Material:
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
-    """Write ``data/arms/<arm>.jsonl`` for every arm; an arm that cannot be made is an empty file, with the reason."""
+    """Write ``data/arms/<arm>.jsonl`` for every arm; an arm that cannot be made is an empty file, with the reason.
+
+    ``reports/arms/texts.csv`` counts, for every classifier (arm, budget, seed, question) and label, the texts, the
+    generated ones among them, and the labels that people had to give (``real_labels``).
+    """
     labels_path = Path(params.select.labels)
     labels = _labels(labels_path, task.label_names)
     used = {source for sources in params.arms.values() for source in sources}
     material = _material(used, labels, params.finetune.seeds, params.select.budgets)
     if labels:
         _require_labels(material, labels_path)
-    written: dict[str, list[Row]] = {}
+    counts: list[dict[str, Any]] = []
     skipped: dict[str, bool] = {}
     for arm, sources in params.arms.items():
         budgets = params.select.budgets if set(sources) & set(material.ranked) else [None]
@@ -53,10 +59,52 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             print(f"arms: {arm} is skipped: {reason}")  # noqa: T201
         seeds = [] if reason else params.finetune.seeds
         write_rows(Path(f"data/arms/{arm}.jsonl"), _arm_rows(material, sources, seeds, budgets))
-        written[arm] = material.rows(sources, seeds[0], budgets[-1]) if seeds else []
+        behind = _shots_behind(sources, params)
+        for key in [(seed, budget) for seed in seeds for budget in budgets]:
+            rows = material.rows(sources, *key)
+            counts += ({"arm": arm} | row for row in _counted(rows, behind, key, task.label_names))
         skipped[arm] = bool(reason)
-    print(f"arms: {len(written) - sum(skipped.values())} of {len(written)} arms written to data/arms")  # noqa: T201
-    return {**_counts(written, task.label_names), "arm_skipped": skipped}
+    _write_counts(counts)
+    print(f"arms: {len(skipped) - sum(skipped.values())} of {len(skipped)} arms written to data/arms")  # noqa: T201
+    return {**_summary(counts, list(params.arms), task.label_names), "arm_skipped": skipped}
+
+
+def _shots_behind(sources: Sequence[str], params: Params) -> list[Row]:
+    """The labelled shots that an arm costs without training on them: its synthetic texts were made or sorted by them.
+
+    Few-shot prompts show them, and a classifier judge that removes texts learned from them. SQBC and CAL select by
+    synthetic texts. All shots count, shown or not: all were labelled for it.
+    """
+    used = params.generator.shots > 0 or (params.verify.by == "classifier" and params.verify.remove)
+    synthetic = any(
+        source == "synthetic" or STRATEGY_EVIDENCE.get(source, POOL.as_posix()) != POOL.as_posix() for source in sources
+    )
+    return [row for row in read_rows(SHOTS, Row) if row.label is not None] if used and synthetic else []
+
+
+def _counted(
+    rows: Sequence[Row], behind: Sequence[Row], key: tuple[int, int | None], names: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """One count per question and label of one seed's and budget's rows. A label counts once, whatever it serves."""
+    seed, budget = key
+    for question, own in by_question(rows).items():
+        human = {row.id: row for row in own if not isinstance(row, SyntheticRow)}
+        human |= {row.id: row for row in behind if row.question_id == question}
+        texts = Counter(row.label for row in own)
+        generated = Counter(row.label for row in own if isinstance(row, SyntheticRow))
+        labels = Counter(row.label for row in human.values())
+        for name in names:
+            of = {"label": name, "texts": texts[name], "generated": generated[name], "real_labels": labels[name]}
+            yield {"budget": budget, "seed": seed, "question_id": question, **of}
+
+
+def _write_counts(counts: Sequence[Mapping[str, Any]]) -> None:
+    COUNTS.parent.mkdir(parents=True, exist_ok=True)
+    columns = ["arm", "budget", "seed", "question_id", "label", "texts", "generated", "real_labels"]
+    with COUNTS.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(counts)
 
 
 def _labels(path: Path, names: list[str]) -> dict[str, Row]:
@@ -168,11 +216,27 @@ def _arm_rows(
                 )
 
 
-def _counts(arms: Mapping[str, Sequence[Row]], names: list[str]) -> dict[str, Any]:
-    """Texts per arm, at the first seed and the largest budget: all, the generated among them, and by label."""
-    labels = {arm: Counter(row.label for row in rows) for arm, rows in arms.items()}
-    return {
-        "arm_texts": {arm: len(rows) for arm, rows in arms.items()},
-        "arm_synthetic_texts": {arm: sum(isinstance(row, SyntheticRow) for row in rows) for arm, rows in arms.items()},
-        "arm_labels": {arm: {name: counts[name] for name in names} for arm, counts in labels.items()},
+def _summary(counts: Sequence[Mapping[str, Any]], arms: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """Per classifier at the arm's largest budget, means over seeds and questions; 0 for an arm that was skipped."""
+    told: dict[str, dict[str, Any]] = {
+        name: {} for name in ("arm_texts", "arm_synthetic_texts", "arm_real_labels", "arm_labels")
     }
+    for arm in arms:
+        own = [row for row in counts if row["arm"] == arm]
+        largest = [row for row in own if row["budget"] == own[-1]["budget"]]
+        classifiers = max(1, len({(row["seed"], row["question_id"]) for row in largest}))
+        for name, column in (
+            ("arm_texts", "texts"),
+            ("arm_synthetic_texts", "generated"),
+            ("arm_real_labels", "real_labels"),
+        ):
+            told[name][arm] = _mean(sum(row[column] for row in largest), classifiers)
+        told["arm_labels"][arm] = {
+            label: _mean(sum(row["texts"] for row in largest if row["label"] == label), classifiers) for label in names
+        }
+    return told
+
+
+def _mean(total: int, number: int) -> int | float:
+    """A whole number where it is one."""
+    return total // number if total % number == 0 else round(total / number, 2)

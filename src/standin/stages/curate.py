@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from standin.config import Params
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
+from standin.curation.duplicates import Cosine, similar_pairs
 from standin.curation.reasons import REASONS
 from standin.curation.rules import Curated, Removal, curate, tally
 from standin.errors import StandinError
-from standin.measures.embeddings import read_embeddings
+from standin.measures.embeddings import Embeddings, read_embeddings
 from standin.task import Task
 
 BEFORE = {"refused", "unparsable"}
@@ -19,10 +22,14 @@ BEFORE = {"refused", "unparsable"}
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/synthetic/``; returns the numbers of planned, kept and removed rows."""
-    planned = sum(1 for _ in read_json_lines(Path("data/generated/plan.jsonl")))
+    plan = [row for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
+    planned = len(plan)
     before = _generation_removed(Path("data/generated/removed.jsonl"))
     rows = read_rows(Path("data/translated/texts.jsonl"), SyntheticRow)
-    held_out = [row for split in ("validation", "test") for row in read_rows(Path(f"data/real/{split}.jsonl"), Row)]
+    validation, test, pool, shots = (
+        read_rows(Path(f"data/real/{split}.jsonl"), Row) for split in ("validation", "test", "pool", "shots")
+    )
+    held_out = [*validation, *test]
     judged = _judged_labels(params, rows, Path("data/judged/texts.jsonl"))
     generated = read_embeddings(Path("data/embeddings/generated"))
     real = read_embeddings(Path("data/embeddings/real"))
@@ -34,6 +41,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         judged,
         params.curate,
         params.verify.remove,
+        _examples(plan, shots),
     )
     removed = [*before, *map(_removed, found.removed)]
     counts = tally(planned, len(found.kept), [row.reason for row in removed])
@@ -41,7 +49,40 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     write_rows(Path("data/synthetic/removed.jsonl"), removed)
     gone = ", ".join(f"{counts[reason]} {reason}" for reason in REASONS if counts[reason]) or "none removed"
     print(f"curate: {counts['kept']} of {planned} planned texts kept ({gone})")  # noqa: T201
-    return {**counts, **_shares(counts), **_breakdown(task, rows, judged, found)}
+    like = _pool_texts_like_test(pool, test, real, params.curate.contaminated_cosine)
+    return {**counts, **_shares(counts), **_breakdown(task, rows, judged, found), "pool_texts_like_test": like}
+
+
+def _examples(plan: Sequence[Mapping[str, Any]], shots: Sequence[Row]) -> dict[str, list[Row]]:
+    """Plan id -> the examples that the row's chat showed up to its turn, each once."""
+    by_id = {row.id: row for row in shots}
+    shown: dict[str, dict[str, Row]] = {}
+    examples = {}
+    for row in plan:
+        own = shown.setdefault(str(row["conversation"]), {})
+        for name in row["shots"]:
+            if name not in by_id:
+                raise StandinError(
+                    f"data/generated/plan.jsonl: row {row['plan_id']!r} shows example {name!r}, which is not in "
+                    "data/real/shots.jsonl: the splits are newer than the texts; `dvc repro generate` writes them anew"
+                )
+            own[name] = by_id[name]
+        examples[str(row["plan_id"])] = list(own.values())
+    return examples
+
+
+def _pool_texts_like_test(pool: Sequence[Row], test: Sequence[Row], real: Embeddings, cosine: float) -> int:
+    """How many pool texts lie as near to a test text as contaminated synthetic ones do; they stay.
+
+    The stage prepare compares by characters only: it has no embeddings. A preview embeds no pool and counts none.
+    """
+    embedded = set(real.ids)
+    ids = [row.id for row in pool if row.id in embedded]
+    if not ids or not test:
+        return 0
+    vectors = np.concatenate([real.of(ids), real.of([row.id for row in test])])
+    ours, theirs = np.arange(len(ids)), np.arange(len(ids), len(vectors))
+    return len(np.unique(similar_pairs(Cosine(vectors, cosine), ours, theirs).left))
 
 
 def _generation_removed(path: Path) -> list[Removed]:
@@ -91,7 +132,7 @@ def _breakdown(task: Task, rows: Sequence[SyntheticRow], judged: dict[str, str],
     if task.questions:
         questions = Counter(row.question_id for row in found.kept)
         metrics["kept_per_question"] = {question.id: questions[question.id] for question in task.questions}
-    for reason in ("invalid", "contaminated", "duplicate"):
+    for reason in ("invalid", "contaminated", "copied", "duplicate"):
         details = Counter(removal.detail for removal in found.removed if removal.reason == reason)
         metrics[f"{reason}_by"] = {str(name): number for name, number in sorted(details.items(), key=str)}
     if judged and rows:

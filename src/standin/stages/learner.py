@@ -1,4 +1,4 @@
-"""The classifier whose embeddings and probabilities CAL compares: trained on synthetic texts, or the warm start."""
+"""The classifiers whose embeddings and probabilities CAL compares: trained on synthetic texts, or the warm start."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -37,9 +37,9 @@ class Said:
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write what the learner says of the pool and of the texts it was trained on, or only ``none.json``.
 
-    One classifier per question, of the first seed, trained on the question's synthetic texts and their prompted labels.
-    Where a task has no synthetic texts, the warm start serves as it is, and the rows it was trained on are the labelled
-    texts.
+    One classifier per seed and question, trained on the question's synthetic texts and their prompted labels: what it
+    says stands in ``<seed>/``. Where a task has no synthetic texts, the warm start serves as it is, one for all seeds
+    (``warmstart/``), and the rows it was trained on are the labelled texts.
     """
     shutil.rmtree(LEARNER, ignore_errors=True)
     if not any(given.evidence == LEARNER.as_posix() for given in params.select.strategies.values()):
@@ -56,26 +56,26 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     if synthetic and (lacking := [question for question in pool if question not in synthetic]):
         raise StandinError(f"{SYNTHETIC}: holds no text of question {lacking[0]!r}: its learner has nothing to learn.")
     start = begin(params.finetune, task.label_names, params.runtime, warm)
-    seed, steps = params.finetune.seeds[0], params.finetune.steps
+    seeds, steps = params.finetune.seeds, params.finetune.steps
     if synthetic:
-        with progress("learner", len(pool) * steps, "steps") as done:
-            trained = ((question, _trained(start, synthetic[question], seed, done)) for question in pool)
-            sides = [
-                (_said(classifier, pool[question]), _said(classifier, synthetic[question]))
-                for question, classifier in trained
-            ]
+        with progress("learner", len(seeds) * len(pool) * steps, "steps") as done:
+            for seed in seeds:
+                trained = ((question, _trained(start, synthetic[question], seed, done)) for question in pool)
+                sides = [
+                    (_said(classifier, pool[question]), _said(classifier, synthetic[question]))
+                    for question, classifier in trained
+                ]
+                _write(str(seed), sides)
     else:
-        classifier = start.classifier(seed)
+        classifier = start.classifier(seeds[0])
         rows = [row for own in pool.values() for row in own]
-        sides = [(_said(classifier, rows), _said(classifier, read_rows(WARMSTART_ROWS, Row)))]
-    LEARNER.mkdir(parents=True)
-    _write("pool", [of_pool for of_pool, _ in sides])
-    _write("labelled", [of_labelled for _, of_labelled in sides])
+        _write("warmstart", [(_said(classifier, rows), _said(classifier, read_rows(WARMSTART_ROWS, Row)))])
     learned = sum(len(rows) for rows in synthetic.values())
     texts = sum(len(rows) for rows in pool.values())
-    what = f"fine-tuned on {learned} synthetic texts" if learned else "the warm start as it is"
+    learners = len(seeds) if synthetic else 1
+    what = f"{learners} fine-tuned on {learned} synthetic texts" if learned else "the warm start as it is"
     print(f"learner: {what}, applied to {texts} pool texts")  # noqa: T201
-    return {"train_rows": learned, "pool_texts": texts}
+    return {"train_rows": learned, "pool_texts": texts, "learners": learners}
 
 
 def _trained(start: Start, rows: Sequence[Row], seed: int, done: Callable[[int], None]) -> Classifier:
@@ -89,15 +89,21 @@ def _said(classifier: Classifier, rows: Sequence[Row]) -> Said:
     return Said(rows, *embed(classifier, encodings))
 
 
-def _write(name: str, said: Sequence[Said]) -> None:
-    """``<name>.npz``, and the ids of its rows in ``<name>_ids.jsonl``."""
-    np.savez(
-        LEARNER / f"{name}.npz",
-        embeddings=np.concatenate([one.embeddings for one in said]),
-        probabilities=np.concatenate([one.probabilities for one in said]),
-    )
-    rows = [row for one in said for row in one.rows]
-    write_json_lines(
-        LEARNER / f"{name}_ids.jsonl",
-        ({"id": row.id} | ({"question_id": row.question_id} if row.question_id is not None else {}) for row in rows),
-    )
+def _write(name: str, sides: Sequence[tuple[Said, Said]]) -> None:
+    """``<name>/pool.npz`` and ``<name>/labelled.npz``; the ids of their rows, alike for all, beside the folders."""
+    folder = LEARNER / name
+    folder.mkdir(parents=True)
+    for side, said in zip(("pool", "labelled"), zip(*sides, strict=True), strict=True):
+        np.savez(
+            folder / f"{side}.npz",
+            embeddings=np.concatenate([one.embeddings for one in said]),
+            probabilities=np.concatenate([one.probabilities for one in said]),
+        )
+        rows = [row for one in said for row in one.rows]
+        write_json_lines(
+            LEARNER / f"{side}_ids.jsonl",
+            (
+                {"id": row.id} | ({"question_id": row.question_id} if row.question_id is not None else {})
+                for row in rows
+            ),
+        )

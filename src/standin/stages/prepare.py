@@ -1,4 +1,4 @@
-"""Real rows in, splits out: data/raw/<task>/ -> data/real/, near-duplicates across splits reported."""
+"""Real rows in, splits out: data/raw/<task>/ -> data/real/, without texts nearly equal to held-out ones."""
 
 import csv
 from collections import Counter
@@ -11,10 +11,9 @@ import numpy as np
 
 from standin.config import Params
 from standin.corpus import Row, write_rows
-from standin.curation.duplicates import lexical_pairs
 from standin.errors import StandinError
 from standin.sources.files import RawRows, Reading, read_raw
-from standin.sources.splits import SPLITS, Sizes, Splits, distinct, draw
+from standin.sources.splits import SPLITS, Likeness, Sizes, Splits, contradictions, distinct, draw, likenesses
 from standin.task import Task
 
 REAL = Path("data/real")
@@ -22,7 +21,7 @@ NEAR = Path("reports/prepare/near_duplicates.csv")
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
-    """Read the task's files, draw the splits, write them and the pairs of near-duplicates between them."""
+    """Read the task's files, draw the splits, write them and which texts were left out as near-duplicates."""
     train = _read(task, "train", task.source.train)
     test = _read(task, "test", task.source.test) if task.source.test else None
     warmstart = _read(task, "warmstart", task.source.warmstart) if task.source.warmstart else None
@@ -30,25 +29,39 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     _check_ids(files)
     _check_questions(task, train)
     sizes = Sizes(**params.prepare.model_dump(include=set(SPLITS)))
-    clean = distinct(train.rows, test.rows if test else ())
-    splits = draw(
-        clean.rows, test.rows if test else None, sizes, np.random.default_rng(params.base.seed), task.source.train
-    )
+    near = params.prepare.near_duplicate
+    published = test.rows if test else ()
+    clean = distinct(train.rows, published)
+    rng = np.random.default_rng(params.base.seed)
+    splits = draw(clean.rows, test.rows if test else None, sizes, rng, task.source.train, near)
     drawn = [row for split in SPLITS for row in getattr(splits, split)]
-    other = distinct(warmstart.rows if warmstart else (), [*drawn, *(test.rows if test else ())])
-    _write(splits, other.rows)
-    near = near_duplicates(splits, params.prepare.near_duplicate)
-    _write_pairs(near)
+    other = distinct(warmstart.rows if warmstart else (), [*drawn, *published])
+    like = [
+        *likenesses(other.rows, published or splits.test, "test", near),
+        *likenesses(other.rows, splits.validation, "validation", near),
+    ]
+    gone = {found.row.id for found in like}
+    others = [row for row in other.rows if row.id not in gone]
+    _write(splits, others)
+    _write_left_out([*splits.left_out, *like])
     metrics = {
-        "real_texts": {split: len(getattr(splits, split)) for split in SPLITS} | {"warmstart": len(other.rows)},
+        "real_texts": {split: len(getattr(splits, split)) for split in SPLITS} | {"warmstart": len(others)},
         "real_labels": _label_counts(task, splits),
         "dropped_equal_texts": clean.equal,
         "dropped_contradicting_texts": clean.contradicting,
         "dropped_texts_of_test": clean.shared,
+        **{
+            f"dropped_near_duplicates_of_{split}": sum(found.split == split for found in splits.left_out)
+            for split in ("test", "validation")
+        },
+        "dropped_equal_warmstart_texts": other.equal + other.shared,
+        "dropped_contradicting_warmstart_texts": other.contradicting,
+        "dropped_near_duplicates_in_warmstart": len(gone),
         "dropped_empty_texts": sum(found.empty_texts for found in files),
         "dropped_unwanted_labels": sum(found.unwanted_labels for found in files),
         "dropped_other_questions": train.questions_not_asked + (test.questions_not_asked if test else 0),
-        "near_duplicates_across_splits": len(near),
+        "contradicting_texts_in_test": contradictions(splits.test),
+        "near_duplicates_of_shots_in_pool": len(likenesses(splits.pool, splits.shots, "shots", near)),
     }
     _say(task, metrics)
     return metrics
@@ -88,18 +101,6 @@ def _check_questions(task: Task, train: RawRows) -> None:
             )
 
 
-def near_duplicates(splits: Splits, threshold: float) -> list[tuple[str, str, str, str, float]]:
-    """Nearly equal texts in different splits: split and id of both, Jaccard similarity of character 5-grams."""
-    pairs = []
-    for place, split in enumerate(SPLITS):
-        rows = getattr(splits, split)
-        others = [(other, row) for other in SPLITS[place + 1 :] for row in getattr(splits, other)]
-        texts = [row.text for row in rows], [row.text for _, row in others]
-        for a, b, score in lexical_pairs(*texts, threshold) if all(texts) else ():
-            pairs.append((split, rows[a].id, others[b][0], others[b][1].id, round(score, 4)))
-    return sorted(pairs, key=lambda pair: (-pair[4], pair))
-
-
 def _write(splits: Splits, warmstart: Sequence[Row]) -> None:
     for split in ("shots", "validation", "test"):
         write_rows(REAL / f"{split}.jsonl", getattr(splits, split))
@@ -108,12 +109,14 @@ def _write(splits: Splits, warmstart: Sequence[Row]) -> None:
     write_rows(REAL / "warmstart.jsonl", (replace(row, split="warmstart") for row in warmstart))
 
 
-def _write_pairs(pairs: Sequence[tuple[str, str, str, str, float]]) -> None:
+def _write_left_out(left_out: Sequence[Likeness]) -> None:
+    """Which rows were left out, and which test or validation text each is nearly equal to, most similar first."""
+    ordered = sorted(left_out, key=lambda found: (-found.jaccard, found.row.id, found.split))
     NEAR.parent.mkdir(parents=True, exist_ok=True)
     with NEAR.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["split_a", "id_a", "split_b", "id_b", "jaccard"])
-        writer.writerows(pairs)
+        writer.writerow(["id", "split", "other", "jaccard"])
+        writer.writerows((each.row.id, each.split, each.other.id, round(each.jaccard, 4)) for each in ordered)
 
 
 def _label_counts(task: Task, splits: Splits) -> dict[str, dict[str, int]]:
@@ -128,8 +131,13 @@ def _say(task: Task, metrics: Mapping[str, Any]) -> None:
         for key, count in metrics.items()
         if key.startswith("dropped_") and count
     )
-    unlabelled = "" if any(metrics["real_labels"]["pool"].values()) else "; the pool has no labels"
-    print(  # noqa: T201
-        f"prepare: {task.name}: {sizes}{unlabelled}; left out: {dropped or 'nothing'}; "
-        f"{metrics['near_duplicates_across_splits']} near-duplicate pairs across splits"
-    )
+    notes = [
+        *([] if any(metrics["real_labels"]["pool"].values()) else ["the pool has no labels"]),
+        *_counted(metrics["contradicting_texts_in_test"], "texts of test stand with different labels, as published"),
+        *_counted(metrics["near_duplicates_of_shots_in_pool"], "pool texts nearly equal a text of shots"),
+    ]
+    print("; ".join([f"prepare: {task.name}: {sizes}; left out: {dropped or 'nothing'}", *notes]))  # noqa: T201
+
+
+def _counted(number: int, what: str) -> list[str]:
+    return [f"{number} {what}"] if number else []

@@ -8,7 +8,7 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import Removed, SyntheticRow, read_json, read_json_lines, read_rows
-from standin.report import content, figures, measured, words
+from standin.report import content, counts, figures, measured, words
 from standin.report.page import render
 from standin.task import Task
 
@@ -32,7 +32,11 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "generated": generated(read_json(REPORTS / "generate/metrics.json")),
         "checks": gather_checks(),
         "diversity": gather_diversity(),
-        "selection": gather_selection(params),
+        **gather_selection(params),
+        "held_out": counts.held_out_notes(
+            read_json(REPORTS / "prepare/metrics.json"), read_json(REPORTS / "curate/metrics.json")
+        ),
+        "several_questions": len(task.questions) > 1,
         "made": gather_making(params, task),
         "published": [(name, _plain(value)) for name, value in task.published.items()],
     }
@@ -59,7 +63,7 @@ def gather_arms(params: Params) -> dict[str, Any]:
     """Scores, comparisons, the answer in words, and which arms have not learned."""
     scope = read_json(REPORTS / "evaluate/scope.json")
     scores = _table(REPORTS / "evaluate/scores.csv")
-    metrics = read_json(REPORTS / "arms/metrics.json")
+    counted = counts.arm_counts(_table(REPORTS / "arms/texts.csv"))
     budgets = params.select.budgets
     plotted = [
         {"name": content.arm_name(row, budgets), **{name: float(row[name]) for name in ("value", "low", "high")}}
@@ -77,7 +81,7 @@ def gather_arms(params: Params) -> dict[str, Any]:
     return {
         "scope": scope,
         "plotted": plotted,
-        "arms": content.arm_rows(scores, sources, metrics.get("arm_texts", {}), budgets),
+        "arms": content.arm_rows(scores, sources, counted, budgets),
         "comparisons": compared,
         "several_budgets": len(budgets) > 1,
         "unlearned": words.not_learned(lost, plotted, names),
@@ -129,17 +133,17 @@ def gather_diversity() -> dict[str, Any]:
     return measured.diversity(read_json(REPORTS / "diversity/metrics.json"))
 
 
-def gather_selection(params: Params) -> list[dict[str, Any]]:
-    """What each strategy ranked, the share that tie-breaking chose, and which labels came of it."""
-    labels = read_json(REPORTS / "arms/metrics.json").get("arm_labels", {})
-    rows = []
-    for strategy in params.select.strategies:
-        metrics = read_json(REPORTS / "select" / strategy / "metrics.json")
-        counts = ", ".join(f"{label} {count}" for label, count in labels.get(strategy, {}).items())
-        for budget, share in metrics["tie_share"].items():
-            found = {"strategy": strategy, "ranked": metrics["texts_ranked"], "budget": budget, "ties": share}
-            rows.append({**found, "labels": counts})
-    return rows
+def gather_selection(params: Params) -> dict[str, Any]:
+    """What each strategy ranked, what seed and ties decided, and which labels came of it."""
+    metrics = {name: read_json(REPORTS / "select" / name / "metrics.json") for name in params.select.strategies}
+    counted, seeds = _table(REPORTS / "arms/texts.csv"), len(params.finetune.seeds)
+    return {
+        "selection": [
+            row for name, found in metrics.items() for row in counts.selection_rows(name, found, counted, params.arms)
+        ],
+        "selection_notes": counts.selection_notes(metrics, seeds),
+        "several_seeds": seeds > 1,
+    }
 
 
 def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.Figure | None]:

@@ -15,7 +15,7 @@ from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SelectedRow, SyntheticRow, by_question, read_json_lines, read_rows, write_rows
 from standin.errors import StandinError, nearest
 from standin.selection.pool import Floats, Settings, Texts
-from standin.selection.ranking import Ranking, generator_for, ranked, tie_share
+from standin.selection.ranking import Ranking, generator_for, ranked, seed_share, tie_share
 from standin.selection.registry import load
 from standin.task import Task
 
@@ -29,23 +29,47 @@ Sides = dict[str | None, tuple[Texts, Texts]]
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/selected/<item>.jsonl`` for the strategy ``item``."""
-    sides = _sides(item)
     settings = Settings(params.select.neighbours, params.select.balance)
     budgets, seeds = params.select.budgets, params.finetune.seeds
+    evidence = _sides(item, seeds)
     rankings = {
         (seed, question): _ranked(item, seed, question, pool, labelled, settings, budgets)
         for seed in seeds
-        for question, (pool, labelled) in sides.items()
+        for question, (pool, labelled) in evidence[seed].items()
     }
-    write_rows(Path(f"data/selected/{item}.jsonl"), _rows(sides, rankings, seeds, budgets))
-    ties = {
-        str(budget): round(fmean(tie_share(ranking.scores, budget) for ranking in rankings.values()), 4)
-        for budget in budgets
+    pools = {question: pool for question, (pool, _) in evidence[seeds[0]].items()}
+    write_rows(Path(f"data/selected/{item}.jsonl"), _rows(pools, rankings, seeds, budgets))
+    ties = {budget: fmean(tie_share(ranking.scores, budget) for ranking in rankings.values()) for budget in budgets}
+    told = {"tie_share": ties} | (_seed_shares(pools, rankings, seeds, budgets) if len(seeds) > 1 else {})
+    texts = sum(len(pool) for pool in pools.values())
+    name = "seed_share" if len(seeds) > 1 else "tie_share"
+    cut = ", ".join(f"{share:.0%} of {budget}" for budget, share in told[name].items())
+    what = "changed by the seed" if len(seeds) > 1 else "chosen by tie-breaking (one seed tells no more)"
+    print(f"select {item}: {texts} texts ranked for {len(seeds)} seeds; {what}: {cut}")  # noqa: T201
+    return {
+        "texts_ranked": texts,
+        "questions_ranked": len(pools),
+        **{name: {str(budget): round(share, 4) for budget, share in shares.items()} for name, shares in told.items()},
+        "learners": len({id(sides) for sides in evidence.values()}) if STRATEGY_EVIDENCE[item] == str(LEARNER) else 0,
     }
-    texts = sum(len(pool) for pool, _ in sides.values())
-    cut = ", ".join(f"{share:.0%} of {budget}" for budget, share in ties.items())
-    print(f"select {item}: {texts} texts ranked for {len(seeds)} seeds; chosen by tie-breaking: {cut}")  # noqa: T201
-    return {"texts_ranked": texts, "questions_ranked": len(sides), "tie_share": ties}
+
+
+def _seed_shares(
+    pools: Mapping[str | None, Texts],
+    rankings: Mapping[tuple[int, str | None], Ranking],
+    seeds: list[int],
+    budgets: list[int],
+) -> dict[str, dict[int, float]]:
+    """By budget, means over questions: the share that changes with the seed, and what random draws would reach."""
+    of_question = {question: [rankings[seed, question] for seed in seeds] for question in pools}
+    return {
+        "seed_share": {
+            budget: fmean(seed_share(found, budget) or 0.0 for found in of_question.values()) for budget in budgets
+        },
+        "seed_share_of_chance": {
+            budget: fmean(1 - budget / len(pool) for pool in pools.values()) for budget in budgets
+        },
+    }
 
 
 def _ranked(
@@ -59,12 +83,15 @@ def _ranked(
 
 
 def _rows(
-    sides: Sides, rankings: dict[tuple[int, str | None], Ranking], seeds: list[int], budgets: list[int]
+    pools: Mapping[str | None, Texts],
+    rankings: Mapping[tuple[int, str | None], Ranking],
+    seeds: list[int],
+    budgets: list[int],
 ) -> Iterator[SelectedRow]:
     """One row per seed, budget and pool text; these strategies rank alike for every budget."""
     for seed in seeds:
         for budget in budgets:
-            for question, (pool, _) in sides.items():
+            for question, pool in pools.items():
                 ranking = rankings[seed, question]
                 for rank, position in enumerate(ranking.order.tolist(), 1):
                     yield SelectedRow(
@@ -77,25 +104,31 @@ def _rows(
                     )
 
 
-def _sides(item: str) -> Sides:
-    """Read what the strategy needs, and nothing else."""
+def _sides(item: str, seeds: list[int]) -> dict[int, Sides]:
+    """Read what the strategy needs, and nothing else. Seeds share one object where they have the same evidence."""
     if item not in STRATEGY_EVIDENCE:
         raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
     pool = by_question(read_rows(POOL, Row))
     if not pool:
         raise StandinError(f"{POOL}: the pool is empty: there is no text to select. Enlarge prepare.pool.")
     if STRATEGY_EVIDENCE[item] == "data/embeddings":
-        return _embedded(pool)
+        return dict.fromkeys(seeds, _embedded(pool))
     if STRATEGY_EVIDENCE[item] == "models/learner":
-        return _learned(pool)
-    return {question: (Texts(_ids(rows)), Texts(())) for question, rows in pool.items()}
+        return _by_seed(pool, seeds)
+    alone: Sides = {question: (Texts(_ids(rows)), Texts(())) for question, rows in pool.items()}
+    return dict.fromkeys(seeds, alone)
 
 
 def _embedded(pool: dict[str | None, list[Row]]) -> Sides:
-    """The pool and the question's synthetic texts, with the encoder's embeddings and the prompted labels."""
-    from standin.measures.embeddings import read_embeddings
+    """The pool and the question's synthetic texts, with the encoder's embeddings and the prompted labels.
 
-    real, generated = (read_embeddings(Path("data/embeddings") / name) for name in ("real", "generated"))
+    Where rows have a question the embeddings are those of question and text together, as in the paper.
+    """
+    from standin.measures.embeddings import PAIRS, read_embeddings
+
+    asked = any(row.question is not None for rows in pool.values() for row in rows)
+    folders = (Path("data/embeddings") / name for name in ("real", "generated"))
+    real, generated = (read_embeddings(folder / PAIRS if asked else folder) for folder in folders)
     synthetic = by_question(read_rows(SYNTHETIC, SyntheticRow))
     sides: Sides = {}
     for question, rows in pool.items():
@@ -109,16 +142,26 @@ def _embedded(pool: dict[str | None, list[Row]]) -> Sides:
     return sides
 
 
-def _learned(pool: dict[str | None, list[Row]]) -> Sides:
+def _by_seed(pool: dict[str | None, list[Row]], seeds: list[int]) -> dict[int, Sides]:
+    """Each seed's own learner, or the warm start as it is, which is one for all seeds."""
+    if (LEARNER / "warmstart").is_dir():
+        return dict.fromkeys(seeds, _learned(pool, LEARNER / "warmstart"))
+    if lacking := [seed for seed in seeds if not (LEARNER / str(seed) / "pool.npz").exists()]:
+        raise StandinError(
+            f"{LEARNER}: there is no learner of seed {lacking[0]}. `dvc repro learner` trains one for every seed where "
+            "a strategy needs them."
+        )
+    return {seed: _learned(pool, LEARNER / str(seed)) for seed in seeds}
+
+
+def _learned(pool: dict[str | None, list[Row]], folder: Path) -> Sides:
     """The pool and the texts the learner was trained on, with its embeddings and probabilities.
 
     Neighbours stay within the question; a learner that was trained on rows of other questions alone (warm start) has
     all of them as labelled set.
     """
-    if not (LEARNER / "pool.npz").exists():
-        raise StandinError(f"{LEARNER}: there is no learner. `dvc repro learner` trains it where a strategy needs one.")
-    candidates, _ = _learner("pool")
-    labelled, labelled_questions = _learner("labelled")
+    candidates, _ = _learner(folder / "pool.npz")
+    labelled, labelled_questions = _learner(folder / "labelled.npz")
     position = {identifier: row for row, identifier in enumerate(candidates.ids)}
     of_other_questions = not set(labelled_questions) & set(pool)
     sides: Sides = {}
@@ -132,10 +175,9 @@ def _learned(pool: dict[str | None, list[Row]]) -> Sides:
     return sides
 
 
-def _learner(name: str) -> tuple[Texts, list[str | None]]:
-    """One side of the learner's evidence, and each text's question."""
-    path = LEARNER / f"{name}.npz"
-    lines = [value for _, value in read_json_lines(LEARNER / f"{name}_ids.jsonl")]
+def _learner(path: Path) -> tuple[Texts, list[str | None]]:
+    """One side of a learner's evidence, and each text's question; the ids are the same for every seed's learner."""
+    lines = [value for _, value in read_json_lines(LEARNER / f"{path.stem}_ids.jsonl")]
     try:
         with np.load(path, allow_pickle=False) as arrays:
             embeddings, probabilities = arrays["embeddings"], arrays["probabilities"]

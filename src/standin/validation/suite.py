@@ -15,6 +15,9 @@ from standin.validation.result import Check
 
 LENGTH_RATIO = 2.0
 """Mean words of synthetic texts may be up to twice or down to half of the real texts' before the warning."""
+COPIED = 0.2
+"""Share of the planned texts that may be copies of their prompt's examples before the warning. They are removed, so no
+run stops for them (texts_per_label does, where too few are left), but a model that copies a fifth does not generate."""
 JUDGED_AGREEMENT = 0.7
 """Share of judged texts with the label asked for; a judge that guesses reaches 0.5 with two labels."""
 
@@ -43,13 +46,13 @@ def make_checks(
         questions: the ids of its questions; none in a task without questions.
         tables: the columns to check.
         planned: number of planned rows.
-        real_words: mean words of real texts, or None where there are none.
+        real_words: mean words of the real texts of shots and validation, or None where there are none.
     """
     checks = [*_sums(planned), *_labels(bounds)]
     if tables.texts:
         checks += [*_texts(labels, questions), *_lengths(bounds, real_words), *_leaks()]
     if tables.plan:
-        checks += [*_fates(), *_shares(bounds)]
+        checks += [*_fates(), *_shares(bounds), _copies()]
     if any(row["judged_agrees"] is not None for row in tables.plan):
         checks.append(
             Check(
@@ -175,7 +178,7 @@ def _lengths(bounds: Validate, real_words: float | None) -> Iterator[Check]:
             name="mean_words",
             table="texts",
             severity="warning",
-            says=f"texts should have {low:.3g} to {high:.3g} words on average (real texts: {real_words:.3g})",
+            says=f"texts should have {low:.3g} to {high:.3g} words on average (shots and validation: {real_words:.3g})",
             advice="State the length in prompts.generation of the task file, or set generator.max_tokens.",
             expectation="ExpectColumnMeanToBeBetween",
             arguments={"column": "words", "min_value": low, "max_value": high},
@@ -249,3 +252,17 @@ def _shares(bounds: Validate) -> Iterator[Check]:
             arguments={"column": f"is_{reason}", "max_value": most},
             unit="share",
         )
+
+
+def _copies() -> Check:
+    return Check(
+        name="share_copied",
+        table="plan",
+        severity="warning",
+        says=f"at most {COPIED:.0%} of the planned texts should be copies of an example",
+        advice="The model repeats its prompt: ask for variation in prompts.few_shot, raise generator.temperature, or "
+        "use a stronger model.",
+        expectation="ExpectColumnMeanToBeBetween",
+        arguments={"column": "is_copied", "max_value": COPIED},
+        unit="share",
+    )

@@ -1,0 +1,106 @@
+"""How many texts and labels stand behind the figures, and what chance and the seed decided of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Key = tuple[str, str]
+"""Arm and budget, as ``reports/arms/texts.csv`` writes them; the budget is "" where no selected text is in the arm."""
+Counted = Mapping[str, str]
+
+
+def arm_counts(rows: Sequence[Counted]) -> dict[Key, dict[str, str]]:
+    """Texts and real labels per classifier of each arm and budget: one number, or "310 to 342" where they differ.
+
+    rows: one per arm, budget, seed, question and label. A classifier is trained per seed and question.
+    """
+    sums: dict[Key, dict[str, dict[tuple[str, str], int]]] = {}
+    for row in rows:
+        own = sums.setdefault((row["arm"], row["budget"]), {"texts": {}, "real_labels": {}})
+        classifier = (row["seed"], row["question_id"])
+        for name, found in own.items():
+            found[classifier] = found.get(classifier, 0) + int(row[name])
+    return {key: {name: _range(list(found.values())) for name, found in own.items()} for key, own in sums.items()}
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def labels_of(rows: Sequence[Counted], arm: str | None, budget: str) -> str:
+    """Labels of an arm's texts, each with its mean number over seeds and questions: "housing 12, transport 11.7"."""
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        if (row["arm"], row["budget"]) == (arm, budget):
+            found.setdefault(row["label"], []).append(int(row["texts"]))
+    means = {label: round(sum(numbers) / len(numbers), 1) for label, numbers in found.items()}
+    return ", ".join(f"{label} {mean:g}" for label, mean in means.items())
+
+
+def selection_rows(
+    strategy: str, metrics: Mapping[str, Any], counted: Sequence[Counted], arms: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """One row per budget of a strategy; labels are those of the arm that trains on its texts alone."""
+    arm = next((name for name, sources in arms.items() if list(sources) == [strategy]), None)
+    return [
+        {
+            "strategy": strategy,
+            "ranked": metrics["texts_ranked"],
+            "budget": budget,
+            "seed": metrics.get("seed_share", {}).get(budget),
+            "chance": metrics.get("seed_share_of_chance", {}).get(budget),
+            "ties": ties,
+            "labels": labels_of(counted, arm, budget),
+        }
+        for budget, ties in metrics["tie_share"].items()
+    ]
+
+
+def selection_notes(strategies: Mapping[str, Mapping[str, Any]], seeds: int) -> list[str]:
+    """What a reader must know of the strategies used; ``strategies``: name -> metrics of its stage."""
+    notes = []
+    if seeds > 1:
+        notes.append(
+            "Changes with the seed: the share of the selected texts that another seed would not select, for ties, "
+            "redrawn committee and learner together. Random draws share texts by accident alone: they change by "
+            "1 - budget / pool."
+        )
+    else:
+        notes.append("One seed shows ties alone: what a redrawn committee or learner changes takes several seeds.")
+    if "sqbc" in strategies:
+        notes.append(
+            "SQBC (Wagner et al. 2025) asks the nearest synthetic texts to vote with their prompted labels and selects "
+            "the texts they disagree on; equal votes are broken at random."
+        )
+    if "cal" in strategies:
+        notes.append(
+            "CAL (Margatina et al. 2021) selects the texts that a trained learner judges unlike their nearest labelled "
+            "neighbours."
+        )
+    if seeds > 1 and any(metrics.get("learners") == 1 for metrics in strategies.values()):
+        notes.append(
+            "CAL's learner is the warm start as it is, one for all seeds: beyond ties, CAL's interval holds no "
+            "variance of selection."
+        )
+    return notes
+
+
+def held_out_notes(prepare: Mapping[str, Any], curate: Mapping[str, Any]) -> list[str]:
+    """What was left out of the real texts for being like held-out ones, and who reads the test texts."""
+    test, validation, warm = (
+        int(prepare.get(f"dropped_near_duplicates_{name}", 0)) for name in ("of_test", "of_validation", "in_warmstart")
+    )
+    notes = [
+        f"{test + validation:,} real texts were left out of the splits because nearly the same text is in test "
+        f"({test:,}) or validation ({validation:,})" + (f", and {warm:,} warm-start texts likewise." if warm else ".")
+    ]
+    if "pool_texts_like_test" in curate:
+        notes.append(
+            f"By embedding, {curate['pool_texts_like_test']:,} of the pool's {prepare['real_texts']['pool']:,} texts "
+            "still lie as near to a test text as a synthetic text may not; they stay."
+        )
+    notes.append(
+        "These two filters read the test texts, to take out real and synthetic texts that are like them; nothing else "
+        "that a person tunes does."
+    )
+    return notes
