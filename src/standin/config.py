@@ -193,20 +193,43 @@ class Select(Group):
         return self
 
 
-class Finetune(Group):
+class Length(Group):
+    """How long a training is: ``epochs`` passes over its texts, but no fewer and no more steps than these."""
+
+    epochs: float = Field(4.0, gt=0)
+    min_steps: int = Field(20, ge=1)
+    max_steps: int = Field(2000, ge=1)
+
+    @model_validator(mode="after")
+    def _floor_below_ceiling(self) -> Self:
+        if self.min_steps > self.max_steps:
+            raise ValueError(f"min_steps is {self.min_steps}, more than max_steps {self.max_steps}: lower it")
+        return self
+
+
+class Warmstart(Length):
+    """The length of the warm start, the classifier of other questions' rows; its other settings are finetune's."""
+
+    epochs: float = Field(3.0, gt=0)
+    min_steps: int = Field(50, ge=1)
+
+
+class Finetune(Length):
     """The classifier: encoder, training length, seeds. One classifier per question, arm, budget and seed."""
 
     encoder: str = "all-minilm-l6-v2"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16"] = "float32"
-    seeds: list[int] = Field(default_factory=lambda: [1, 2, 3], min_length=1)
-    steps: int = Field(25, ge=1)
+    pooling: Literal["mean", "cls"] = "mean"
+    probe: bool = True
+    class_weights: bool = False
+    seeds: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
     batch: int = Field(16, ge=1)
-    learning_rate: float = Field(5e-4, gt=0)
+    learning_rate: float = Field(2e-4, gt=0)
     warmup: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     max_tokens: int = Field(96, ge=8)
-    frozen_layers: int = Field(3, ge=0)
+    frozen_layers: int = Field(5, ge=0)
     save: Literal["first", "all"] = "first"
 
     @field_validator("seeds")
@@ -289,6 +312,7 @@ class Params(Group):
             "sqbc_synthetic": ["sqbc", "synthetic"],
         }
     )
+    warmstart: Warmstart = Field(default_factory=Warmstart)
     finetune: Finetune = Field(default_factory=Finetune)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     tracking: Tracking = Field(default_factory=Tracking)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from standin.classifier.encoders import Classifier, Start, begin, tuned
+from standin.classifier.inputs import Inputs, inputs_of
 from standin.classifier.prediction import embed
-from standin.classifier.training import fine_tune
+from standin.classifier.training import fine_tune, rows_seen, steps_of
 from standin.config import Params
 from standin.corpus import Row, SyntheticRow, by_question, read_rows, write_json, write_json_lines
 from standin.errors import StandinError
@@ -56,9 +57,12 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     if synthetic and (lacking := [question for question in pool if question not in synthetic]):
         raise StandinError(f"{SYNTHETIC}: holds no text of question {lacking[0]!r}: its learner has nothing to learn.")
     start = begin(params.finetune, task.label_names, params.runtime, warm)
-    seed, steps = params.finetune.seeds[0], params.finetune.steps
+    seed, settings = params.finetune.seeds[0], params.finetune
     if synthetic:
-        with progress("learner", len(pool) * steps, "steps") as done:
+        total = sum(
+            steps_of(rows_seen(len(synthetic[question]), settings, settings.batch), settings.batch) for question in pool
+        )
+        with progress("learner", total, "steps") as done:
             trained = ((question, _trained(start, synthetic[question], seed, done)) for question in pool)
             sides = [
                 (_said(classifier, pool[question]), _said(classifier, synthetic[question]))
@@ -80,13 +84,13 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
 
 def _trained(start: Start, rows: Sequence[Row], seed: int, done: Callable[[int], None]) -> Classifier:
     codes = np.array([start.labels.index(str(row.label)) for row in rows], dtype=np.intp)
-    encodings = start.encode([row.text for row in rows], [row.question for row in rows])
-    return fine_tune(start, encodings, codes, seed, done)[0]
+    inputs = inputs_of(start, [row.text for row in rows], [row.question for row in rows])
+    return fine_tune(start, inputs, codes, seed, done).classifier
 
 
 def _said(classifier: Classifier, rows: Sequence[Row]) -> Said:
-    encodings = classifier.encode([row.text for row in rows], [row.question for row in rows])
-    return Said(rows, *embed(classifier, encodings))
+    inputs = Inputs(classifier.encode([row.text for row in rows], [row.question for row in rows]))
+    return Said(rows, *embed(classifier, inputs))
 
 
 def _write(name: str, said: Sequence[Said]) -> None:
