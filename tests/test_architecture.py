@@ -19,7 +19,7 @@ HEAVY = {
 FOUNDATION = {"config", "checked", "choices", "task", "corpus", "errors", "progress", "embedded", "languages"}
 PLUMBING = frozenset(
     {
-        "standin/config.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
+        "standin/config.py", "standin/machine.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
         "standin/stages/__init__.py", "standin/stages/runner.py",
     }
 )  # fmt: skip

@@ -12,9 +12,19 @@ from tiny_encoder import write_tiny_encoder
 
 from standin.classifier.card import model_card
 from standin.classifier.encoders import Classifier, Start, begin, encode, load, save, tuned
-from standin.classifier.prediction import embed, predict, probabilities
-from standin.classifier.training import WINDOW, Step, fine_tune, smaller, training_order
-from standin.config import Finetune, Runtime
+from standin.classifier.inputs import Inputs, inputs_of
+from standin.classifier.prediction import embed, features, predict, probabilities
+from standin.classifier.training import (
+    WINDOW,
+    Step,
+    class_weights,
+    fine_tune,
+    rows_seen,
+    smaller,
+    steps_of,
+    training_order,
+)
+from standin.config import Finetune, Length, Runtime
 from standin.errors import StandinError
 
 LABELS = ["transport", "environment"]

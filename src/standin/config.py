@@ -10,20 +10,17 @@ import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from standin.checked import Group as Group
 from standin.checked import explain, read_yaml
 from standin.choices import DEFAULT_REFERENCES, PATTERN_ENGINES, RESERVED_ARMS, Engine, JudgeEngine
 from standin.errors import nearest
+from standin.machine import Runtime as Runtime
+from standin.machine import Tracking as Tracking
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TASK_NAME = re.compile(r"[a-z][a-z0-9-]*")
-
-
-class Group(BaseModel):
-    """One group of parameters: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Base(Group):
@@ -194,20 +191,43 @@ class Select(Group):
         return self
 
 
-class Finetune(Group):
+class Length(Group):
+    """How long a training is: ``epochs`` passes over its texts, but no fewer and no more steps than these."""
+
+    epochs: float = Field(4.0, gt=0)
+    min_steps: int = Field(40, ge=1)
+    max_steps: int = Field(2000, ge=1)
+
+    @model_validator(mode="after")
+    def _floor_below_ceiling(self) -> Self:
+        if self.min_steps > self.max_steps:
+            raise ValueError(f"min_steps is {self.min_steps}, more than max_steps {self.max_steps}: lower it")
+        return self
+
+
+class Warmstart(Length):
+    """The length of the warm start, the classifier of other questions' rows; its other settings are finetune's."""
+
+    epochs: float = Field(3.0, gt=0)
+    min_steps: int = Field(50, ge=1)
+
+
+class Finetune(Length):
     """The classifier: encoder, training length, seeds. One classifier per question, arm, budget and seed."""
 
     encoder: str = "all-minilm-l6-v2"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16"] = "float32"
-    seeds: list[int] = Field(default_factory=lambda: [1, 2, 3], min_length=1)
-    steps: int = Field(25, ge=1)
+    pooling: Literal["mean", "cls"] = "mean"
+    probe: bool = True
+    class_weights: bool = False
+    seeds: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
     batch: int = Field(16, ge=1)
-    learning_rate: float = Field(5e-4, gt=0)
+    learning_rate: float = Field(2e-4, gt=0)
     warmup: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     max_tokens: int = Field(96, ge=8)
-    frozen_layers: int = Field(3, ge=0)
+    frozen_layers: int = Field(5, ge=0)
     save: Literal["first", "all"] = "first"
 
     @field_validator("seeds")
@@ -225,43 +245,6 @@ class Evaluate(Group):
     confidence: float = Field(0.95, gt=0, lt=1)
     references: list[str] = Field(default_factory=lambda: list(DEFAULT_REFERENCES))
     gammas: list[float] = Field(default_factory=lambda: [0.0, 0.4, 0.6, 0.8, 1.0])
-
-
-class Tracking(Group):
-    """MLflow: the experiment's name, and whether stages log as they run instead of at the end."""
-
-    experiment: str = "standin"
-    live: bool = False
-
-
-class Runtime(Group):
-    """Settings of this machine, listed by no stage."""
-
-    threads: int = Field(2, ge=1)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    batch: int = Field(64, ge=1)
-    memory: float = Field(0.9, gt=0, le=1)
-    base_url: str = "http://127.0.0.1:8000/v1"
-    concurrency: int = Field(16, ge=1)
-    attempts: int = Field(8, ge=1)
-    timeout: float = Field(120.0, gt=0)
-    token_budget: int | None = Field(None, ge=1)
-    price_in: float = Field(0.0, ge=0)
-    price_out: float = Field(0.0, ge=0)
-    money_budget: float | None = Field(None, gt=0)
-
-    @model_validator(mode="after")
-    def _budget_has_prices(self) -> Self:
-        if self.money_budget is not None and not (self.price_in or self.price_out):
-            raise ValueError("money_budget needs prices: set price_in and price_out (money per million tokens)")
-        return self
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address(cls, url: str) -> str:
-        if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^@\s/:]+)(:\d+)?(/[^@\s]*)?", url):
-            raise ValueError(f"{url!r} is no address: http://HOST:PORT/v1, without user and password, which logs show")
-        return url
 
 
 SOURCES = ("real", "shots", "synthetic")
@@ -291,6 +274,7 @@ class Params(Group):
             "sqbc_synthetic": ["sqbc", "synthetic"],
         }
     )
+    warmstart: Warmstart = Field(default_factory=Warmstart)
     finetune: Finetune = Field(default_factory=Finetune)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     tracking: Tracking = Field(default_factory=Tracking)

@@ -1,4 +1,4 @@
-"""What a classifier says of texts: probabilities of the labels, and the [CLS] embeddings that CAL compares."""
+"""What a classifier says of texts: probabilities of the labels, and the vectors that CAL compares."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from standin.classifier.encoders import Classifier, Encoding
+from standin.classifier.encoders import Classifier
+from standin.classifier.frozen import autocast
+from standin.classifier.inputs import Inputs, collate
 
 BATCH = 32  # fixed, because it shapes the last bits of the probabilities
 
@@ -16,49 +18,61 @@ def predict(classifier: Classifier, texts: Sequence[str], questions: Sequence[st
 
     ``questions``: the question each text answers, None where the task has none.
     """
-    return probabilities(classifier, classifier.encode(texts, questions))
+    return probabilities(classifier, Inputs(classifier.encode(texts, questions)))
 
 
-def probabilities(classifier: Classifier, encodings: Sequence[Encoding]) -> npt.NDArray[np.float64]:
+def probabilities(classifier: Classifier, inputs: Inputs) -> npt.NDArray[np.float64]:
     """Probabilities of the labels, in the order of ``classifier.labels``; shape (n, labels), rows sum to 1."""
-    found = np.empty((len(encodings), len(classifier.labels)))
-    for places, outputs in _batches(classifier, encodings, hidden=False):
-        found[places] = _softmax(outputs.logits)
+    found = np.empty((len(inputs), len(classifier.labels)))
+    for places, logits, _ in _batches(classifier, inputs):
+        found[places] = _softmax(logits)
     return found
 
 
-def embed(
-    classifier: Classifier, encodings: Sequence[Encoding]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """L2-normalised [CLS] of the fine-tuned encoder's last layer, and the probabilities (Margatina et al. 2021).
+def embed(classifier: Classifier, inputs: Inputs) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """L2-normalised vectors that the fine-tuned classifier makes of the texts, and the probabilities.
+
+    CAL compares [CLS] (Margatina et al. 2021), which is what their head reads; a classifier of averaged token vectors
+    never trains its [CLS], so there the average is taken (ours).
 
     Returns:
-        Embeddings, shape (n, d), and probabilities, shape (n, labels), in the order of the texts.
+        Vectors, shape (n, d), and probabilities, shape (n, labels), in the order of the texts.
     """
-    width = classifier.model.config.hidden_size
-    embeddings = np.empty((len(encodings), width), dtype=np.float32)
-    found = np.empty((len(encodings), len(classifier.labels)), dtype=np.float32)
-    for places, outputs in _batches(classifier, encodings, hidden=True):
-        cls = outputs.hidden_states[-1][:, 0].float().cpu().numpy()
-        embeddings[places] = cls / np.linalg.norm(cls, axis=1, keepdims=True)
-        found[places] = _softmax(outputs.logits)
-    return embeddings, found
+    vectors = np.empty((len(inputs), classifier.model.config.hidden_size), dtype=np.float32)
+    found = np.empty((len(inputs), len(classifier.labels)), dtype=np.float32)
+    for places, logits, own in _batches(classifier, inputs):
+        vectors[places] = own.float().cpu().numpy()
+        found[places] = _softmax(logits)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), found
 
 
-def _batches(
-    classifier: Classifier, encodings: Sequence[Encoding], hidden: bool
-) -> Iterator[tuple[npt.NDArray[np.intp], Any]]:
-    """Batches of alike lengths, longest first (so that memory runs out at once or never): places and model outputs."""
+def features(classifier: Classifier, inputs: Inputs) -> npt.NDArray[np.float32]:
+    """What the head's linear layer reads, shape (n, d), in the order of the texts."""
+    read: list[Any] = []
+    handle = classifier.head.register_forward_pre_hook(lambda _, given: read.append(given[0]))
+    found = np.empty((len(inputs), classifier.head.in_features), dtype=np.float32)
+    try:
+        for places, _, _ in _batches(classifier, inputs):
+            found[places] = read.pop().float().cpu().numpy()
+    finally:
+        handle.remove()
+    return found
+
+
+def _batches(classifier: Classifier, inputs: Inputs) -> Iterator[tuple[npt.NDArray[np.intp], Any, Any]]:
+    """Batches of alike lengths, longest first (so that memory runs out at once or never): places, logits, vectors."""
     import torch
 
-    model = classifier.model.to(classifier.device).eval()
-    longest_first = np.argsort([-len(encoding["input_ids"]) for encoding in encodings], kind="stable")
-    half = torch.autocast(classifier.device, dtype=torch.bfloat16, enabled=classifier.dtype == "bfloat16")
-    with torch.inference_mode(), half:
-        for begin in range(0, len(encodings), BATCH):
+    classifier.model.to(classifier.device).eval()
+    classifier.head.to(classifier.device)
+    longest_first = np.argsort(-inputs.lengths(), kind="stable")
+    with torch.inference_mode(), autocast(classifier.dtype, classifier.device):
+        for begin in range(0, len(inputs), BATCH):
             places = longest_first[begin : begin + BATCH]
-            padded = classifier.tokenizer.pad([encodings[place] for place in places], return_tensors="pt")
-            yield places, model(**padded.to(classifier.device), output_hidden_states=hidden)
+            own = inputs.at(places.tolist())
+            batch, states = collate(classifier.tokenizer, own.encodings, own.states)
+            states = None if states is None else states.to(classifier.device)
+            yield places, *classifier.forward(batch.to(classifier.device), states, inputs.values)
 
 
 def _softmax(logits: Any) -> npt.NDArray[np.float64]:

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from standin.classifier.encoders import Classifier, Encoding, Start
+from standin.classifier.encoders import Classifier, Start
+from standin.classifier.inputs import Inputs, collate
+from standin.classifier.prediction import features
+from standin.classifier.probe import linear_probe
+from standin.config import Length
 from standin.errors import StandinError
 
 WINDOW = 4  # batches sorted together by length: city-topics is padded to 57 tokens instead of 94 (47 without padding)
@@ -25,30 +29,41 @@ class Step:
     learning_rate: float
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A classifier, its loss curve (at most 100 points), its steps, and the rows it read, repeats counted."""
+
+    classifier: Classifier
+    history: list[Step]
+    steps: int
+    rows_seen: int
+
+
 def fine_tune(
     start: Start,
-    encodings: Sequence[Encoding],
+    inputs: Inputs,
     classes: npt.NDArray[np.intp],
     seed: int,
     on_step: Callable[[int], None],
-) -> tuple[Classifier, list[Step]]:
-    """Train ``finetune.steps`` steps of AdamW on cross-entropy, with linear warm-up and decay.
+    length: Length | None = None,
+    read: npt.NDArray[np.float32] | None = None,
+) -> Trained:
+    """Train with AdamW on cross-entropy, with linear warm-up and decay, from a linear probe (``finetune.probe``).
 
     Where the GPU's memory does not hold a batch, the training starts anew with smaller micro-batches and the gradients
     of a whole batch accumulated, which changes the result by rounding and by the draws of dropout only.
 
-    The Trainer seeds the process's global generators of Python, NumPy and torch; dropout and the head draw from
-    torch's. The order of the texts comes from a generator of its own.
+    The Trainer seeds the process's global generators of Python, NumPy and torch; dropout and a head without a probe
+    draw from torch's. The order of the texts comes from a generator of its own.
 
     Args:
-        start: the encoder or classifier to begin from.
-        encodings: the training texts, at least one; fewer texts than a batch are repeated.
+        start: the encoder or classifier to begin from; a classifier keeps its head, and no probe is fitted.
+        inputs: the training texts, at least one.
         classes: place of each text's label in ``start.labels``, shape (n,).
         seed: of head, order and dropout.
         on_step: told the number of steps done, 1 at a time.
-
-    Returns:
-        The classifier and its loss curve, at most 100 points.
+        length: of the training; default: that of ``start.settings``.
+        read: what the head reads of each text at the start (``features``), shape (n, d); computed where it is None.
 
     Raises:
         StandinError: a single text does not fit into the GPU's memory.
@@ -56,13 +71,17 @@ def fine_tune(
     import torch
 
     settings = start.settings
-    lengths = np.array([len(encoding["input_ids"]) for encoding in encodings])
-    order = training_order(lengths, settings.steps, settings.batch, np.random.default_rng(seed))
-    rows = [{**encodings[place], "labels": int(classes[place])} for place in order]
+    rows = rows_seen(len(inputs), length or settings, settings.batch)
+    order = training_order(inputs.lengths(), rows, settings.batch, np.random.default_rng(seed))
+    head = None
+    if settings.probe and not start.warm:
+        read = features(start.classifier(seed), inputs) if read is None else read
+        head = linear_probe(read, classes, len(start.labels), settings.class_weights)
     micro_batch = settings.batch
     while True:
         try:
-            return _train(start, rows, micro_batch, seed, on_step)
+            classifier, history = _train(start, inputs, classes, order, head, micro_batch, seed, on_step)
+            return Trained(classifier, history, steps_of(rows, settings.batch), rows)
         except torch.OutOfMemoryError:
             if micro_batch == 1:
                 raise StandinError(
@@ -74,33 +93,55 @@ def fine_tune(
         micro_batch = smaller(micro_batch, settings.batch)
 
 
+def rows_seen(texts: int, length: Length, batch: int) -> int:
+    """Rows that a training of ``texts`` texts reads, repeats counted: ``epochs`` passes between floor and ceiling."""
+    wanted = max(1, round(length.epochs * texts))
+    return min(max(wanted, length.min_steps * batch), length.max_steps * batch)
+
+
+def steps_of(rows: int, batch: int) -> int:
+    """Batches that hold ``rows`` rows, the last one perhaps fewer."""
+    return -(-rows // batch)
+
+
 def training_order(
-    lengths: npt.NDArray[np.intp], steps: int, batch: int, generator: np.random.Generator
+    lengths: npt.NDArray[np.intp], rows: int, batch: int, generator: np.random.Generator
 ) -> npt.NDArray[np.intp]:
-    """Which text stands where in ``steps`` batches: epochs in random order, alike lengths together.
+    """Which text stands where in a training of ``rows`` rows: epochs in random order, alike lengths together.
 
     Every text comes once before any comes twice, up to the batches sorted together: within each ``WINDOW`` of batches
     texts are sorted by length, cut into batches, and the batches shuffled, which saves padding.
 
     Args:
         lengths: tokens of each text, shape (n,).
-        steps: batches.
-        batch: texts in each.
+        rows: how many.
+        batch: texts in a batch; the last one holds the rest.
         generator: draws everything.
 
     Returns:
-        Places in ``lengths``, shape (steps * batch,).
+        Places in ``lengths``, shape (rows,).
     """
-    wanted = steps * batch
-    epochs = [generator.permutation(len(lengths)) for _ in range(-(-wanted // len(lengths)))]
-    drawn = np.concatenate(epochs)[:wanted]
-    batches = []
-    for begin in range(0, wanted, WINDOW * batch):
+    epochs = [generator.permutation(len(lengths)) for _ in range(-(-rows // len(lengths)))]
+    drawn = np.concatenate(epochs)[:rows]
+    found: list[npt.NDArray[np.intp]] = []
+    for begin in range(0, rows, WINDOW * batch):
         window = drawn[begin : begin + WINDOW * batch]
-        by_length = window[np.argsort(lengths[window], kind="stable")].reshape(-1, batch)
-        batches.append(generator.permutation(by_length))
-    order: npt.NDArray[np.intp] = np.concatenate(batches).ravel()
-    return order
+        by_length = window[np.argsort(lengths[window], kind="stable")]
+        whole = len(window) // batch * batch
+        found += [*generator.permutation(by_length[:whole].reshape(-1, batch)), by_length[whole:]]
+    return np.concatenate(found)
+
+
+def class_weights(classes: npt.NDArray[np.intp], labels: int) -> npt.NDArray[np.float32]:
+    """Weights that give every label present the same share of the loss, their mean over the texts 1; shape (labels,).
+
+    classes: place of each text's label, shape (n,), at least one.
+    """
+    counts = np.bincount(classes, minlength=labels)
+    present = counts > 0
+    weights = np.ones(labels, dtype=np.float32)
+    weights[present] = len(classes) / (present.sum() * counts[present])
+    return weights
 
 
 def smaller(micro_batch: int, batch: int) -> int:
@@ -109,24 +150,61 @@ def smaller(micro_batch: int, batch: int) -> int:
 
 
 def _train(
-    start: Start, rows: list[dict[str, Any]], micro_batch: int, seed: int, on_step: Callable[[int], None]
+    start: Start,
+    inputs: Inputs,
+    classes: npt.NDArray[np.intp],
+    order: npt.NDArray[np.intp],
+    head: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None,
+    micro_batch: int,
+    seed: int,
+    on_step: Callable[[int], None],
 ) -> tuple[Classifier, list[Step]]:
-    from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+    import torch
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     class Told(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
             on_step(1)
 
+    class Network(torch.nn.Module):
+        """The classifier as the Trainer calls it."""
+
+        def __init__(self, classifier: Classifier) -> None:
+            super().__init__()
+            self.classifier, self.model, self.head = classifier, classifier.model, classifier.head
+
+        def forward(self, states: Any = None, **batch: Any) -> dict[str, Any]:
+            return {"logits": self.classifier.forward(batch, states, inputs.values)[0]}
+
     settings = start.settings
     classifier = start.classifier(seed)
+    if head is not None:
+        with torch.no_grad():
+            classifier.head.weight.copy_(torch.from_numpy(head[0]))
+            classifier.head.bias.copy_(torch.from_numpy(head[1]))
+    weight = torch.from_numpy(class_weights(classes, len(start.labels))) if settings.class_weights else None
+
+    def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
+        logits = outputs["logits"].float()
+        own = None if weight is None else weight.to(logits.device)
+        total = torch.nn.functional.cross_entropy(logits, labels, weight=own, reduction="sum")
+        return total / (len(labels) if num_items_in_batch is None else num_items_in_batch)
+
+    def batch_of(places: Sequence[int]) -> dict[str, Any]:
+        own = inputs.at(places)
+        batch, states = collate(classifier.tokenizer, own.encodings, own.states)
+        batch["labels"] = torch.from_numpy(classes[list(places)])
+        return dict(batch) if states is None else {**batch, "states": states}
+
+    steps = steps_of(len(order), settings.batch)
     with TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder,
-            max_steps=settings.steps,
+            max_steps=steps,
             per_device_train_batch_size=micro_batch,
             gradient_accumulation_steps=settings.batch // micro_batch,
             learning_rate=settings.learning_rate,
-            warmup_steps=round(settings.warmup * settings.steps),
+            warmup_steps=round(settings.warmup * steps),
             lr_scheduler_type="linear",
             optim="adamw_torch",
             weight_decay=settings.weight_decay,
@@ -135,15 +213,22 @@ def _train(
             use_cpu=start.device == "cpu",
             bf16=settings.dtype == "bfloat16",
             dataloader_pin_memory=start.device == "cuda",
-            logging_steps=max(1, settings.steps // RECORDED),
+            remove_unused_columns=False,
+            logging_steps=max(1, steps // RECORDED),
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
             log_level="error",
         )
         arguments._n_gpu = min(arguments.n_gpu, 1)  # DataParallel over all cards would multiply the batch
-        collator = DataCollatorWithPadding(classifier.tokenizer)
-        trainer = Trainer(classifier.model, arguments, collator, train_dataset=rows, callbacks=[Told()])
+        trainer = Trainer(
+            Network(classifier),
+            arguments,
+            batch_of,
+            train_dataset=order.tolist(),
+            callbacks=[Told()],
+            compute_loss_func=loss,
+        )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
         points = [point for point in trainer.state.log_history if "loss" in point]

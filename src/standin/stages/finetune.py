@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from standin.classifier.card import model_card
-from standin.classifier.encoders import Classifier, Encoding, Start, begin, save, tuned
-from standin.classifier.prediction import probabilities
-from standin.classifier.training import Step, fine_tune
+from standin.classifier.encoders import Classifier, Start, begin, save, tuned
+from standin.classifier.inputs import Inputs, inputs_of
+from standin.classifier.prediction import features, probabilities
+from standin.classifier.training import Step, fine_tune, rows_seen, steps_of
 from standin.config import Params
 from standin.corpus import ArmRow, Prediction, Row, by_question, read_rows, write_json, write_rows
 from standin.evaluation.scores import score
@@ -37,19 +38,45 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A question's validation or test rows, encoded once."""
+    """A question's validation or test rows as the classifier takes them."""
 
     rows: list[Row]
-    encodings: list[Encoding]
+    inputs: Inputs
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """What is kept of one training: loss curve, number of texts, (macro-F1, accuracy, texts) on validation texts."""
+class Kept:
+    """What is kept of one training.
+
+    ``history``: the loss curve. ``texts`` were there to train on, ``seen`` counts the rows read, repeats included, in
+    ``steps``. ``validation``: macro-F1, accuracy and number of validation texts.
+    """
 
     history: list[Step]
-    rows: int
+    texts: int
+    seen: int
+    steps: int
     validation: tuple[float, float, int] | None
+
+
+class Material:
+    """Every (question, text) that a stage trains on or predicts, taken through the frozen layers once."""
+
+    def __init__(self, start: Start, rows: Sequence[ArmRow], held: Sequence[Row]) -> None:
+        both: list[Row | ArmRow] = [*rows, *held]
+        pairs = list(dict.fromkeys((row.question, row.text) for row in both))
+        texts, questions = [text for _, text in pairs], [question for question, _ in pairs]
+        self.inputs = inputs_of(start, texts, questions)
+        self.place = {pair: place for place, pair in enumerate(pairs)}
+        learned = sorted({self.place[row.question, row.text] for row in rows})
+        self.read = {}
+        if start.settings.probe and not start.warm:
+            found = features(start.classifier(0), self.inputs.at(learned))
+            self.read = dict(zip(learned, found, strict=True))
+
+    def places(self, rows: Sequence[Row] | Sequence[ArmRow]) -> list[int]:
+        """Where the texts of the rows stand in ``inputs``."""
+        return [self.place[row.question, row.text] for row in rows]
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
@@ -63,25 +90,31 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         write_rows(Path(f"data/predictions/{item}.jsonl"), [])
         _write_history(item, {})
         return {"classifiers": 0, "skipped": True}
-    start = begin(params.finetune, task.label_names, params.runtime, tuned(WARMSTART))
+    settings = params.finetune
+    start = begin(settings, task.label_names, params.runtime, tuned(WARMSTART))
     groups = _groups(rows)
-    encodings = _encode_once(start, rows)
-    test, validation = _held(start, TEST), _held(start, VALIDATION)
+    held = {path: read_rows(path, Row) for path in (TEST, VALIDATION)}
+    material = Material(start, rows, [row for own in held.values() for row in own])
+    test, validation = (_held(material, held[path]) for path in (TEST, VALIDATION))
     predictions: list[Prediction] = []
-    trained: dict[Key, Trained] = {}
-    with progress(f"finetune {item}", len(groups) * params.finetune.steps, "steps") as done:
+    trained: dict[Key, Kept] = {}
+    total = sum(steps_of(rows_seen(len(own), settings, settings.batch), settings.batch) for own in groups.values())
+    with progress(f"finetune {item}", total, "steps") as done:
         for key, own in groups.items():
             codes = np.array([task.label_names.index(row.label) for row in own], dtype=np.intp)
-            texts = [encodings[row.question, row.text] for row in own]
-            classifier, history = fine_tune(start, texts, codes, key.seed, done)
-            trained[key] = Trained(history, len(own), _validated(classifier, validation.get(key.question)))
+            places = material.places(own)
+            read = np.stack([material.read[place] for place in places]) if material.read else None
+            found = fine_tune(start, material.inputs.at(places), codes, key.seed, done, read=read)
+            classifier = found.classifier
+            scored = _validated(classifier, validation.get(key.question))
+            trained[key] = Kept(found.history, len(own), found.rows_seen, found.steps, scored)
             predictions += _predictions(classifier, item, key, test.get(key.question))
-            if folder := _folder(models, key, groups, params.finetune.save):
+            if folder := _folder(models, key, groups, settings.save):
                 _save(classifier, folder, params, item, key, trained[key], own[0].question)
     write_rows(Path(f"data/predictions/{item}.jsonl"), predictions)
     _write_history(item, trained)
     print(f"finetune {item}: {_said(trained)}")  # noqa: T201
-    return _metrics(trained, params.finetune.steps)
+    return _metrics(trained)
 
 
 def _nothing_to_learn(rows: Sequence[ArmRow]) -> str | None:
@@ -101,17 +134,9 @@ def _groups(rows: Sequence[ArmRow]) -> dict[Key, list[ArmRow]]:
     return {key: groups[key] for key in order}
 
 
-def _encode_once(start: Start, rows: Sequence[ArmRow]) -> dict[tuple[str | None, str], Encoding]:
-    """Each (question, text) as the model reads it; seeds and budgets share most texts."""
-    pairs = list(dict.fromkeys((row.question, row.text) for row in rows))
-    encodings = start.encode([text for _, text in pairs], [question for question, _ in pairs])
-    return dict(zip(pairs, encodings, strict=True))
-
-
-def _held(start: Start, path: Path) -> dict[str | None, Held]:
+def _held(material: Material, rows: Sequence[Row]) -> dict[str | None, Held]:
     return {
-        question: Held(rows, start.encode([row.text for row in rows], [row.question for row in rows]))
-        for question, rows in by_question(read_rows(path, Row)).items()
+        question: Held(own, material.inputs.at(material.places(own))) for question, own in by_question(rows).items()
     }
 
 
@@ -119,14 +144,14 @@ def _validated(classifier: Classifier, held: Held | None) -> tuple[float, float,
     if held is None:
         return None
     truth = np.array([classifier.labels.index(str(row.label)) for row in held.rows])
-    predicted = probabilities(classifier, held.encodings).argmax(axis=1)
+    predicted = probabilities(classifier, held.inputs).argmax(axis=1)
     return *score(truth, predicted, len(classifier.labels)), len(held.rows)
 
 
 def _predictions(classifier: Classifier, arm: str, key: Key, held: Held | None) -> list[Prediction]:
     if held is None:
         return []
-    found = probabilities(classifier, held.encodings)
+    found = probabilities(classifier, held.inputs)
     return [
         Prediction(
             arm=arm,
@@ -156,23 +181,24 @@ def _folder(models: Path, key: Key, groups: Mapping[Key, Any], kept: str) -> Pat
 
 
 def _save(
-    classifier: Classifier, folder: Path, params: Params, arm: str, key: Key, trained: Trained, question: str | None
+    classifier: Classifier, folder: Path, params: Params, arm: str, key: Key, trained: Kept, question: str | None
 ) -> None:
     card = model_card(
         title=f"arm {arm}" + (f", question {key.question}" if key.question is not None else ""),
         question=question,
         encoder=params.finetune.encoder,
         labels=classifier.labels,
-        rows=trained.rows,
-        steps=params.finetune.steps,
+        rows=trained.texts,
+        steps=trained.steps,
         seed=key.seed,
         validation=trained.validation,
     )
-    noted = {"arm": arm, "budget": key.budget, "question_id": key.question, "seed": key.seed, "rows": trained.rows}
+    noted = {"arm": arm, "budget": key.budget, "question_id": key.question, "seed": key.seed}
+    noted |= {"rows": trained.texts, "rows_seen": trained.seen, "steps": trained.steps}
     save(classifier, folder, params.finetune, noted, card)
 
 
-def _write_history(arm: str, trained: Mapping[Key, Trained]) -> None:
+def _write_history(arm: str, trained: Mapping[Key, Kept]) -> None:
     path = Path(f"reports/finetune/{arm}/history.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [
@@ -183,24 +209,30 @@ def _write_history(arm: str, trained: Mapping[Key, Trained]) -> None:
     path.write_text(csv_text(HISTORY, rows), encoding="utf-8", newline="\n")
 
 
-def _metrics(trained: Mapping[Key, Trained], steps: int) -> dict[str, Any]:
+def _metrics(trained: Mapping[Key, Kept]) -> dict[str, Any]:
     """Counts, and means over seeds and questions: flat, or per ``budget_<n>`` where there are several budgets."""
     budgets = list(dict.fromkeys(key.budget for key in trained))
     found = {budget: _means([one for key, one in trained.items() if key.budget == budget]) for budget in budgets}
     scores = found[budgets[0]] if len(budgets) == 1 else {f"budget_{budget}": found[budget] for budget in budgets}
-    return {"classifiers": len(trained), "skipped": False, "steps": steps, **scores}
+    return {"classifiers": len(trained), "skipped": False, **scores}
 
 
-def _means(trained: Sequence[Trained]) -> dict[str, float]:
-    means = {"train_rows": rounded(fmean(one.rows for one in trained))}
+def _means(trained: Sequence[Kept]) -> dict[str, float]:
+    """``passes``: how often a text was read, the mean over the texts."""
+    means = {
+        "train_rows": rounded(fmean(one.texts for one in trained)),
+        "rows_seen": rounded(fmean(one.seen for one in trained)),
+        "passes": rounded(sum(one.seen for one in trained) / sum(one.texts for one in trained)),
+        "steps": rounded(fmean(one.steps for one in trained)),
+    }
     if validated := [one.validation for one in trained if one.validation]:
         means["validation_macro_f1"] = rounded(fmean(macro_f1 for macro_f1, _, _ in validated))
         means["validation_accuracy"] = rounded(fmean(accuracy for _, accuracy, _ in validated))
     return means
 
 
-def _said(trained: Mapping[Key, Trained]) -> str:
+def _said(trained: Mapping[Key, Kept]) -> str:
     means = _means(list(trained.values()))
-    said = f"{len(trained)} classifiers on {means['train_rows']:.0f} texts each"
+    said = f"{len(trained)} classifiers on {means['train_rows']:.0f} texts each, every text {means['passes']:.1f} times"
     scored = "validation_macro_f1" in means
     return said + (f", validation macro-F1 {means['validation_macro_f1']:.3f}" if scored else "")

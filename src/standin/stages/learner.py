@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from standin.classifier.encoders import Classifier, Start, begin, tuned
+from standin.classifier.inputs import Inputs, inputs_of
 from standin.classifier.prediction import embed
-from standin.classifier.training import fine_tune
+from standin.classifier.training import fine_tune, rows_seen, steps_of
 from standin.config import Params
 from standin.corpus import Row, SyntheticRow, by_question, read_rows, write_json, write_json_lines
 from standin.errors import StandinError
@@ -56,20 +57,24 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     if synthetic and (lacking := [question for question in pool if question not in synthetic]):
         raise StandinError(f"{SYNTHETIC}: holds no text of question {lacking[0]!r}: its learner has nothing to learn.")
     start = begin(params.finetune, task.label_names, params.runtime, warm)
-    seeds, steps = params.finetune.seeds, params.finetune.steps
+    seeds, settings = params.finetune.seeds, params.finetune
     if synthetic:
-        with progress("learner", len(seeds) * len(pool) * steps, "steps") as done:
+        material = {asked: (_inputs(start, rows), _inputs(start, synthetic[asked])) for asked, rows in pool.items()}
+        each = [steps_of(rows_seen(len(own), settings, settings.batch), settings.batch) for _, own in material.values()]
+        with progress("learner", len(seeds) * sum(each), "steps") as done:
             for seed in seeds:
-                trained = ((question, _trained(start, synthetic[question], seed, done)) for question in pool)
-                sides = [
-                    (_said(classifier, pool[question]), _said(classifier, synthetic[question]))
-                    for question, classifier in trained
-                ]
+                sides = []
+                for question, (candidates, labelled) in material.items():
+                    classifier = _trained(start, synthetic[question], labelled, seed, done)
+                    of_pool = _said(classifier, pool[question], candidates)
+                    sides.append((of_pool, _said(classifier, synthetic[question], labelled)))
                 _write(str(seed), sides)
     else:
         classifier = start.classifier(seeds[0])
         rows = [row for own in pool.values() for row in own]
-        _write("warmstart", [(_said(classifier, rows), _said(classifier, read_rows(WARMSTART_ROWS, Row)))])
+        other = read_rows(WARMSTART_ROWS, Row)
+        said = _said(classifier, rows, _inputs(start, rows)), _said(classifier, other, _inputs(start, other))
+        _write("warmstart", [said])
     learned = sum(len(rows) for rows in synthetic.values())
     texts = sum(len(rows) for rows in pool.values())
     learners = len(seeds) if synthetic else 1
@@ -78,15 +83,17 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     return {"train_rows": learned, "pool_texts": texts, "learners": learners}
 
 
-def _trained(start: Start, rows: Sequence[Row], seed: int, done: Callable[[int], None]) -> Classifier:
+def _inputs(start: Start, rows: Sequence[Row]) -> Inputs:
+    return inputs_of(start, [row.text for row in rows], [row.question for row in rows])
+
+
+def _trained(start: Start, rows: Sequence[Row], inputs: Inputs, seed: int, done: Callable[[int], None]) -> Classifier:
     codes = np.array([start.labels.index(str(row.label)) for row in rows], dtype=np.intp)
-    encodings = start.encode([row.text for row in rows], [row.question for row in rows])
-    return fine_tune(start, encodings, codes, seed, done)[0]
+    return fine_tune(start, inputs, codes, seed, done).classifier
 
 
-def _said(classifier: Classifier, rows: Sequence[Row]) -> Said:
-    encodings = classifier.encode([row.text for row in rows], [row.question for row in rows])
-    return Said(rows, *embed(classifier, encodings))
+def _said(classifier: Classifier, rows: Sequence[Row], inputs: Inputs) -> Said:
+    return Said(rows, *embed(classifier, inputs))
 
 
 def _write(name: str, sides: Sequence[tuple[Said, Said]]) -> None:

@@ -185,8 +185,10 @@ def gather_making(params: Params, task: Task) -> dict[str, Any]:
                     f"a diversity turn every {made.diversity_every}"),
         ("Real texts", ", ".join(f"{split} {count}" for split, count in real.items() if count)),
         ("Labels", ", ".join(task.label_names)),
-        ("Classifier", f"{tuned.encoder}, {tuned.steps} steps of {tuned.batch} texts, learning rate "
-                       f"{tuned.learning_rate:g}, {tuned.frozen_layers} lower layers frozen"),
+        ("Classifier", f"{tuned.encoder}, {tuned.epochs:g} passes over the texts ({tuned.min_steps} to "
+                       f"{tuned.max_steps} steps of {tuned.batch}), learning rate {tuned.learning_rate:g}, "
+                       f"{tuned.frozen_layers} lower layers frozen"
+                       + (", from a linear probe" if tuned.probe else "")),
         ("Seeds", f"splits, plan and generation {params.base.seed}; training {', '.join(map(str, tuned.seeds))}"),
     ]  # fmt: skip
     shots = "no" if not made.shots else str(made.shots)

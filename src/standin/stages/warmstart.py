@@ -10,8 +10,9 @@ import numpy as np
 
 from standin.classifier.card import model_card
 from standin.classifier.encoders import Classifier, begin, save
+from standin.classifier.inputs import inputs_of
 from standin.classifier.prediction import predict
-from standin.classifier.training import fine_tune
+from standin.classifier.training import fine_tune, rows_seen, steps_of
 from standin.config import Params
 from standin.corpus import Row, by_question, read_rows, write_json
 from standin.evaluation.scores import score
@@ -36,26 +37,27 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         print("warmstart: the task has no rows of other questions, so every arm starts from the encoder")  # noqa: T201
         write_json(MODEL / "none.json", {"reason": f"{ROWS} is empty"})
         return {"train_rows": 0}
-    start = begin(params.finetune, task.label_names, params.runtime)
-    steps, seed = params.finetune.steps, params.finetune.seeds[0]
+    settings, seed = params.finetune, params.finetune.seeds[0]
+    start = begin(settings, task.label_names, params.runtime)
+    steps = steps_of(rows_seen(len(rows), params.warmstart, settings.batch), settings.batch)
     codes = np.array([task.label_names.index(str(row.label)) for row in rows], dtype=np.intp)
-    encodings = start.encode([row.text for row in rows], [row.question for row in rows])
+    inputs = inputs_of(start, [row.text for row in rows], [row.question for row in rows])
     with progress("warmstart", steps, "steps") as done:
-        classifier, _ = fine_tune(start, encodings, codes, seed, done)
+        classifier = fine_tune(start, inputs, codes, seed, done, params.warmstart).classifier
     baseline = _baseline(classifier, read_rows(VALIDATION, Row))
     card = model_card(
         title="the questions in the warm-start rows",
         question=None,
-        encoder=params.finetune.encoder,
+        encoder=settings.encoder,
         labels=classifier.labels,
         rows=len(rows),
         steps=steps,
         seed=seed,
         validation=baseline,
     )
-    noted = {"arm": None, "budget": None, "question_id": None, "seed": seed, "rows": len(rows)}
-    save(classifier, MODEL, params.finetune, noted, card)
-    print(f"warmstart: fine-tuned on {len(rows)} rows of {len(by_question(rows))} other questions")  # noqa: T201
+    noted = {"arm": None, "budget": None, "question_id": None, "seed": seed, "rows": len(rows), "steps": steps}
+    save(classifier, MODEL, settings, noted | params.warmstart.model_dump(), card)
+    print(f"warmstart: fine-tuned on {len(rows)} rows of {len(by_question(rows))} other questions in {steps} steps")  # noqa: T201
     scores = {"validation_macro_f1": baseline[0], "validation_accuracy": baseline[1]} if baseline else {}
     return {"train_rows": len(rows), "steps": steps} | scores
 
