@@ -153,6 +153,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         reports / "evaluate/scores.csv",
         [{"arm": arm, "budget": "", "measure": measure, "value": 0.6, "low": 0.5, "high": 0.7, "seeds": 3, "texts": 288} for arm in ARMS for measure in ("macro_f1", "accuracy")],
     )  # fmt: skip
+    for name in ("scope.json", "scores.csv", "comparisons.csv"):
+        write_to = reports / "seeds" / name
+        write_to.parent.mkdir(exist_ok=True)
+        write_to.write_bytes((ROOT / "reports/seeds" / name).read_bytes())
     row = compared("real", "synthetic", 0.2, 0.1, 0.3)
     table(reports / "evaluate/comparisons.csv", [{**row, "budget": "", "verdict_holm": row["verdict"]}])
     table(reports / "evaluate/agreement.csv", [{"arm": arm, "budget": "", "gamma": g, "texts": 6, "accuracy": 0.5} for arm in ARMS for g in (0.0, 1.0)])  # fmt: skip
