@@ -317,6 +317,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table(reports / "evaluate/comparisons.csv", DEFAULT)
     header = "arm,budget,question_id,reason,share,label\n"
     (reports / "evaluate/learned.csv").write_text(header)
+    for name in ("scope.json", "scores.csv", "comparisons.csv"):
+        write_to = reports / "seeds" / name
+        write_to.parent.mkdir(exist_ok=True)
+        write_to.write_bytes((ROOT / "reports/seeds" / name).read_bytes())
     table(reports / "evaluate/agreement.csv", [{"arm": arm, "budget": "", "gamma": g, "texts": 6, "accuracy": 0.5} for arm in ARMS for g in (0.0, 1.0)])  # fmt: skip
     table(reports / "evaluate/confusion.csv", [{"arm": "real", "label": a, "predicted": b, "count": 3} for a in LABELS for b in LABELS])  # fmt: skip
     return tmp_path

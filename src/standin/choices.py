@@ -1,4 +1,4 @@
-"""Names that parameters choose from."""
+"""Names that parameters choose from, and the groups of parameters that shape no result."""
 
 from typing import Annotated
 
@@ -13,6 +13,8 @@ JUDGE_ENGINES = ("transformers", "vllm", "openai")
 """Engines that give log-probabilities of closed choices."""
 PATTERN_ENGINES = ("vllm", "openai")
 """Engines that draw only tokens which lead to a match of ``generator.pattern``."""
+UNSETTLED = ("runtime", "tracking")
+"""Groups of parameters that are not meant to change a result, so a change in them makes no new run."""
 
 
 def _known(name: str) -> str:

@@ -77,12 +77,16 @@ def run(
 
 
 def _pipeline(*words: str) -> int:
-    """Run DVC and, where it went well, record the result and say what comes next; returns DVC's exit status."""
+    """Run DVC; where it went well, record the result, compare it with the committed one and say what comes next."""
     import subprocess
 
     status = subprocess.run([sys.executable, "-m", "dvc", *words], check=False).returncode
     if not status:
         sync(current=True)
+        from standin.reproduction import against_committed
+
+        for line in against_committed():
+            typer.echo(line)
         what_next()
     return status
 
@@ -164,6 +168,18 @@ def sync(
             typer.echo(f"left out {one.what}: {one.why}")
     counts = {outcome: sum(one.outcome == outcome for one in recorded) for outcome in ("added", "known")}
     typer.echo(f"{redact(tracking_uri())}: {counts['added']} added, {counts['known']} already there")
+
+
+@app.command()
+def seeds() -> None:
+    """Put the runs that differ in base.seed alone into one table: only they speak of the method."""
+    _need_project()
+    from standin import seeds as over
+    from standin.planning import echo
+
+    found = over.collect()
+    over.write(found)
+    echo(over.lines(found))
 
 
 @app.command()

@@ -8,7 +8,8 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import Removed, SyntheticRow, read_json, read_json_lines, read_rows
-from standin.report import content, counts, figures, measured, words
+from standin.evaluation.recipe import evaluated, recipe
+from standin.report import content, counts, figures, measured, seeds, words
 from standin.report.page import render
 from standin.task import Task
 
@@ -27,6 +28,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             "demonstration": task.demonstration,
             "labels": task.label_names,
         },
+        "base_seeds": gather_base_seeds(params, task),
         **arms,
         **gather_texts(),
         "generated": generated(read_json(REPORTS / "generate/metrics.json")),
@@ -88,6 +90,25 @@ def gather_arms(params: Params) -> dict[str, Any]:
         "answer": words.answer(compared, params.arms, list(params.select.strategies)),
         "no_scores": scope["scope"],
         "skipped": [(arm, "it has no rows to train on") for arm in scope["skipped_arms"]],
+    }
+
+
+def gather_base_seeds(params: Params, task: Task) -> dict[str, Any]:
+    """The runs over several base seeds where they are collected and belong to this run; else why they are not shown."""
+    folder = REPORTS / "seeds"
+    said = read_json(folder / "scope.json")
+    tables = [(REPORTS / "evaluate" / name).read_bytes() for name in ("scores.csv", "comparisons.csv")]
+    stale = said["seeds"] and seeds.out_of_date(said, recipe(params, task), params.base.seed, evaluated(*tables))
+    if stale or not said["seeds"]:
+        return {"shown": False, "stale": stale, "commands": seeds.COMMANDS}
+    comparisons = _table(folder / "comparisons.csv")
+    return {
+        "shown": True,
+        "seeds": ", ".join(map(str, said["seeds"])),
+        "sentences": seeds.sentences(comparisons),
+        "arms": seeds.arm_rows(_table(folder / "scores.csv")),
+        "pairs": seeds.pair_rows(comparisons),
+        "scope": said["scope"],
     }
 
 

@@ -13,13 +13,12 @@ from typing import Any
 
 import yaml
 
+from standin.choices import UNSETTLED
 from standin.config import Tracking
 from standin.errors import StandinError
 from standin.tracking.trees import Tree, Workspace
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
-UNSETTLED = ("runtime", "tracking")
-"""Groups of parameters that are not meant to change a result, so a change in them makes no new run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +159,26 @@ def stale(state: State) -> dict[str, str]:
         reasons |= {address: f"stands on {source}" for address, source in waiting.items()}
 
 
+def sources(state: State, address: str) -> dict[str, str]:
+    """What a stage and all stages before it read that no stage makes, by path with its md5: code, raw data, labels."""
+    by_address = {stage.address: stage for stage in state.stages}
+    before: dict[str, LockedStage] = {}
+    waiting = [by_address[address]] if address in by_address else []
+    while waiting:
+        stage = waiting.pop()
+        if stage.address not in before:
+            before[stage.address] = stage
+            waiting += [other for other in state.stages if _reads(stage, other)]
+    made = [out for stage in state.stages for out in stage.outs]
+    return {path: str(dep.get("md5")) for stage in before.values() for path, dep in stage.deps.items()
+            if not any(_overlap(path, out) for out in made)}  # fmt: skip
+
+
+def md5(content: bytes | None) -> str | None:
+    """The md5 by which dvc.lock knows a file; None for no file."""
+    return None if content is None else hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def _reasons(stage: LockedStage, state: State) -> Iterator[str]:
     if not stage.entry:
         yield "has not run"
@@ -169,22 +188,24 @@ def _reasons(stage: LockedStage, state: State) -> Iterator[str]:
             if canonical(_lookup(now, name)) != canonical(value):
                 yield f"{file}: {name} has changed since"
     for path, dep in stage.deps.items():
-        now_md5 = state.md5(path) or _md5(state.tree.read(path))
+        now_md5 = state.md5(path) or md5(state.tree.read(path))
         if now_md5 and dep.get("md5") and now_md5 != dep["md5"]:
             yield f"{path} has changed since"
     for path, out in stage.outs.items():
-        if path.endswith("metrics.json") and _md5(state.tree.read(path)) != out.get("md5"):
+        if path.endswith("metrics.json") and md5(state.tree.read(path)) != out.get("md5"):
             yield f"{path} is not the file that dvc.lock names"
 
 
 def _producer(stage: LockedStage, state: State, names: Mapping[str, str]) -> str | None:
     """The first of the named stages whose output the stage reads, as a whole or a file of it."""
     for other in state.stages:
-        if other.address in names:
-            for dep in stage.deps:
-                if any(_overlap(dep, out) for out in other.outs):
-                    return other.address
+        if other.address in names and _reads(stage, other):
+            return other.address
     return None
+
+
+def _reads(stage: LockedStage, other: LockedStage) -> bool:
+    return any(_overlap(dep, out) for dep in stage.deps for out in other.outs)
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -214,10 +235,6 @@ def _essence(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What of an entry identifies it: sizes and the order of lines do not."""
     hashes = {kind: {file["path"]: file.get("md5") for file in entry.get(kind, [])} for kind in ("deps", "outs")}
     return {"cmd": entry.get("cmd"), "params": entry.get("params"), **hashes}
-
-
-def _md5(content: bytes | None) -> str | None:
-    return None if content is None else hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _yaml(tree: Tree, path: str) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""What the page and the terminal say of runs over several base seeds, from the tables of ``standin seeds``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+MEASURE = "macro_f1"
+COMMANDS = ("dvc exp run --queue -S base.seed=1,2,3", "dvc queue start -j 1")
+"""The commands that make such runs; ``standin seeds`` then collects them."""
+
+Table = Sequence[Mapping[str, str]]
+
+
+def out_of_date(said: Mapping[str, Any], recipe: str, seed: int, tables: str) -> str:
+    """Why tables over base seeds do not belong to the run at hand, empty where they do.
+
+    Args:
+        said: the content of ``reports/seeds/scope.json``, of at least two seeds.
+        recipe: hash of the run's parameters and task but for the base seed.
+        seed: the run's base seed.
+        tables: hash of its scores and comparisons.
+    """
+    if said["recipe"] != recipe:
+        return "were made with other parameters or another task"
+    if str(seed) not in said["runs"]:
+        return f"do not hold the run of base seed {seed}"
+    return "" if said["runs"][str(seed)] == tables else f"hold other scores of base seed {seed}"
+
+
+def arm_rows(scores: Table) -> list[tuple[str, str, str, str]]:
+    """Arm, mean, interval and the values by base seed, in macro-F1."""
+    return [
+        (
+            _named(row["arm"], row),
+            f"{float(row['value']):.3f}",
+            _interval(row, "{:.3f}".format),
+            ", ".join(f"{float(value):.3f}" for value in row["values"].split()),
+        )
+        for row in scores
+        if row["measure"] == MEASURE
+    ]
+
+
+def pair_rows(comparisons: Table) -> list[tuple[str, str, str, str]]:
+    """Pair, mean difference, interval and Holm's verdict, in macro-F1."""
+    return [
+        (_pair(row), signed(float(row["difference"])), _interval(row, signed), row["verdict_holm"])
+        for row in comparisons
+        if row["measure"] == MEASURE
+    ]
+
+
+def sentences(comparisons: Table) -> list[str]:
+    """What the runs say together: a sentence for each clear difference in macro-F1, one for all pairs without one.
+
+    Of a pair with several budgets the largest one speaks, as it stands last.
+    """
+    last = {(row["arm_a"], row["arm_b"]): row for row in comparisons if row["measure"] == MEASURE}
+    said = [
+        f"{_named(row['arm_a'], row)} is {row['verdict_holm']} than {row['arm_b']} by "
+        f"{abs(float(row['difference'])):.3f} macro-F1 (interval {_interval(row, signed)})."
+        for row in last.values()
+        if row["verdict_holm"] in ("higher", "lower")
+    ]
+    without = [_pair(row) for row in last.values() if row["verdict_holm"] == "no difference"]
+    if without:
+        said.append(f"No difference beyond the noise: {', '.join(without)}.")
+    unlearned = [f"{_pair(row)} (base seed {_listed(row['not_learned'])})" for row in last.values()
+                 if row["verdict_holm"] == "not learned"]  # fmt: skip
+    if unlearned:
+        said.append(f"Nothing is concluded where an arm had not learned in a run: {', '.join(unlearned)}.")
+    unknown = [_pair(row) for row in last.values() if row["verdict_holm"] == "no verdict"]
+    if unknown:
+        said.append(f"No interval, as there is one run or no two differ: {', '.join(unknown)}.")
+    return said
+
+
+def signed(value: float) -> str:
+    """A difference with its sign and three decimals; what rounds to nothing has no sign."""
+    text = f"{value:+.3f}"
+    return text if float(text) else text[1:]
+
+
+def _interval(row: Mapping[str, str], form: Callable[[float], str]) -> str:
+    return f"{form(float(row['low']))} to {form(float(row['high']))}" if row["low"] else "none"
+
+
+def _pair(row: Mapping[str, str]) -> str:
+    return _named(f"{row['arm_a']} − {row['arm_b']}", row)  # noqa: RUF001
+
+
+def _named(name: str, row: Mapping[str, str]) -> str:
+    return f"{name} at {row['budget']}" if row["budget"] else name
+
+
+def _listed(words: str) -> str:
+    return ", ".join(words.split())
