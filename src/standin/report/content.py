@@ -17,7 +17,7 @@ def arm_name(row: Mapping[str, Any], budgets: Sequence[int]) -> str:
 def arm_rows(
     scores: Sequence[Mapping[str, Any]],
     sources: Mapping[str, Sequence[str]],
-    counts: Mapping[tuple[str, str], Mapping[str, str]],
+    counts: Mapping[tuple[str, str], Mapping[str, str | None]],
     budgets: Sequence[int],
 ) -> list[dict[str, Any]]:
     """One row per arm and budget with both measures; ``counts`` holds texts and real labels by arm and budget."""
@@ -28,6 +28,7 @@ def arm_rows(
             "sources": " + ".join(sources[row["arm"]]),
             "texts": None,
             "real_labels": None,
+            "read": None,
             **counts.get((row["arm"], row["budget"]), {}),
         }
         own = found.setdefault((row["arm"], row["budget"]), made)

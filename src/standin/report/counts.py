@@ -8,7 +8,7 @@ Key = tuple[str, str]
 Counted = Mapping[str, str]
 
 
-def arm_counts(rows: Sequence[Counted]) -> dict[Key, dict[str, str]]:
+def arm_counts(rows: Sequence[Counted]) -> dict[Key, dict[str, str | None]]:
     """Texts and real labels per classifier of each arm and budget: one number, or "310 to 342" where they differ.
 
     rows: one per arm, budget, seed, question and label. A classifier is trained per seed and question.
@@ -25,6 +25,15 @@ def arm_counts(rows: Sequence[Counted]) -> dict[Key, dict[str, str]]:
 def _range(numbers: Sequence[int]) -> str:
     low, high = min(numbers), max(numbers)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def rows_read(metrics: Mapping[str, Any], budget: str) -> str | None:
+    """Rows that an arm's training read and how often each text, as "960 (4.0 times)"; None where it was skipped.
+
+    metrics: of the arm's stage finetune, means over seeds and questions; with several budgets one group for each.
+    """
+    found = metrics.get(f"budget_{budget}", metrics)
+    return f"{found['rows_seen']:,.0f} ({found['passes']:.1f} times)" if "passes" in found else None
 
 
 def labels_of(rows: Sequence[Counted], arm: str | None, budget: str) -> str:

@@ -77,6 +77,10 @@ def gather_arms(params: Params) -> dict[str, Any]:
         for row in _table(REPORTS / "evaluate/comparisons.csv")
         if row["measure"] == "macro_f1"
     ]
+    for arm in {row["arm"] for row in scores} & set(params.arms):
+        trained = read_json(REPORTS / "finetune" / arm / "metrics.json")
+        for key in (key for key in counted if key[0] == arm):
+            counted[key]["read"] = counts.rows_read(trained, key[1])
     lost = [{**row, "name": content.arm_name(row, budgets)} for row in _table(REPORTS / "evaluate/learned.csv")]
     names = [str(row["name"]) for row in plotted if row["name"] != MAJORITY]
     sources = {**params.arms, MAJORITY: ["always the most frequent label"]}
