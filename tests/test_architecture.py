@@ -49,7 +49,17 @@ def test_imports_run_one_way_and_third_parties_stay_at_home(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(SRC).as_posix())
 def test_domain_packages_know_neither_params_nor_data_folders(path: Path) -> None:
-    if layer(path) in FOUNDATION | {"stages", "cli", "preview", "planning", "seeds", "reproduction", "__init__", "tracking", "sources"}:
+    if layer(path) in FOUNDATION | {
+        "stages",
+        "cli",
+        "preview",
+        "planning",
+        "seeds",
+        "reproduction",
+        "__init__",
+        "tracking",
+        "sources",
+    }:
         return
     tree = ast.parse(read(path))
     docs = {id(node.body[0].value) for node in ast.walk(tree)
