@@ -483,3 +483,43 @@ def test_without_scores_panel_or_projection_the_page_says_what_is_missing(
     write_json(project / "reports/subjectivity/metrics.json", {"texts": 0})
     assert report.run(*given, "")["figures"] == 0
     assert "No scores: There are no predictions." in page(project)
+
+
+def test_runs_over_base_seeds_come_first_where_they_belong_to_the_page_and_are_named_stale_elsewhere(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    from standin.evaluation.recipe import evaluated, recipe
+
+    report.run(*given, "")
+    assert "then <code>standin seeds</code>" in page(project)
+    assert "Over base seeds" not in page(project)
+    tables = [(project / "reports/evaluate" / name).read_bytes() for name in ("scores.csv", "comparisons.csv")]
+    said = {
+        "recipe": recipe(*given),
+        "runs": {"1": evaluated(*tables), "2": "x"},
+        "scope": "Two runs.",
+        "seeds": [1, 2],
+    }
+    write_json(project / "reports/seeds/scope.json", said)
+    score = {
+        "arm": "real",
+        "budget": "",
+        "measure": "macro_f1",
+        "value": 0.7,
+        "low": 0.6,
+        "high": 0.8,
+        "values": "0.69 0.71",
+    }
+    table(project / "reports/seeds/scores.csv", [score])
+    pair = {"arm_a": "real", "arm_b": "random", "budget": "", "measure": "macro_f1", "difference": 0.12, "low": 0.1,
+            "high": 0.14, "verdict_holm": "higher", "not_learned": ""}  # fmt: skip
+    table(project / "reports/seeds/comparisons.csv", [pair])
+    report.run(*given, "")
+    shown = page(project)
+    first = shown.index("real is higher than random by 0.120 macro-F1 (interval +0.100 to +0.140)")
+    assert shown.index("Over base seeds 1, 2") < first < shown.index("synthetic is lower than real by 0.200")
+    assert "0.690, 0.710" in shown
+    write_json(project / "reports/seeds/scope.json", {**said, "recipe": "another"})
+    report.run(*given, "")
+    assert "were made with other parameters or another task, so they are not shown" in page(project)
+    assert "Over base seeds" not in page(project)
