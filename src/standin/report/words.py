@@ -39,7 +39,8 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
 
     In this order, where the arms exist: synthetic texts alone against the real ones; synthetic texts added to an arm;
     each strategy against random; the same beside synthetic texts. Then one sentence on other budgets, where they read
-    otherwise. Verdicts are those after Holm's correction; comparisons with an arm that has not learned say nothing.
+    otherwise. Where no question can be asked, what was compared is told. Verdicts are those after Holm's correction;
+    comparisons with an arm that has not learned say nothing.
 
     Args:
         comparisons: of macro-F1.
@@ -58,6 +59,12 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
             for row in rows
             if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
         ]
+    if (
+        not sentences
+        and not otherwise
+        and (learned := [row for row in comparisons if row["verdict_holm"] != UNLEARNED])
+    ):
+        sentences.append(f"What was compared: {_told(learned)}.")  # arms of the user's own, none with such a question
     budgets = {int(row["budget"]) for row in comparisons if row["budget"]}
     if len(budgets) > 1 and (sentences or otherwise):
         rest = f"At other budgets: {_listed(otherwise)}" if otherwise else "At other budgets nothing reads otherwise"
