@@ -59,13 +59,11 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
             for row in rows
             if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
         ]
-    if (
-        not sentences
-        and not otherwise
-        and (learned := [row for row in comparisons if row["verdict_holm"] != UNLEARNED])
-    ):
-        sentences.append(f"What was compared: {_told(learned)}.")  # arms of the user's own, none with such a question
     budgets = {int(row["budget"]) for row in comparisons if row["budget"]}
+    if not sentences and not otherwise:  # arms of the user's own that raise none of these questions
+        largest = ["", str(max(budgets, default=""))]
+        told = [row for row in comparisons if row["verdict_holm"] != UNLEARNED and row["budget"] in largest]
+        sentences = [f"What was compared: {_told(told)}."] if told else []
     if len(budgets) > 1 and (sentences or otherwise):
         rest = f"At other budgets: {_listed(otherwise)}" if otherwise else "At other budgets nothing reads otherwise"
         sentences.append(f"This is with {max(budgets)} selected texts. {rest}.")
