@@ -112,9 +112,9 @@ def test_the_largest_budget_is_told_and_where_others_read_otherwise() -> None:
 
 
 def test_arms_that_raise_none_of_these_questions_are_told_as_they_were_compared() -> None:
-    rows = [compared("shots", "real", -0.3, -0.4, -0.2)]
+    rows = [compared("shots", "real", -0.3, -0.4, -0.2, budget=budget) for budget in ("6", "12")]
     assert words.answer(rows, {"real": ["real"], "shots": ["shots"]}, ["random"]) == [
-        "What was compared: shots is lower than real by 0.300 macro-F1 (interval -0.400 to -0.200)."
+        "What was compared with 12 selected texts: shots is lower than real by 0.300 macro-F1 (interval -0.400 to -0.200)."
     ]
 
 

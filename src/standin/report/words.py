@@ -61,10 +61,11 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
         ]
     budgets = {int(row["budget"]) for row in comparisons if row["budget"]}
     if not sentences and not otherwise:  # arms of the user's own that raise none of these questions
-        largest = ["", str(max(budgets, default=""))]
-        told = [row for row in comparisons if row["verdict_holm"] != UNLEARNED and row["budget"] in largest]
-        sentences = [f"What was compared: {_told(told)}."] if told else []
-    if len(budgets) > 1 and (sentences or otherwise):
+        largest = {"", str(max(budgets, default=0))}
+        others = [row for row in comparisons if row["verdict_holm"] != UNLEARNED and row["budget"] in largest]
+        at = f" with {max(budgets)} selected texts" if len(budgets) > 1 else ""
+        return [f"What was compared{at}: {_told(others)}."] if others else []
+    if len(budgets) > 1:
         rest = f"At other budgets: {_listed(otherwise)}" if otherwise else "At other budgets nothing reads otherwise"
         sentences.append(f"This is with {max(budgets)} selected texts. {rest}.")
     return sentences
