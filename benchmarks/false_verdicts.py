@@ -11,7 +11,8 @@ until 0.1. A second part compares two formulas for the degrees of freedom. Write
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from standin.evaluation.family import Pair  # noqa: E402
 from standin.evaluation.intervals import Examined, bootstrap, text_weights  # noqa: E402
 
 RESULT = ROOT / "benchmarks/results/false-verdicts.json"
+BALANCED, SKEWED = (72, 72, 72, 72), (173, 72, 31, 12)  # texts of each label
 TEXTS, LABELS, RESAMPLES, PAIRS_AT_A_TIME = 288, 4, 250, 100
 RIGHT, DENSITY = 0.674, 0.318  # three of four texts are right: the normal quantile of 0.75, and the density there
 DIFFICULTY, OWN = 0.5, 0.25  # shares of the variance: the text's, the arm's on that text; the rest is the seed's on it
@@ -35,7 +37,9 @@ DIFFICULTY, OWN = 0.5, 0.25  # shares of the variance: the text's, the arm's on 
 Floats = npt.NDArray[np.floating]
 
 
-def simulated(pairs: int, seeds: int, deviation: float, generator: np.random.Generator) -> Examined:
+def simulated(
+    pairs: int, seeds: int, deviation: float, generator: np.random.Generator, texts: Sequence[int] = BALANCED
+) -> Examined:
     """Predictions of ``2 * pairs`` equally good arms for 288 texts of four labels, 75 % of them right.
 
     A text is answered rightly where the sum of four normal effects is above a threshold: how hard the text is (the same
@@ -51,7 +55,7 @@ def simulated(pairs: int, seeds: int, deviation: float, generator: np.random.Gen
         + (1 - DIFFICULTY - OWN) ** 0.5 * normal((arms, seeds, TEXTS))
         + deviation / DENSITY * normal((arms, seeds, 1))
     )
-    truth = np.arange(TEXTS) % LABELS
+    truth = np.repeat(np.arange(LABELS), texts)
     wrong = (truth + generator.integers(1, LABELS, effect.shape)) % LABELS
     return Examined(truth, np.where(effect > -RIGHT, truth, wrong))
 
@@ -85,12 +89,17 @@ def before(examined: Examined, generator: np.random.Generator) -> int:
 
 
 def rate(
-    method: Callable[[Examined, np.random.Generator], int], pairs: int, seeds: int, deviation: float, seed: int = 0
+    method: Callable[[Examined, np.random.Generator], int],
+    pairs: int,
+    seeds: int,
+    deviation: float,
+    texts: Sequence[int] = BALANCED,
 ) -> float:
     """Share of ``pairs`` pairs of equal arms that ``method`` calls different."""
-    generator = np.random.default_rng([seed, seeds, round(1000 * deviation)])
+    generator = np.random.default_rng([seeds, round(1000 * deviation)])
     rounds = max(1, pairs // PAIRS_AT_A_TIME)
-    found = sum(method(simulated(PAIRS_AT_A_TIME, seeds, deviation, generator), generator) for _ in range(rounds))
+    made = (simulated(PAIRS_AT_A_TIME, seeds, deviation, generator, texts) for _ in range(rounds))
+    found = sum(method(examined, generator) for examined in made)
     return found / (rounds * PAIRS_AT_A_TIME)
 
 
@@ -117,11 +126,12 @@ def main() -> None:
     asked.add_argument("--draws", type=int, default=200_000)
     given = asked.parse_args()
     called: list[dict[str, Any]] = []
-    for seeds in (3, 5, 10):
-        for deviation in (0.0, 0.02, 0.05, 0.1, 0.2):
-            both = {method.__name__: round(rate(method, given.pairs, seeds, deviation), 4) for method in (before, now)}
-            called.append({"seeds": seeds, "seed_deviation": deviation, **both})
-            print(called[-1], flush=True)
+    for texts, seeds, deviation in product((BALANCED, SKEWED), (3, 5, 10), (0.0, 0.02, 0.05, 0.1, 0.2)):
+        both = {
+            method.__name__: round(rate(method, given.pairs, seeds, deviation, texts), 4) for method in (before, now)
+        }
+        called.append({"texts_per_label": texts, "seeds": seeds, "seed_deviation": deviation, **both})
+        print(called[-1], flush=True)
     generator = np.random.default_rng(1)
     degrees = [
         {"seeds": seeds, "level": level, "method": name, **freedom(power, given.draws, seeds, level, generator)}

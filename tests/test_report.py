@@ -112,6 +112,13 @@ def test_the_largest_budget_is_told_and_where_others_read_otherwise() -> None:
     )
 
 
+def test_arms_that_raise_none_of_these_questions_are_told_as_they_were_compared() -> None:
+    rows = [compared("shots", "real", -0.3, -0.4, -0.2, budget=budget) for budget in ("6", "12")]
+    assert words.answer(rows, {"real": ["real"], "shots": ["shots"]}, ["random"]) == [
+        "What was compared with 12 selected texts: shots is lower than real by 0.300 macro-F1 (interval -0.400 to -0.200)."
+    ]
+
+
 def test_no_sentence_comes_from_an_arm_that_has_not_learned() -> None:
     rows = [compared("synthetic", "real", 0.191, 0.1, 0.3, "not learned")]
     assert words.answer(rows, SOURCES, ["random"]) == []
@@ -459,6 +466,7 @@ def test_one_arm_alone_is_compared_with_none(project: Path, given: tuple[Params,
     path.write_text(path.read_text().splitlines()[0] + "\n")
     report.run(*given, "")
     assert "No arms to compare" in page(project)
+    assert "Paired differences" not in page(project)
 
 
 def test_only_demonstration_tasks_carry_the_banner(project: Path, given: tuple[Params, Task]) -> None:

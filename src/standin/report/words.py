@@ -39,7 +39,8 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
 
     In this order, where the arms exist: synthetic texts alone against the real ones; synthetic texts added to an arm;
     each strategy against random; the same beside synthetic texts. Then one sentence on other budgets, where they read
-    otherwise. Verdicts are those after Holm's correction; comparisons with an arm that has not learned say nothing.
+    otherwise. Where no question can be asked, what was compared is told. Verdicts are those after Holm's correction;
+    comparisons with an arm that has not learned say nothing.
 
     Args:
         comparisons: of macro-F1.
@@ -59,7 +60,12 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
             if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
         ]
     budgets = {int(row["budget"]) for row in comparisons if row["budget"]}
-    if len(budgets) > 1 and (sentences or otherwise):
+    if not sentences and not otherwise:  # arms of the user's own that raise none of these questions
+        largest = {"", str(max(budgets, default=0))}
+        others = [row for row in comparisons if row["verdict_holm"] != UNLEARNED and row["budget"] in largest]
+        at = f" with {max(budgets)} selected texts" if len(budgets) > 1 else ""
+        return [f"What was compared{at}: {_told(others)}."] if others else []
+    if len(budgets) > 1:
         rest = f"At other budgets: {_listed(otherwise)}" if otherwise else "At other budgets nothing reads otherwise"
         sentences.append(f"This is with {max(budgets)} selected texts. {rest}.")
     return sentences
