@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -362,6 +365,52 @@ def test_sizes_that_do_not_fit_name_split_numbers_and_key() -> None:
         r"test 20, validation 10, shots 10 go first\. Lower prepare\.pool",
     ):
         drawn(rows(a=50, b=50), Sizes(10, 10, 90, 20))
+
+
+SUBJECTS = ("buses and trams", "parks and trees", "rents and flats", "schools and clubs", "bins and lamps")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(SUBJECTS), st.sampled_from("abx")), min_size=8, max_size=30), st.integers(0, 9)
+)
+def test_sizes_hold_and_no_held_out_text_has_a_likeness_elsewhere_or_the_error_says_how_many_are_missing(
+    given_texts: list[tuple[str, str]], seed: int
+) -> None:
+    """Texts on one subject are nearly equal, whatever their number; those of different subjects are not."""
+    given_rows = [
+        Row(id=str(n), text=f"We all wait for {subject} in town {n}", label=label)
+        for n, (subject, label) in enumerate(given_texts)
+    ]
+    of = {row.id: subject for row, (subject, _) in zip(given_rows, given_texts, strict=True)}
+    sizes = Sizes(shots=2, validation=1, pool=3, test=1)
+    found, message = None, ""
+    try:
+        found = draw(given_rows, None, sizes, np.random.default_rng(seed), "train.jsonl", 0.7)
+    except StandinError as error:
+        message = str(error)
+    if found is None:
+        assert re.search(r"near-duplicates left out: \d+ of (test|validation)", message)
+        return
+    parts = {split: {of[row.id] for row in getattr(found, split)} for split in ("shots", "validation", "pool", "test")}
+    assert [len(getattr(found, split)) for split in parts] == [2, 1, 3, 1]
+    assert not parts["test"] & (parts["validation"] | parts["shots"] | parts["pool"])
+    assert not parts["validation"] & (parts["shots"] | parts["pool"])
+    assert {each.row.id for each in found.left_out} == {
+        row.id for row in given_rows if of[row.id] in parts["test"] | parts["validation"]
+    } - {row.id for row in (*found.test, *found.validation)}
+
+
+def test_a_row_left_out_moves_no_other() -> None:
+    unlike = [Row(id=f"r{n}", text=Random(n).randbytes(15).hex(), label="ab"[n % 2]) for n in range(60)]
+    sizes = Sizes(4, 6, 20, 10)
+    plain = drawn(unlike, sizes)
+    held_out, taken = plain.test[0], plain.pool[0]
+    like = [replace(row, text=held_out.text[:-1]) if row.id == taken.id else row for row in unlike]
+    found = draw(like, None, sizes, np.random.default_rng(1), "train.jsonl", 0.7)
+    assert [(each.row.id, each.split, each.other.id) for each in found.left_out] == [(taken.id, "test", held_out.id)]
+    assert ({row.id for row in plain.pool} - {row.id for row in found.pool}) == {taken.id}
+    assert (found.shots, found.validation, found.test) == (plain.shots, plain.validation, plain.test)
 
 
 def test_a_published_test_file_gives_a_stratified_subset_with_its_repetitions() -> None:

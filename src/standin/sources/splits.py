@@ -9,7 +9,7 @@ and pool are: the next row in the order takes their place, so the sizes hold and
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -172,8 +172,9 @@ def draw(
                 held_out = list(published_test)
             left = [row for drawing in drawings.values() for row in drawing.left]
             left_out += (found := likenesses(left, held_out, split, near_duplicate))
-            for each in found:
-                drawings[each.row.question_id].leave_out(each)
+            gone = {each.row.id for each in found}
+            for drawing in drawings.values():
+                drawing.leave_out(gone, split)
         for drawing in drawings.values():
             drawing.take(following, place)
     splits = {
@@ -203,9 +204,11 @@ class _Drawing:
         self.there = dict(sorted(Counter(row.label for row in self.left).items(), key=lambda item: item[0] or ""))
         self.total = len(self.left)
 
-    def leave_out(self, likeness: Likeness) -> None:
-        self.left.remove(likeness.row)
-        self.near[likeness.split] += 1
+    def leave_out(self, ids: Set[str], split: str) -> None:
+        """Give up the rows that are nearly equal to a text of ``split``."""
+        before = len(self.left)
+        self.left = [row for row in self.left if row.id not in ids]
+        self.near[split] += before - len(self.left)
 
     def take(self, splits: Sequence[str], place: Callable[[Row], bytes]) -> None:
         """Take the rows of ``splits`` out of ``left``, the pool's from the end of each label's order.
