@@ -228,7 +228,8 @@ def test_without_memory_for_a_batch_micro_batches_give_the_same_gradients(
     assert [point.loss for point in whole.history] == pytest.approx([point.loss for point in parts.history], abs=1e-4)
     before, after = (weights(one.classifier.model, one.classifier.head) for one in (whole, parts))
     with_gradient = [name for name in before if "key.bias" not in name]  # theirs is 0, and AdamW magnifies rounding
-    assert max(np.abs(before[name] - after[name]).max() for name in with_gradient) < 1e-5
+    # A step of AdamW is 1e-3. Rounding of gradients near 0 moves single weights by 4e-5, a wrong gradient by 1e-3.
+    assert max(np.abs(before[name] - after[name]).max() for name in with_gradient) < 1e-4
 
 
 def test_a_single_text_that_does_not_fit_is_an_error_that_names_the_parameters(
