@@ -102,7 +102,7 @@ def test_every_family_says_the_same_from_the_states_and_from_the_tokens(
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-@pytest.mark.parametrize("family", ["Bert", "DebertaV2", "ModernBert"])
+@pytest.mark.parametrize("family", ["Bert", "MPNet", "DebertaV2", "ModernBert"])
 def test_training_from_the_states_gives_the_classifier_that_training_from_the_tokens_gives(
     families: Any, family: str, pooling: str, layers: int
 ) -> None:
