@@ -16,7 +16,18 @@ HEAVY = {
     "torch", "transformers", "vllm", "mlflow", "great_expectations", "sentence_transformers", "datasets", "dvc",
     "sklearn", "pandas", "altair", "vl_convert", "scipy", "openai",
 }  # fmt: skip
-FOUNDATION = {"config", "machine", "checked", "choices", "task", "corpus", "errors", "progress", "embedded", "languages"}
+FOUNDATION = {
+    "config",
+    "machine",
+    "checked",
+    "choices",
+    "task",
+    "corpus",
+    "errors",
+    "progress",
+    "embedded",
+    "languages",
+}
 PLUMBING = frozenset(
     {
         "standin/config.py", "standin/machine.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",

@@ -28,7 +28,8 @@ SMALL = {
     "generator": {"texts": 6, "conversation": 2, "max_tokens": 24, "chunk": 8},
     "validate": {"min_texts_per_label": 1, "max_label_gap": 1.0, "max_unparsable": 1.0, "max_duplicates": 1.0},
     "subjectivity": {"texts": 4, "judges": 2},
-    "finetune": {"steps": 3, "seeds": [1, 2]},
+    "warmstart": {"min_steps": 3, "max_steps": 3},
+    "finetune": {"min_steps": 3, "max_steps": 3, "seeds": [1, 2]},
     "evaluate": {"resamples": 200},
     "select": {"budgets": [8], "neighbours": 3},
 }

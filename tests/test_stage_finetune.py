@@ -19,7 +19,7 @@ from standin.stages import finetune, warmstart
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"finetune", "base.task", "runtime"}
+DECLARED = {"finetune", "warmstart", "base.task", "runtime"}
 LABELS = ["transport", "environment", "housing", "community"]
 TRAIN = [
     ("the bus is late", "transport"),
@@ -49,9 +49,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_rows(Path("data/real/warmstart.jsonl"), [])
 
 
-def params(encoder: Path, **chosen: Any) -> Params:
-    usual = {"steps": 40, "batch": 6, "learning_rate": 5e-3, "frozen_layers": 0, "max_tokens": 16, "seeds": [1, 2]}
-    raw = {"finetune": {"encoder": str(encoder)} | usual | chosen, "runtime": {"threads": 1, "device": "cpu"}}
+def params(encoder: Path, steps: int = 40, warm: dict[str, Any] | None = None, **chosen: Any) -> Params:
+    """A training of exactly ``steps`` steps; the warm start has the length ``warm``."""
+    usual = {"batch": 6, "learning_rate": 5e-3, "frozen_layers": 0, "max_tokens": 16, "seeds": [1, 2]}
+    length = {"epochs": 1.0, "min_steps": steps, "max_steps": steps}
+    raw = {"finetune": {"encoder": str(encoder)} | usual | length | chosen, "warmstart": warm or length}
+    raw["runtime"] = {"threads": 1, "device": "cpu"}
     return restrict(parse_params(raw), DECLARED)
 
 
@@ -101,9 +104,10 @@ def outputs() -> dict[str, bytes]:
     }
 
 
-def test_every_seed_predicts_every_test_text_with_probabilities_in_label_order(encoder: Path) -> None:
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_every_seed_predicts_every_test_text_with_probabilities_in_label_order(encoder: Path, pooling: str) -> None:
     write_arm(SINGLE)
-    metrics = run(encoder)
+    metrics = run(encoder, pooling=pooling)
     found = predictions()
     assert [(one.arm, one.budget, one.seed, one.id) for one in found] == [
         ("real", None, seed, f"test{n}") for seed in (1, 2) for n in range(3)
@@ -133,9 +137,10 @@ def test_the_saved_model_is_that_of_the_first_seed_and_the_largest_budget(encode
     write_arm(SINGLE, budgets=(4, 6))
     metrics = run(encoder, steps=2)
     assert json.loads(Path("models/real/training.json").read_text()) == {
-        "arm": "real", "batch": 6, "budget": 6, "dtype": "float32", "encoder": str(encoder), "frozen_layers": 0,
-        "learning_rate": 0.005, "max_tokens": 16, "question_id": None, "revision": "main", "rows": 6, "seed": 1,
-        "steps": 2, "warmup": 0.1, "weight_decay": 0.01,
+        "arm": "real", "batch": 6, "budget": 6, "class_weights": False, "dtype": "float32", "encoder": str(encoder),
+        "epochs": 1.0, "frozen_layers": 0, "learning_rate": 0.005, "max_steps": 2, "max_tokens": 16, "min_steps": 2,
+        "pooling": "mean", "probe": True, "question_id": None, "revision": "main", "rows": 6, "rows_seen": 12,
+        "seed": 1, "steps": 2, "warmup": 0.1, "weight_decay": 0.01,
     }  # fmt: skip
     classifier = load(Path("models/real"), Runtime(threads=1, device="cpu"))
     shares = predict(classifier, [text for text, _ in HELD], [None] * 3)
@@ -143,13 +148,14 @@ def test_the_saved_model_is_that_of_the_first_seed_and_the_largest_budget(encode
     assert np.array([list(one.p.values()) for one in said]) == pytest.approx(shares, abs=1e-6)
     assert "arm real" in Path("models/real/README.md").read_text()
     assert {metrics["budget_4"]["train_rows"], metrics["budget_6"]["train_rows"]} == {4, 6}
-    assert not [path for path in Path("models/real").iterdir() if path.is_dir()]
+    assert {path.name for path in Path("models/real").iterdir() if path.is_dir()} == {"1_Pooling", "2_Dense"}
 
 
 def test_all_models_can_be_kept(encoder: Path) -> None:
     write_arm(SINGLE, budgets=(4, 6))
     run(encoder, steps=1, save="all")
-    folders = {path.parent.as_posix() for path in Path("models/real").rglob("model.safetensors")}
+    folders = {path.parent.as_posix() for path in Path("models/real").rglob("config.json")}
+    folders = {folder for folder in folders if not folder.endswith(("1_Pooling", "2_Dense"))}
     below = ("budget_4_seed_1", "budget_4_seed_2", "budget_6_seed_2")
     assert folders == {"models/real", *(f"models/real/{name}" for name in below)}
 
@@ -163,9 +169,9 @@ def test_each_question_has_its_own_classifier_of_pairs(encoder: Path, monkeypatc
     write_rows(Path("data/arms/real.jsonl"), asked)
     read = []
 
-    def recorded(start: Any, encodings: Any, *rest: Any) -> Any:
-        read.append({start.tokenizer.decode(one["input_ids"]).split(" [SEP] ")[0] for one in encodings})
-        return fine_tune(start, encodings, *rest)
+    def recorded(start: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        read.append({start.tokenizer.decode(one["input_ids"]).split(" [SEP] ")[0] for one in inputs.encodings})
+        return fine_tune(start, inputs, *rest, **named)
 
     monkeypatch.setattr(finetune, "fine_tune", recorded)
     assert run(encoder, seeds=[1])["classifiers"] == 2
@@ -220,9 +226,56 @@ def test_an_arm_without_rows_or_with_one_label_is_skipped_with_the_reason(
 def test_without_test_and_validation_texts_the_model_is_trained_all_the_same(encoder: Path) -> None:
     write_held()
     write_arm(SINGLE)
-    assert set(run(encoder, steps=1)) == {"classifiers", "skipped", "steps", "train_rows"}
+    assert set(run(encoder, steps=1)) == {"classifiers", "skipped", "steps", "train_rows", "rows_seen", "passes"}
     assert predictions() == []
     assert Path("models/real/model.safetensors").exists()
+
+
+# What is read, and how often
+
+
+def test_the_metrics_say_for_every_budget_how_many_rows_were_read_and_how_often(encoder: Path) -> None:
+    """4 and 6 texts, 2.5 epochs of batches of 4: 10 and 15 rows in 3 and 4 steps; a floor of 3 steps is 12 rows."""
+    write_arm(SINGLE, budgets=(4, 6))
+    metrics = run(encoder, batch=4, epochs=2.5, min_steps=3, max_steps=9)
+    said = {
+        budget: tuple(metrics[budget][name] for name in ("train_rows", "rows_seen", "passes", "steps"))
+        for budget in ("budget_4", "budget_6")
+    }
+    assert said == {"budget_4": (4, 12, 3.0, 3), "budget_6": (6, 15, 2.5, 4)}
+    metrics = run(encoder, batch=4, epochs=2.5, min_steps=1, max_steps=2)
+    assert (metrics["budget_4"]["passes"], metrics["budget_6"]["passes"]) == (2.0, round(8 / 6, 6))
+
+
+@pytest.mark.parametrize("questions", [[SINGLE], QUESTIONS])
+def test_frozen_layers_and_what_the_probe_reads_are_computed_once_for_all_budgets_and_seeds(
+    encoder: Path, monkeypatch: pytest.MonkeyPatch, questions: list[dict[str, str | None]]
+) -> None:
+    """6 texts to train on and the 3 held ones, two of which are among them: "a dead tree" and both buses."""
+    seen: dict[str, list[int]] = {"inputs": [], "features": []}
+    for name, own in (("inputs_of", finetune.inputs_of), ("features", finetune.features)):
+
+        def counted(start: Any, given: Any, *rest: Any, own: Any = own, name: str = name) -> Any:
+            seen["inputs" if name == "inputs_of" else name].append(len(given))
+            return own(start, given, *rest)
+
+        monkeypatch.setattr(finetune, name, counted)
+    write_held(*questions)
+    write_arm(*questions, budgets=(4, 6))
+    assert run(encoder, steps=1, frozen_layers=2)["classifiers"] == 4 * len(questions)
+    assert seen == {"inputs": [6 * len(questions)], "features": [6 * len(questions)]}
+    assert Path(".standin/states.db").exists()
+
+
+def test_the_results_are_the_same_bytes_whether_the_states_were_kept_or_not(encoder: Path) -> None:
+    write_arm(SINGLE)
+    run(encoder, steps=3, frozen_layers=2)
+    first = outputs()
+    run(encoder, steps=3, frozen_layers=2)
+    assert outputs() == first
+    Path(".standin/states.db").unlink()
+    run(encoder, steps=3, frozen_layers=2)
+    assert outputs() == first
 
 
 # Warm start
@@ -253,3 +306,16 @@ def test_arms_start_from_the_classifier_of_other_questions(encoder: Path) -> Non
     run(Path("nowhere"), steps=1, learning_rate=1e-9)
     said = [one.label for one in predictions()]
     assert said == [label for _, label in HELD] * 4  # two questions, two seeds: what the warm start had learned
+
+
+def test_the_warm_start_has_a_length_of_its_own(encoder: Path) -> None:
+    """6 rows, 2.5 epochs: 15 rows in 3 batches of 6, while an arm trains 40 steps."""
+    rows = [Row(id=f"w{n}", text=text, label=label, question_id="old", question="close the road")
+            for n, (text, label) in enumerate(TRAIN)]  # fmt: skip
+    write_rows(Path("data/real/warmstart.jsonl"), rows)
+    metrics = run_warmstart(encoder, warm={"epochs": 2.5, "min_steps": 1, "max_steps": 9})
+    assert metrics["steps"] == 3
+    told = json.loads(Path("models/warmstart/training.json").read_text())
+    assert {name: told[name] for name in ("epochs", "min_steps", "max_steps", "steps", "rows")} == {
+        "epochs": 2.5, "min_steps": 1, "max_steps": 9, "steps": 3, "rows": 6
+    }  # fmt: skip

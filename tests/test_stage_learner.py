@@ -46,13 +46,17 @@ def write_texts(*questions: str | None, synthetic: list[tuple[str, str]] = SYNTH
     )  # fmt: skip
 
 
-def params(encoder: Path, strategy: str = "cal", declared: set[str] = DECLARED, **chosen: Any) -> Params:
+def params(
+    encoder: Path, strategy: str = "cal", declared: set[str] = DECLARED, steps: int = 40, **chosen: Any
+) -> Params:
     evidence = {"cal": "models/learner", "sqbc": "data/embeddings"}[strategy]
-    usual = {"steps": 40, "batch": 4, "learning_rate": 5e-3, "frozen_layers": 0, "max_tokens": 16, "seeds": [3, 1]}
+    length = {"epochs": 1.0, "min_steps": steps, "max_steps": steps}
+    usual = {"batch": 4, "learning_rate": 5e-3, "frozen_layers": 0, "max_tokens": 16, "seeds": [3, 1]}
     raw = {
         "select": {"strategies": {strategy: {"evidence": evidence}}},
         "arms": {"only": [strategy]},
-        "finetune": {"encoder": str(encoder)} | usual | chosen,
+        "finetune": {"encoder": str(encoder)} | usual | length | chosen,
+        "warmstart": length,
         "runtime": {"threads": 1, "device": "cpu"},
     }
     return restrict(parse_params(raw), declared)
@@ -138,7 +142,7 @@ def test_without_synthetic_texts_the_warm_start_serves_as_it_is(encoder: Path) -
            for n, (text, label) in enumerate(SYNTHETIC)]  # fmt: skip
     write_rows(Path("data/real/warmstart.jsonl"), old)
     write_rows(Path("data/real/validation.jsonl"), [])
-    warmstart.run(params(encoder, declared={"finetune", "base.task", "runtime"}), task(), "")
+    warmstart.run(params(encoder, declared={"finetune", "warmstart", "base.task", "runtime"}), task(), "")
     assert run(encoder) == {"train_rows": 0, "pool_texts": 3, "learners": 1}
     assert {name.split("/")[0] for name in files() if name.endswith(".npz")} == {"warmstart"}
     lines, _, probabilities = side("labelled", "warmstart")

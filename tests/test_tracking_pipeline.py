@@ -77,7 +77,7 @@ def test_what_is_restored_from_the_run_cache_is_complete_and_called_cached(proje
     project.edit("params.yaml", "seed: 1", "seed: 2")  # read by no stage, but another experiment
     project.dvc("repro")
     first, second, third = runs(project)
-    assert [run.data.params["finetune.steps"] for run in (first, second, third)] == ["20", "30", "20"]
+    assert [run.data.params["finetune.max_steps"] for run in (first, second, third)] == ["20", "30", "20"]
     assert second.data.tags["stage.prepare"] == "cached"
     assert second.data.tags["stage.finetune.real"].startswith("executed")
     assert third.data.tags["stage.finetune.real"] == "cached"
@@ -110,9 +110,9 @@ def test_a_failing_stage_is_recorded_with_its_reason_and_completed_once_it_is_me
 def test_experiments_have_runs_of_their_own_and_sync_brings_those_of_an_empty_database(project: ToyProject) -> None:
     project.dvc("repro")
     project.commit("results")
-    project.dvc("exp", "run", "-n", "here", "-S", "finetune.steps=30")
+    project.dvc("exp", "run", "-n", "here", "-S", "finetune.max_steps=30")
     project.run("git", "stash", "-q")
-    project.dvc("exp", "run", "--temp", "-n", "apart", "-S", "finetune.steps=40")
+    project.dvc("exp", "run", "--temp", "-n", "apart", "-S", "finetune.max_steps=40")
     project.dvc("exp", "run", "--queue", "-n", "queued", "-S", "prepare.shots=5")
     project.dvc("exp", "run", "--queue", "-n", "broken", "-S", "prepare.shots=13")
     project.dvc("queue", "start", "-j", "1")

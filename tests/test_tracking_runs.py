@@ -77,7 +77,7 @@ def test_track_writes_one_complete_run_and_a_second_time_nothing_new(project: To
     assert run.info.status == "FINISHED"
     assert run.data.tags["stage.prepare"] == "executed 0.0s"
     assert run.data.tags["stage.finetune.synthetic"] == "cached"
-    assert run.data.params["finetune.steps"] == "20"
+    assert run.data.params["finetune.max_steps"] == "20"
     assert run.data.params["runtime.threads"] == "1"
     assert points(run, "finetune.real.seed1.loss") == 2
     assert points(run, "prepare.rows") == 1
@@ -168,7 +168,7 @@ def test_head_is_recorded_beside_a_workspace_that_differs(project: ToyProject) -
     assert (workspace.outcome, head.outcome) == ("left out", "added")
     assert "finetune@real: params.yaml: finetune has changed since (and 1 more stages)" in workspace.why
     (run,) = all_runs()
-    assert run.data.params["finetune.steps"] == "20"
+    assert run.data.params["finetune.max_steps"] == "20"
 
 
 def test_every_experiment_has_a_run_of_its_own_also_where_nothing_changed(project: ToyProject) -> None:

@@ -7,14 +7,14 @@ the a bus tram late again park tree green dead rent flat dear loud should we clo
 """
 
 
-def write_tiny_encoder(folder: Path, dropout: float = 0.1) -> Path:
+def write_tiny_encoder(folder: Path, dropout: float = 0.1, seed: int = 0) -> Path:
     """Write the encoder without a head; returns the folder."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
 
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS.split()]
     BertTokenizer(vocab={word: n for n, word in enumerate(vocabulary)}, model_max_length=64).save_pretrained(folder)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(vocabulary),
         hidden_size=32,

@@ -26,10 +26,10 @@ def prepare(params, task, item):
 
 def finetune(params, task, item):
     Path(f"models/{item}").mkdir(parents=True, exist_ok=True)
-    Path(f"models/{item}/model.txt").write_text(f"{item} {params.finetune.steps}")
+    Path(f"models/{item}/model.txt").write_text(f"{item} {params.finetune.max_steps}")
     Path(f"reports/finetune/{item}").mkdir(parents=True, exist_ok=True)
     Path(f"reports/finetune/{item}/history.csv").write_text("budget,seed,step,loss\\n,1,0,1.5\\n,1,10,0.5\\n48,2,0,2\\n")
-    return {"f1": {"macro": 0.5 if item == "real" else 0.25}, "steps": params.finetune.steps}
+    return {"f1": {"macro": 0.5 if item == "real" else 0.25}, "steps": params.finetune.max_steps}
 
 
 for run in (prepare, finetune):
@@ -61,7 +61,7 @@ arms:
   synthetic:
   - synthetic
 finetune:
-  steps: 20
+  max_steps: 20
 tracking:
   experiment: toy
 runtime:
@@ -198,7 +198,7 @@ class ToyProject:
             self.write(f"{folder}/history.csv", "budget,seed,step,loss\n,1,0,1.5\n,1,10,0.5\n48,2,0,2\n")
             self.write(f"models/{arm}/model.txt", arm)
             stages[f"finetune@{arm}"] = self._entry(["data/real"], [f"models/{arm}", folder])
-            stages[f"finetune@{arm}"]["params"] = {"params.yaml": {"finetune": {"steps": 20}}}
+            stages[f"finetune@{arm}"]["params"] = {"params.yaml": {"finetune": {"max_steps": 20}}}
         self.write("dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False))
 
     def _entry(self, deps: list[str], outs: list[str]) -> dict[str, object]:

@@ -46,7 +46,7 @@ class _Enough(Exception):  # noqa: N818
 
 
 def freeze(model: Any, layers: int) -> tuple[Any, ...]:
-    """Keep the embeddings and the lowest ``layers`` encoder layers as they are; 0 trains everything.
+    """Keep the embeddings, positions too, and the lowest ``layers`` encoder layers as they are; 0 trains everything.
 
     Frozen layers run without dropout: it would disturb features that nothing adapts to. (ours)
 
@@ -70,6 +70,9 @@ def freeze(model: Any, layers: int) -> tuple[Any, ...]:
             f"(no list of {count}): take 0, or another finetune.encoder"
         )
     frozen = list(takewhile(lambda part: part is not layer_list, base.modules()))  # embeddings, their projections
+    home = next(part for part in base.modules() if any(child is layer_list for child in part.children()))
+    if home is not base:  # what all layers read: DeBERTa's and MPNet's relative positions stand beside the list
+        frozen += [part for child in home.children() if child is not layer_list for part in child.modules()]
     frozen += [part for layer in layer_list[:layers] for part in layer.modules()]
     for part in frozen:
         for parameter in part.parameters(recurse=False):
