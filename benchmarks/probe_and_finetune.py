@@ -5,8 +5,8 @@
 
 Tasks: the example city-topics, and SMS spam, AG News and tweet irony from ``../shared/datasets`` (left out where that
 is absent). A draw is a random split: 240 training texts as in the default pool, 200 validation (city-topics: 112), up
-to 800 test texts (288). Differences are paired by draw; intervals are 95 % t intervals over draws, so they speak of other
-texts of the same task. Writes ``benchmarks/results/probe-and-finetune-<part>.json``.
+to 800 test texts (288). Differences are paired by draw; intervals are 95 % t intervals over draws, so they speak of
+other texts of the same task. Writes ``benchmarks/results/probe-and-finetune-<part>.json``.
 """
 
 import argparse

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from standin.report.figures import arms
+from standin.report.words import decimal
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURE = ROOT / "docs/default-run.svg"
@@ -13,19 +14,16 @@ BEGIN, END = "<!-- default-run -->", "<!-- /default-run -->"
 
 
 def table(root: Path = ROOT) -> str:
-    """The arms' scores and one line on the texts, as Markdown."""
-    with (root / "reports/evaluate/scores.csv").open(newline="", encoding="utf-8") as file:
-        scores = {(row["arm"], row["measure"]): row for row in csv.DictReader(file)}
-    texts = json.loads((root / "reports/arms/metrics.json").read_text(encoding="utf-8"))["arm_texts"]
+    """The named differences with intervals and verdicts, to two decimals: the third is another on other processors."""
+    with (root / "reports/evaluate/comparisons.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["measure"] == "macro_f1"]
     curated = json.loads((root / "reports/curate/metrics.json").read_text(encoding="utf-8"))
-    lines = ["| arm | texts | macro-F1 | 95 % interval | accuracy |", "|---|---:|---:|---:|---:|"]
-    for arm in dict.fromkeys(arm for arm, _ in scores):
-        f1, accuracy = scores[arm, "macro_f1"], scores[arm, "accuracy"]
-        interval = f"{float(f1['low']):.3f} to {float(f1['high']):.3f}"
-        values = f"{float(f1['value']):.3f} | {interval} | {float(accuracy['value']):.3f}"
-        lines.append(f"| {arm} | {texts.get(arm, '')} | {values} |")
-    lines += ["", f"{curated['planned']} synthetic texts were planned and {curated['kept']} kept."]
-    return "\n".join(lines)
+    lines = ["| difference in macro-F1 | | 95 % interval | verdict |", "|---|---:|---:|---|"]
+    for row in rows:
+        value, low, high = (decimal(float(row[name]), 2, "+") for name in ("difference", "low", "high"))
+        lines.append(f"| {row['arm_a']} − {row['arm_b']} | {value} | {low} to {high} | {row['verdict_holm']} |")
+    kept = round(100 * curated["kept"] / curated["planned"])
+    return "\n".join([*lines, "", f"Of {curated['planned']} planned synthetic texts {kept} % were kept."])
 
 
 def figure(root: Path = ROOT) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from standin.report.words import decimal
+
 MEASURE = "macro_f1"
 COMMANDS = ("dvc exp run --queue -S base.seed=1,2,3", "dvc queue start -j 1")
 """The commands that make such runs; ``standin seeds`` then collects them."""
@@ -75,9 +77,8 @@ def sentences(comparisons: Table) -> list[str]:
 
 
 def signed(value: float) -> str:
-    """A difference with its sign and three decimals; what rounds to nothing has no sign."""
-    text = f"{value:+.3f}"
-    return text if float(text) else text[1:]
+    """A difference with its sign and three decimals."""
+    return decimal(value, sign="+")
 
 
 def _interval(row: Mapping[str, str], form: Callable[[float], str]) -> str:
