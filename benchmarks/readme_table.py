@@ -21,7 +21,7 @@ def table(root: Path = ROOT) -> str:
     lines = ["| difference in macro-F1 | | 95 % interval | verdict |", "|---|---:|---:|---|"]
     for row in rows:
         value, low, high = (decimal(float(row[name]), 2, "+") for name in ("difference", "low", "high"))
-        lines.append(f"| {row['arm_a']} − {row['arm_b']} | {value} | {low} to {high} | {row['verdict_holm']} |")
+        lines.append(f"| {row['arm_a']} - {row['arm_b']} | {value} | {low} to {high} | {row['verdict_holm']} |")
     kept = round(100 * curated["kept"] / curated["planned"])
     return "\n".join([*lines, "", f"Of {curated['planned']} planned synthetic texts {kept} % were kept."])
 
