@@ -3,7 +3,7 @@
 A value is a mean over S training seeds, each tested on the same n texts. Its variance has two parts. What other texts
 would change comes from resamples of the texts; what other seeds would change comes from how the seeds' values differ,
 with S - 1 degrees of freedom only. Resampling three seeds instead understates their part by a third and takes the rest
-for certain: it called 12 to 26 % of equal arms different at 95 % (seeds' standard deviation 0.05 to 0.2).
+for certain: it called 12 to 25 % of equal arms different at 95 % (seeds' standard deviation 0.05 to 0.2).
 """
 
 from dataclasses import dataclass
