@@ -70,7 +70,7 @@ def now(examined: Examined, generator: np.random.Generator) -> int:
 def before(examined: Examined, generator: np.random.Generator) -> int:
     """The same by percentiles over resamples of all texts and of the seeds, which is what evaluation did before."""
     arms, seeds, texts = examined.predicted.shape
-    times = text_weights(texts, RESAMPLES, generator)
+    times = text_weights(texts, texts, RESAMPLES, generator)
     drawn = generator.integers(0, seeds, (RESAMPLES, seeds))
     share = np.stack([(drawn == seed).mean(axis=1) for seed in range(seeds)])
     classes = np.arange(LABELS)

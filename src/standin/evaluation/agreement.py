@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from standin.evaluation.intervals import BLOCK, text_weights
 from standin.evaluation.scores import Floats
 
 PRIOR_DEVIATION = 10.0  # of both coefficients: keeps separable resamples finite, moves others by rounding
 ITERATIONS = 50
 CONVERGED = 1e-10
 LONGEST_STEP = 2.0
-BLOCK = 8_000_000  # weights of texts held at a time: 32 MB in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +84,13 @@ def agreement_slope(
     value = float(slopes(np.ones((1, texts), dtype=np.float32))[0])
     rows = max(1, BLOCK // texts)
     drawn = np.concatenate(
-        [slopes(text_weights(texts, min(rows, resamples - begin), generator)) for begin in range(0, resamples, rows)]
+        [
+            slopes(text_weights(texts, texts, min(rows, resamples - begin), generator))
+            for begin in range(0, resamples, rows)
+        ]
     )
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Slope(value, float(low), float(high))
-
-
-def text_weights(texts: int, resamples: int, generator: np.random.Generator) -> npt.NDArray[np.float32]:
-    """How often each of ``texts`` is among ``texts`` draws with replacement; shape (resamples, texts)."""
-    drawn = generator.integers(0, texts, (resamples, texts))
-    drawn += np.arange(resamples)[:, np.newaxis] * texts
-    return np.bincount(drawn.ravel(), minlength=resamples * texts).reshape(resamples, texts).astype(np.float32)
 
 
 def _fit(levels: Floats, trials: Floats, hits: Floats) -> Floats:

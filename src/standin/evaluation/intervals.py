@@ -76,7 +76,7 @@ def bootstrap(question: Examined, labels: int, resamples: int, generator: np.ran
 
 def _class_weights(texts: int, resamples: int, generator: np.random.Generator) -> npt.NDArray[np.float32]:
     """How often each text of a class is drawn; rows sum to ``texts`` - 1, or to 1 where there is one text alone."""
-    return text_weights(texts, resamples, generator, max(1, texts - 1) if texts else 0)
+    return text_weights(texts, max(1, texts - 1) if texts else 0, resamples, generator)
 
 
 def _scores(predicted: Integers, of_class: Integers, weights: Sequence[npt.NDArray[np.float32]]) -> Floats:
@@ -103,11 +103,9 @@ def _scores(predicted: Integers, of_class: Integers, weights: Sequence[npt.NDArr
     return np.stack([getattr(found, name) for name in MEASURES])
 
 
-def text_weights(
-    texts: int, resamples: int, generator: np.random.Generator, draws: int | None = None
-) -> npt.NDArray[np.float32]:
-    """How often each of ``texts`` is among ``draws`` (as many as texts) with replacement; shape (resamples, texts)."""
-    drawn = generator.integers(0, max(texts, 1), (resamples, texts if draws is None else draws))
+def text_weights(texts: int, draws: int, resamples: int, generator: np.random.Generator) -> npt.NDArray[np.float32]:
+    """How often each of ``texts`` is among ``draws`` with replacement; shape (resamples, texts)."""
+    drawn = generator.integers(0, max(texts, 1), (resamples, draws))
     drawn += np.arange(resamples)[:, np.newaxis] * texts
     return np.bincount(drawn.ravel(), minlength=resamples * texts).reshape(resamples, texts).astype(np.float32)
 
@@ -126,10 +124,3 @@ def mean_over_questions(questions: Iterable[dict[str, Resampled]]) -> dict[str, 
     return {
         name: Resampled(found.by_seed / count, found.resamples / np.float32(count)) for name, found in total.items()
     }
-
-
-def interval(resamples: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Percentile interval over the last axis."""
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(resamples, [tail, 1 - tail], axis=-1)
-    return low, high
