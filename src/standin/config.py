@@ -195,7 +195,7 @@ class Length(Group):
     """How long a training is: ``epochs`` passes over its texts, but no fewer and no more steps than these."""
 
     epochs: float = Field(4.0, gt=0)
-    min_steps: int = Field(40, ge=1)
+    min_steps: int = Field(32, ge=1)
     max_steps: int = Field(2000, ge=1)
 
     @model_validator(mode="after")
