@@ -76,8 +76,8 @@ def scope(result: Result) -> str:
     compared = len(result.comparisons[MEASURES[0]])
     if compared > 1:
         sentence += (
-            f" {compared} comparisons were named beforehand (evaluate.references); verdict_holm allows for their "
-            "number, verdict does not."
+            f" {compared} comparisons were named beforehand (evaluate.references); verdicts after Holm's correction "
+            "allow for their number."
         )
     if missing := absent(result):
         sentence += f" Nothing was compared with {' and '.join(missing)}: there is no such arm with scores."
