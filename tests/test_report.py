@@ -12,7 +12,7 @@ import pytest
 from standin.config import Params, load_params
 from standin.corpus import Removed, SyntheticRow, write_json, write_json_lines, write_rows
 from standin.report import content, figures, words
-from standin.report.counts import arm_counts, selection_notes, selection_rows
+from standin.report.counts import arm_counts, rows_read, selection_notes, selection_rows
 from standin.report.page import number
 from standin.stages import report
 from standin.task import Task, load_task
@@ -313,6 +313,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for strategy in ("random", "sqbc"):
         write_json(reports / f"select/{strategy}/metrics.json", {"texts_ranked": 240, "tie_share": {"48": 0.1}, "seed_share": {"48": 0.31}, "seed_share_of_chance": {"48": 0.8}, "learners": 0})  # fmt: skip
     table(reports / "arms/texts.csv", counted("sqbc", {"48": 48}) + counted("real", {"": 240}))
+    for arm in ARMS:
+        write_json(reports / f"finetune/{arm}/metrics.json", {"train_rows": 240.0, "rows_seen": 960.0, "passes": 4.0})
     write_json(
         reports / "evaluate/scope.json",
         {"confidence": 0.95, "scope": "Intervals over 3 seeds.", "skipped_arms": [], "texts": 288},
@@ -362,6 +364,7 @@ def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     )
     assert "4 of the pool&#39;s 240 texts still lie as near" in first
     assert "nothing else that a person tunes does" in first
+    assert '<td class="n">960 (4.0 times)</td>' in first
     assert (
         '<td class="n">31.0%</td><td class="n">80.0%</td><td class="n">10.0%</td><td>housing 24, transport 24</td>'
         in first
@@ -531,3 +534,11 @@ def test_runs_over_base_seeds_come_first_where_they_belong_to_the_page_and_are_n
     report.run(*given, "")
     assert "were made with other parameters or another task, so they are not shown" in page(project)
     assert "Over base seeds" not in page(project)
+
+
+def test_rows_read_are_those_of_the_budget_and_none_of_a_skipped_arm() -> None:
+    small, large = {"rows_seen": 512.0, "passes": 42.667}, {"rows_seen": 1024.4, "passes": 21.3}
+    several = {"classifiers": 6, "budget_12": small, "budget_48": large}
+    assert [rows_read(several, budget) for budget in ("12", "48")] == ["512 (42.7 times)", "1,024 (21.3 times)"]
+    assert rows_read({"classifiers": 5, **small}, "48") == "512 (42.7 times)"
+    assert rows_read({"classifiers": 0, "skipped": True}, "") is None
