@@ -80,7 +80,8 @@ class Draw:
 
     def probed(self) -> dict[str, float]:
         """Macro-F1 on test texts of logistic regressions on the frozen encoder's unit embeddings."""
-        from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import GridSearchCV
 
         start = begin(Finetune(), self.labels, Runtime(threads=threads()))
         reference = start.classifier(0)
@@ -91,7 +92,9 @@ class Draw:
             x[part] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         models = {
             "probe": LogisticRegression(max_iter=2000),
-            "probe_chosen_penalty": LogisticRegressionCV(Cs=PENALTIES, cv=5, max_iter=2000, scoring="f1_macro"),
+            "probe_chosen_penalty": GridSearchCV(
+                LogisticRegression(max_iter=2000), {"C": PENALTIES}, cv=5, scoring="f1_macro"
+            ),
         }
         return {
             name: score(self.codes["test"], model.fit(x["train"], self.codes["train"]).predict(x["test"]),
