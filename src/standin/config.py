@@ -149,7 +149,7 @@ class Subjectivity(Group):
     model: str = "smollm2-135m-instruct"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    texts: int = Field(60, ge=0)
+    texts: int = Field(40, ge=0)
     judges: int = Field(3, ge=2, le=5)
 
 

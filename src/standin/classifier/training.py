@@ -206,7 +206,7 @@ def _train(
             learning_rate=settings.learning_rate,
             warmup_steps=round(settings.warmup * steps),
             lr_scheduler_type="linear",
-            optim="adamw_torch",
+            optim="adamw_torch_fused",  # one pass over the weights: separate ones were 28 % of a step on 2 cores
             weight_decay=settings.weight_decay,
             seed=seed,
             train_sampling_strategy="sequential",  # the rows are in training order already
