@@ -449,7 +449,7 @@ def test_a_good_classifier_of_texts_that_are_87_percent_ham_has_learned() -> Non
     assert lost(truth, [0] * 87 + [1] * 9 + [0] * 4, labels=2) == []  # 91 of 100 answers are ham, below (1 + 0.87) / 2
     (one, other) = lost(truth, [0] * 99 + [1], labels=2)
     assert (one.reason, one.share, one.label) == ("one label", 0.99, "bus")
-    assert other.reason == "majority"
+    assert other.reason == "chance"
 
 
 def test_an_arm_that_is_not_surely_above_the_majority_has_not_learned() -> None:
@@ -457,9 +457,43 @@ def test_an_arm_that_is_not_surely_above_the_majority_has_not_learned() -> None:
     chance = list(generator(8).integers(0, 3, 60))
     assert [(one.place, one.reason) for one in lost(truth, [0] * 60, truth, chance)] == [
         (0, "one label"),
-        (0, "majority"),
-    ]  # random answers beat the majority's macro-F1: 0.33 against 0.17
-    assert [one.reason for one in lost(truth, [2, 0, 1] * 20)] == ["majority"]  # always wrong
+        (0, "chance"),
+        (2, "chance"),  # it beats the majority's macro-F1, 0.33 against 0.17, and has read nothing all the same
+    ]
+    assert [one.reason for one in lost(truth, [2, 0, 1] * 20)] == ["chance"]  # always wrong
+
+
+def test_seeds_that_differ_have_learned_where_most_of_them_are_above_chance() -> None:
+    truth = [0, 1, 2] * 96
+
+    def right(share: float, seed: int) -> list[int]:
+        good = generator(seed).random(288) < share
+        return [label if fine else (label + 1) % 3 for label, fine in zip(truth, good, strict=True)]
+
+    def reasons(*shares: float) -> list[str]:
+        predicted = np.array([[right(share, seed) for seed, share in enumerate(shares)]], dtype=np.intp)
+        examined = with_majority(Examined(classes(truth), predicted))
+        return [one.reason for one in unlearned({None: examined}, bootstrap(examined, 3, 500, generator())["macro_f1"], LABELS, 0.95)]  # fmt: skip
+
+    assert reasons(0.9, 0.78) == []
+    assert reasons(0.9, 0.5, 0.6) == []
+    assert reasons(0.9, 0.3, 0.6) == []
+    assert reasons(0.9, 0.3, 0.3) == ["chance"]
+
+
+def test_one_label_counts_where_half_of_the_questions_have_it_and_not_where_the_truth_has_one() -> None:
+    mixed, same = [0, 1] * 20, [0] * 40
+    good, stuck = mixed, [0] * 40
+
+    def reasons(*questions: tuple[list[int], list[int]]) -> list[str | None]:
+        examined = {f"q{n}": with_majority(Examined(classes(truth), np.array([[said]], dtype=np.intp)))
+                    for n, (truth, said) in enumerate(questions)}  # fmt: skip
+        measured = mean_over_questions([bootstrap(one, 2, 500, generator()) for one in examined.values()])["macro_f1"]
+        return [one.question for one in unlearned(examined, measured, LABELS[:2], 0.95) if one.reason == "one label"]
+
+    assert reasons((same, stuck), (mixed, good)) == []
+    assert reasons((mixed, stuck), (mixed, good), (mixed, good)) == []
+    assert reasons((mixed, stuck), (mixed, good)) == ["q0"]
 
 
 def test_nothing_is_concluded_from_an_arm_that_has_not_learned() -> None:
@@ -519,7 +553,7 @@ def test_an_arm_that_has_not_learned_is_listed_with_the_reasons_and_compared_wit
     result = whole([1, 2], good=GOOD, bad=BAD, stuck=STUCK)
     tables = table_rows(result, LABELS)
     assert ("stuck", None, None, "one label", 1.0, "park") in tables["learned"]
-    assert ("stuck", None, None, "majority", 1.0, "park") in tables["learned"]
+    assert ("stuck", None, None, "chance", 1.0, "park") in tables["learned"]
     verdicts = {(row[0], row[9]) for row in tables["comparisons"]}
     assert ("stuck", "not learned") in verdicts
     assert [metrics(result)[arm]["learned"] for arm in ("good", "stuck")] == [True, False]

@@ -89,7 +89,7 @@ def test_nothing_is_concluded_from_an_arm_that_answers_one_label(capsys: pytest.
     assert (metrics["real"]["learned"], metrics["random"]["learned"]) == (False, True)
     assert metrics["majority"]["macro_f1"] == pytest.approx(0.1)  # one label of four, F1 2 x 10 / (10 + 40)
     rows = [(row["arm"], row["question_id"], row["reason"], row["share"], row["label"]) for row in table("learned")]
-    assert rows == [("real", "", "one label", "1.0", "housing"), ("real", "", "majority", "1.0", "housing")]
+    assert rows == [("real", "", "one label", "1.0", "housing"), ("real", "", "chance", "1.0", "housing")]
     assert {row["verdict_holm"] for row in table("comparisons")} == {"not learned"}
     assert json.loads(Path("reports/evaluate/scope.json").read_text())["unlearned_arms"] == ["real"]
     assert "not learned, so nothing is concluded from real" in capsys.readouterr().out

@@ -112,7 +112,7 @@ def hidden_states(
         first = _run(model, token_lists[0], dtype, device, out)
         if _states(first).shape != (1, len(token_lists[0]["input_ids"]), width):
             return None
-        kept = _Kept(file, _named(model, layers, dtype), width)
+        kept = _Kept(file, _named(model, layers, dtype, device), width)
         keys = [kept.key(tokens) for tokens in token_lists]
         known, new = kept.read(keys), {}
         for key, tokens in zip(keys, token_lists, strict=True):
@@ -159,13 +159,13 @@ def autocast(dtype: str, device: str) -> Any:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=dtype == "bfloat16")
 
 
-def _named(model: Any, layers: Sequence[Any], dtype: str) -> str:
+def _named(model: Any, layers: Sequence[Any], dtype: str, device: str) -> str:
     """What shapes the states beside the tokens: configuration, frozen weights, precision, versions of the libraries."""
     import torch
     import transformers
 
     config = {name: value for name, value in model.config.to_dict().items() if name not in LABELLING}
-    said = [config, len(layers), dtype, torch.__version__, transformers.__version__]
+    said = [config, len(layers), dtype, device, torch.__version__, transformers.__version__]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode())
     for name, value in model.base_model.named_parameters():
         if not value.requires_grad:

@@ -1,7 +1,7 @@
 """Everything that is told of the arms: scores with intervals, comparisons, accuracy by agreement, confusions."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,8 @@ class Result:
     """Scores of every entry (arm and budget), in one order throughout.
 
     ``overall`` (measure -> estimates) is the mean over ``questions`` (question -> the same); both hold one estimate
-    more than there are entries, the last: the majority row. ``texts`` counts test texts per question. ``comparisons``
+    more than there are entries, the last: the majority row. ``texts`` counts test texts per question, ``of_label`` per
+    label, in the question that has the fewest (0 where it is in none). ``comparisons``
     maps a measure to the comparisons that ``references`` name, made on ``resamples`` of the texts; ``unlearned`` are
     the entries of which nothing is concluded. ``confusions`` holds counts over seeds and questions, true classes in
     rows.
@@ -46,6 +47,7 @@ class Result:
     resamples: int
     references: list[str]
     texts: dict[str | None, int]
+    of_label: dict[str, int]
     overall: dict[str, list[Estimate]]
     questions: dict[str | None, dict[str, list[Estimate]]]
     comparisons: dict[str, list[Comparison]]
@@ -98,6 +100,7 @@ def evaluate(
         resamples=resamples,
         references=settings.references,
         texts=texts,
+        of_label={label: _fewest(code, examined.values()) for code, label in enumerate(labels)},
         overall={measure: _estimates(found, sum(texts.values())) for measure, found in overall.items()},
         questions=questions,
         comparisons={
@@ -148,6 +151,10 @@ def _estimates(measured: Resampled, texts: int) -> list[Estimate]:
         estimate(by_seed, resamples, texts)
         for by_seed, resamples in zip(measured.by_seed, measured.resamples, strict=True)
     ]
+
+
+def _fewest(code: int, questions: Iterable[Examined]) -> int:
+    return min((n for found in questions if (n := int((found.truth == code).sum()))), default=0)
 
 
 def _agreeing(

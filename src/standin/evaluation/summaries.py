@@ -9,6 +9,7 @@ from standin.evaluation.scores import MEASURES
 from standin.evaluation.tables import rounded
 from standin.evaluation.uncertainty import Estimate
 
+FEW = 5  # test texts of a label (of any question) that decide a good part of macro-F1 by themselves
 SLOPE = "agreement_slope"
 MAJORITY = Entry("majority", None)
 TABLES: dict[str, tuple[str, ...]] = {
@@ -78,6 +79,11 @@ def scope(result: Result) -> str:
         sentence += (
             f" {compared} comparisons were named beforehand (evaluate.references); verdicts after Holm's correction "
             "allow for their number."
+        )
+    if rare := [f"{label!r} ({count})" for label, count in result.of_label.items() if 0 < count < FEW]:
+        sentence += (
+            f" Few test texts have the label {', '.join(rare)}: macro-F1 weighs them as much as any other label, so "
+            "read it with the accuracy beside it."
         )
     if missing := absent(result):
         sentence += f" Nothing was compared with {' and '.join(missing)}: there is no such arm with scores."

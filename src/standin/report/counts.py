@@ -109,7 +109,7 @@ def held_out_notes(prepare: Mapping[str, Any], curate: Mapping[str, Any]) -> lis
             "still lie as near to a test text as a synthetic text may not; they stay."
         )
     notes.append(
-        "These two filters read the test texts, to take out real and synthetic texts that are like them; nothing else "
-        "that a person tunes does."
+        "Two filters read test texts: the one above, and the one that takes out synthetic texts like them. Nothing "
+        "else that a person tunes depends on test texts."
     )
     return notes

@@ -47,7 +47,7 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
         arms: sources of every arm, in the order of params.yaml.
         strategies: of selection; ``random`` is what the others are measured by.
     """
-    sentences, otherwise = [], []
+    sentences, otherwise, withheld = [], [], set()
     for lead, pairs in _asked(arms, strategies):
         found = [rows for a, b in pairs if (rows := by_budget(comparisons, a, b))]
         if told := [rows[-1] for rows in found if rows[-1]["verdict_holm"] != UNLEARNED]:
@@ -59,6 +59,7 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
             for row in rows
             if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
         ]
+        withheld |= {int(row["budget"]) for rows in found for row in rows[:-1] if row["verdict_holm"] == UNLEARNED}
     budgets = {int(row["budget"]) for row in comparisons if row["budget"]}
     if not sentences and not otherwise:  # arms of the user's own that raise none of these questions
         largest = {"", str(max(budgets, default=0))}
@@ -66,8 +67,11 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
         at = f" with {max(budgets)} selected texts" if len(budgets) > 1 else ""
         return [f"What was compared{at}: {_told(others)}."] if others else []
     if len(budgets) > 1:
+        if withheld:
+            at = ", ".join(map(str, sorted(withheld)))
+            otherwise.append(f"at {at}, nothing is said of arms that have not learned there")
         rest = f"At other budgets: {_listed(otherwise)}" if otherwise else "At other budgets nothing reads otherwise"
-        sentences.append(f"This is with {max(budgets)} selected texts. {rest}.")
+        sentences.append(f"{f'This is with {max(budgets)} selected texts. ' if sentences else ''}{rest}.")
     return sentences
 
 
@@ -114,7 +118,7 @@ def not_learned(rows: Rows, scores: Rows, names: Sequence[str]) -> list[str]:
         names: of all arms that were scored.
     """
     reasons: dict[str, str] = {}
-    for row in rows:  # "one label" comes before "majority"
+    for row in rows:  # "one label" comes before "chance"
         reasons.setdefault(row["name"], _reason(row, {score["name"]: score["value"] for score in scores}))
     if not reasons:
         return []
@@ -136,8 +140,8 @@ def _reason(row: Mapping[str, Any], values: Mapping[str, float]) -> str:
         of = f" on question {row['question_id']}" if row["question_id"] else ""
         return f"answers {row['label']!r} to {float(row['share']):.0%} of the texts{of}"
     return (
-        f"has a macro-F1 of {decimal(values[row['name']])}, not surely above the {decimal(values['majority'])} of "
-        "always giving the most frequent label"
+        f"has a macro-F1 of {decimal(values[row['name']])}, not surely above what its answers would reach if they were "
+        "dealt out at random"
     )
 
 

@@ -69,8 +69,8 @@ class Material:
         self.inputs = inputs_of(start, texts, questions)
         self.place = {pair: place for place, pair in enumerate(pairs)}
         learned = sorted({self.place[row.question, row.text] for row in rows})
-        self.read = {}
-        if start.settings.probe and not start.warm:
+        self.read = {}  # with a head of the encoder's own, layers under it may be drawn anew by every seed
+        if start.settings.probe and start.settings.pooling == "mean" and not start.warm:
             found = features(start.classifier(0), self.inputs.at(learned))
             self.read = dict(zip(learned, found, strict=True))
 

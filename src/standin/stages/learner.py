@@ -59,7 +59,12 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     start = begin(params.finetune, task.label_names, params.runtime, warm)
     seeds, settings = params.finetune.seeds, params.finetune
     if synthetic:
-        material = {asked: (_inputs(start, rows), _inputs(start, synthetic[asked])) for asked, rows in pool.items()}
+        both = [row for asked, rows in pool.items() for row in (*rows, *synthetic[asked])]
+        inputs, places = _inputs(start, both), iter(range(len(both)))
+        material = {
+            asked: tuple(inputs.at([next(places) for _ in own]) for own in (rows, synthetic[asked]))
+            for asked, rows in pool.items()
+        }
         each = [steps_of(rows_seen(len(own), settings, settings.batch), settings.batch) for _, own in material.values()]
         with progress("learner", len(seeds) * sum(each), "steps") as done:
             for seed in seeds:

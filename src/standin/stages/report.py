@@ -213,7 +213,8 @@ def gather_making(params: Params, task: Task) -> dict[str, Any]:
         ("Classifier", f"{tuned.encoder}, {tuned.epochs:g} passes over the texts ({tuned.min_steps} to "
                        f"{tuned.max_steps} steps of {tuned.batch}), learning rate {tuned.learning_rate:g}, "
                        f"{tuned.frozen_layers} lower layers frozen"
-                       + (", from a linear probe" if tuned.probe else "")),
+                       + (", from a linear probe" if tuned.probe else "")
+                       + f", {tuned.pooling} pooling" + (", class weights" if tuned.class_weights else "")),
         ("Seeds", f"splits, plan and generation {params.base.seed}; training {', '.join(map(str, tuned.seeds))}"),
     ]  # fmt: skip
     shots = "no" if not made.shots else str(made.shots)
