@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from tiny_encoder import write_tiny_encoder
 
 from standin.classifier.encoders import load
-from standin.classifier.prediction import predict
+from standin.classifier.prediction import features, predict
 from standin.classifier.training import fine_tune
 from standin.config import Params, Runtime, parse_params
 from standin.corpus import ArmRow, Prediction, Row, read_rows, write_rows
@@ -276,6 +276,29 @@ def test_the_results_are_the_same_bytes_whether_the_states_were_kept_or_not(enco
     Path(".standin/states.db").unlink()
     run(encoder, steps=3, frozen_layers=2)
     assert outputs() == first
+
+
+def test_a_probe_reads_the_network_that_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RoBERTa's own head draws a layer under the last one from the seed: a probe on another seed's would be noise."""
+    from transformers import RobertaConfig, RobertaModel
+
+    write_tiny_encoder(tmp_path / "roberta")
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    RobertaModel(RobertaConfig(vocab_size=40, pad_token_id=0, initializer_range=0.3, **shape)).save_pretrained(
+        tmp_path / "roberta"
+    )
+    write_arm(SINGLE)
+    given = []
+
+    def recorded(start: Any, inputs: Any, classes: Any, seed: int, done: Any, read: Any = None) -> Any:
+        used = features(start.classifier(seed), inputs) if read is None else read
+        given.append(bool(np.allclose(used, features(start.classifier(seed), inputs), atol=1e-5)))
+        return fine_tune(start, inputs, classes, seed, done, read=read)
+
+    monkeypatch.setattr(finetune, "fine_tune", recorded)
+    for pooling in ("cls", "mean"):
+        run(tmp_path / "roberta", pooling=pooling, probe=True, min_steps=1, max_steps=1)
+    assert given == [True] * 4
 
 
 # Warm start
