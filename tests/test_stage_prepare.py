@@ -261,41 +261,38 @@ def test_prepare_needs_neither_torch_nor_pandas() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_sms_spam_task_reads_the_published_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def sms_spam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the published files, in a project of its own."""
     published = DATASETS / "sms_spam"
     if not published.exists():
         pytest.skip("the published SMS Spam Collection is not beside this checkout")
-    from standin.task import load_task
-
     monkeypatch.chdir(tmp_path)
     folder = Path("data/raw/sms-spam")
     folder.mkdir(parents=True)
     for name in ("train.jsonl.gz", "test.jsonl.gz"):
         (folder / name).write_bytes((published / name).read_bytes())
+    return folder
+
+
+def test_the_sms_spam_task_reads_the_published_files(sms_spam: Path) -> None:
+    from standin.task import load_task
+
     sizes = Prepare(shots=64, validation=48, pool=240, test=1116).model_dump()
     metrics = prepare.run(params(**sizes), load_task("sms-spam", PROJECT), "")
-    with gzip.open(folder / "test.jsonl.gz", "rt", encoding="utf-8") as file:
+    with gzip.open(sms_spam / "test.jsonl.gz", "rt", encoding="utf-8") as file:
         assert sorted(row.text for row in real("test")) == sorted(json.loads(line)["text"] for line in file)
     assert metrics["real_labels"]["test"] == {"ham": 966, "spam": 150}
     assert metrics["real_labels"]["shots"] == {"ham": 32, "spam": 32}
     assert metrics["dropped_equal_texts"] == 4458 - 4125
 
 
-def test_a_large_pool_of_sms_spam_holds_no_near_copy_of_a_test_message(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("sms_spam")
+def test_a_large_pool_of_sms_spam_holds_no_near_copy_of_a_test_message() -> None:
     """Uncleaned, 20 of the 134 spam messages of the test split had a near copy in the pool of 2,000."""
-    published = DATASETS / "sms_spam"
-    if not published.exists():
-        pytest.skip("the published SMS Spam Collection is not beside this checkout")
     from standin.curation.duplicates import lexical_pairs
     from standin.task import load_task
 
-    monkeypatch.chdir(tmp_path)
-    folder = Path("data/raw/sms-spam")
-    folder.mkdir(parents=True)
-    for name in ("train.jsonl.gz", "test.jsonl.gz"):
-        (folder / name).write_bytes((published / name).read_bytes())
     sizes = Prepare(shots=64, validation=48, pool=2000, test=1000).model_dump()
     metrics = prepare.run(params(**sizes), load_task("sms-spam", PROJECT), "")
     assert metrics["real_texts"] == {"shots": 64, "validation": 48, "pool": 2000, "test": 1000, "warmstart": 0}
