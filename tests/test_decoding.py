@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from standin.engines.decoding import ATTENTION, Decoder, shared_prefixes, top_p_draw
+from standin.engines.decoding import Decoder, shared_prefixes, top_p_draw
 from standin.engines.protocol import loops
+from standin.engines.rowcache import ATTENTION
 
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 1], [5, 6, 7, 8, 9], [3], [5, 6, 2, 2, 2, 2, 2, 4], [9, 8]]
 

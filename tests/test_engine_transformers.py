@@ -10,8 +10,8 @@ from transformers import GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaFo
 from standin import embedded
 from standin.config import Runtime
 from standin.engines import registry, transformers
-from standin.engines.decoding import ATTENTION
 from standin.engines.protocol import Answer, Request, Sampling
+from standin.engines.rowcache import ATTENTION
 from standin.errors import StandinError
 
 WORDS = ["[PAD]", "</s>", "user", "assistant", "write", "a", "comment", "about", "trams", "bins", "please", "now"]

@@ -352,7 +352,7 @@ def ask(store: Path, engine: Echo | None, chunk: int = 5, rows: list[PlanRow] | 
 def test_chats_grow_by_the_parsed_text_and_chunks_are_planned(tmp_path: Path) -> None:
     engine = Echo()
     texts = ask(tmp_path / "a.db", engine)
-    assert engine.sizes == [5, 3, 5, 3, 5, 3]
+    assert engine.sizes == [5, 5, 5, 3, 3, 3]
     assert [text.split("turn ")[1][0] for text in texts[:3]] == ["1", "3", "5"]
     with sqlite3.connect(tmp_path / "a.db") as database:
         chats = [json.loads(row[0])["chat"] for row in database.execute("SELECT request FROM answers")]

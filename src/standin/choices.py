@@ -13,6 +13,8 @@ JUDGE_ENGINES = ("transformers", "vllm", "openai")
 """Engines that give log-probabilities of closed choices."""
 PATTERN_ENGINES = ("vllm", "openai")
 """Engines that draw only tokens which lead to a match of ``generator.pattern``."""
+BEGIN_ENGINES = ("transformers", "vllm", "llamacpp", "openai")
+"""Engines that can continue an answer begun for them; a server only where it is vLLM's."""
 UNSETTLED = ("runtime", "tracking")
 """Groups of parameters that are not meant to change a result, so a change in them makes no new run."""
 

@@ -60,11 +60,29 @@ class Generator(Group):
     attributes: list[str] = Field(default_factory=list)
     conversation: int = Field(3, ge=1)
     diversity_every: int = Field(1, ge=1)
-    temperature: float = Field(0.8, ge=0)
-    top_p: float = Field(0.95, gt=0, le=1)
-    max_tokens: int = Field(64, ge=1)
+    temperature: float | None = Field(0.8, ge=0)
+    top_p: float | None = Field(0.95, gt=0, le=1)
+    max_tokens: int | None = Field(64, ge=1)
+    seed: Literal["row"] | None = "row"
     pattern: str | None = Field(None, min_length=1)
+    begin: Literal["auto", "always", "never"] = "auto"
+    stop: list[str] = Field(default_factory=list)
+    template: dict[str, Any] = Field(default_factory=dict)
     chunk: int = Field(64, ge=1)
+
+    @field_validator("stop")
+    @classmethod
+    def _stops_are_strings(cls, stop: list[str]) -> list[str]:
+        if "" in stop:
+            raise ValueError("stop holds an empty string, which would end every answer at once: take it out")
+        return stop
+
+    @model_validator(mode="after")
+    def _only_a_server_has_defaults(self) -> Self:
+        for name in ("temperature", "top_p", "max_tokens", "seed"):
+            if getattr(self, name) is None and self.engine not in ("openai", "replay"):
+                raise ValueError(f"{name}: null leaves it to a server, and engine is {self.engine}: give a value")
+        return self
 
     @model_validator(mode="after")
     def _engine_can_be_bound(self) -> Self:

@@ -22,6 +22,8 @@ class Runtime(Group):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(64, ge=1)
     memory: float = Field(0.9, gt=0, le=1)
+    tensor_parallel: int = Field(1, ge=1)
+    data_parallel: int = Field(1, ge=1)
     base_url: str = "http://127.0.0.1:8000/v1"
     concurrency: int = Field(16, ge=1)
     attempts: int = Field(8, ge=1)

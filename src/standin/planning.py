@@ -12,6 +12,9 @@ from standin.errors import StandinError, nearest
 from standin.generation.plan import PlanRow
 from standin.task import Task, load_task
 
+MOST_UNBOUND = 1024
+"""Tokens that an answer is expected to have at most where the server decides."""
+
 
 def show_prompts(params: Params, label: str | None, number: int, rendered: bool) -> Iterator[str]:
     """The chats of the first conversations of each label, turn by turn, as lines.
@@ -111,7 +114,9 @@ def dry_run(params: Params) -> Iterator[str]:
     def count(chat: Chat) -> int:
         return len(prompt_tokens(tokenizer, chat))
 
-    found = estimate(plan, say, count if tokenizer else None, chosen.max_tokens, measured, params.runtime)
+    found = estimate(
+        plan, say, count if tokenizer else None, chosen.max_tokens or MOST_UNBOUND, measured, params.runtime
+    )
     for label in task.label_names:
         rows = [row for row in plan if row.label == label]
         yield f"{label}: {len(rows)} texts. The first prompt:\n{say(rows[0])}\n"

@@ -123,6 +123,8 @@ class Prompts(Group):
     example: str
     diversity: str
     judge: str
+    begin: str = ""
+    """How every answer begins, as an opening quotation mark; the model continues it."""
     attributes: dict[str, Attribute] = Field(default_factory=dict)
 
     @model_validator(mode="after")

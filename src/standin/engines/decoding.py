@@ -1,138 +1,35 @@
 """Batched decoding for the transformers engine: rows of any length side by side, each with its own random stream.
 
 What costs most on a CPU in plain ``generate`` at batch 64, and what is done instead:
-- a cache that grows by concatenation copies all keys and values at each step: here a buffer of the final size, into
-  which each row writes at its own length (no padding on the left, positions stay those of the row alone);
-- grouped-query attention repeats keys and values for every query head: here the query heads of a group become query
-  rows of one product;
+- a cache that grows by concatenation copies all keys and values at each step, and grouped-query attention repeats them
+  for every query head: see :mod:`standin.engines.rowcache`;
 - sorting 49k logits for top-p costs more than the model: here the 256 largest decide, and the whole vocabulary is
   sorted only for rows whose 256 largest do not reach ``top_p``; both give exactly the same distribution;
-- rows that begin alike are computed once (:func:`shared_prefixes`).
+- rows that begin alike are computed once (:func:`shared_prefixes`);
+- the next turn of a chat goes on from the keys and values of the turn before (:class:`Kept`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import AttentionInterface
-from transformers.cache_utils import Cache, CacheLayerMixin
 
 from standin.engines.protocol import loops
+from standin.engines.rowcache import RowCache
 
-ATTENTION = "standin_grouped"
 TOP = 256
 """Candidates looked at before the whole vocabulary is sorted."""
 PART = 2048
 """Prompt tokens that pass the model at a time on a CPU."""
+KEPT_BYTES = 4 << 30
+"""Most memory that keys and values may take between the turns of a chat: 64 chats of 1,400 tokens of SmolLM2-135M."""
 COMPACT = 0.75
 """Share of unfinished rows below which finished rows leave the batch."""
-
-
-def grouped_attention(
-    _module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention of query (b, h, s, d) over key and value (b, h / groups, t, d) without repeating either."""
-    batch, heads, length, width = query.shape
-    shared = key.shape[1]
-    groups = heads // shared
-    folded = query.reshape(batch, shared, groups * length, width)
-    if attention_mask is not None and groups > 1:
-        attention_mask = attention_mask.repeat(1, 1, groups, 1)
-    out = torch.nn.functional.scaled_dot_product_attention(folded, key, value, attn_mask=attention_mask, scale=scaling)
-    return out.reshape(batch, heads, length, value.shape[-1]).transpose(1, 2).contiguous(), None
-
-
-AttentionInterface.register(ATTENTION, grouped_attention)
-
-
-class _RowLayer(CacheLayerMixin):  # type: ignore[misc]
-    """Keys and values of one layer, shape (rows, heads, capacity, width); ``owner`` says where each row writes."""
-
-    def __init__(self, owner: RowCache) -> None:
-        super().__init__()
-        self.owner = owner
-
-    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        rows, heads, width = len(self.owner.lengths), key_states.shape[1], key_states.shape[3]
-        self.keys = key_states.new_zeros(rows, heads, self.owner.capacity, width)
-        self.values = value_states.new_zeros(rows, heads, self.owner.capacity, value_states.shape[-1])
-        self.is_initialized = True
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        owner = self.owner
-        keys, values = self.keys[owner.part], self.values[owner.part]
-        if owner.start is not None:
-            keys[:, :, owner.start : owner.reach] = key_states
-            values[:, :, owner.start : owner.reach] = value_states
-        else:
-            keys[owner.rows, :, owner.positions] = key_states.transpose(1, 2)
-            values[owner.rows, :, owner.positions] = value_states.transpose(1, 2)
-        return keys[:, :, : owner.reach], values[:, :, : owner.reach]
-
-    def get_mask_sizes(self, _query_length: int) -> tuple[int, int]:
-        return self.owner.reach, 0
-
-    def get_seq_length(self) -> int:
-        return self.owner.reach
-
-    def get_max_length(self) -> int:
-        return self.owner.capacity
-
-
-class RowCache(Cache):  # type: ignore[misc]
-    """A key-value cache whose rows have lengths of their own."""
-
-    def __init__(self, layers: int, rows: int, capacity: int, device: torch.device) -> None:
-        self.capacity = capacity
-        self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
-        self.reach = 0
-        self.start: int | None = 0
-        self.part = slice(None)
-        super().__init__(layers=[_RowLayer(self) for _ in range(layers)])
-
-    def place(self, width: int, part: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """Positions (rows, width) of the next tokens of some rows, and what each may see (rows, 1, width, reach)."""
-        self.part = part
-        lengths = self.lengths[part]
-        self.positions = lengths[:, None] + torch.arange(width, device=lengths.device)
-        self.rows = torch.arange(len(lengths), device=lengths.device)[:, None]
-        first, last = int(lengths.min()), int(lengths.max())
-        self.reach = last + width
-        self.start = first if first == last else None
-        seen = torch.arange(self.reach, device=lengths.device)
-        return self.positions, seen[None, None, None, :] <= self.positions[:, None, :, None]
-
-    def grow(self, tokens: torch.Tensor) -> None:
-        """Say how many tokens, shape (rows,), the rows last placed have gained."""
-        self.lengths = self.lengths.clone()
-        self.lengths[self.part] += tokens
-
-    def take(self, rows: torch.Tensor, capacity: int | None = None) -> None:
-        """Keep the rows named, in this order (repeats allowed), with room for ``capacity`` tokens."""
-        self.capacity = capacity or self.capacity
-        used = int(self.lengths.max())
-        for layer in self.layers:
-            for name in ("keys", "values"):
-                old = getattr(layer, name)
-                new = old.new_zeros(len(rows), old.shape[1], self.capacity, old.shape[3])
-                new[:, :, :used] = old[rows, :, :used]
-                setattr(layer, name, new)
-        self.lengths = self.lengths[rows]
 
 
 def top_p_draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
@@ -214,12 +111,27 @@ def _common(a: Sequence[int], b: Sequence[int]) -> int:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a batch has read: each row's tokens, and their keys and values as (rows, heads, capacity, width) a layer."""
+
+    tokens: list[list[int]]
+    layers: list[tuple[torch.Tensor, torch.Tensor]]
+
+    def nearest(self, prompt: Sequence[int]) -> tuple[int, int]:
+        """The row that begins most like a prompt, and how many tokens they share; at least one is left to read."""
+        shared = [min(_common(row, prompt), len(prompt) - 1) for row in self.tokens]
+        row = max(range(len(shared)), key=shared.__getitem__)
+        return row, shared[row]
+
+
 class Decoder:
     """A causal language model of transformers with full attention in every layer."""
 
     def __init__(self, model: Any, stop: frozenset[int]) -> None:
         self.model = model
         self.stop = stop
+        self.kept: Kept | None = None
         self.device = model.device
         self.layers = model.config.get_text_config().num_hidden_layers
         self.part_tokens = PART if model.device.type == "cpu" else 32 * PART
@@ -278,15 +190,62 @@ class Decoder:
         cache.take(order, capacity=max(len(prompt) for prompt in shared.prompts) + room)
         return cache, logits[order]
 
+    def go_on(
+        self, rows: Sequence[Sequence[int]], room: int, continued: Sequence[bool]
+    ) -> tuple[RowCache, torch.Tensor]:
+        """As :meth:`prefill`, where rows that continue a chat start from what was kept of the batch before."""
+        if self.kept is None or not any(continued):
+            return self.prefill(rows, room)
+        found = [self.kept.nearest(row) if goes_on else (0, 0) for row, goes_on in zip(rows, continued, strict=True)]
+        rest = [row[shared:] for row, (_, shared) in zip(rows, found, strict=True)]
+        lengths = torch.tensor([shared for _, shared in found], device=self.device)
+        used = int(lengths.max())
+        cache = RowCache(self.layers, len(rows), used + max(map(len, rest)) + room, self.device)
+        order = torch.tensor([place for place, _ in found], device=self.device)
+        for layer, (keys, values) in zip(cache.layers, self.kept.layers, strict=True):
+            layer.lazy_initialization(keys, values)
+            layer.keys[:, :, :used] = keys[order, :, :used]
+            layer.values[:, :, :used] = values[order, :, :used]
+        cache.lengths = lengths
+        return cache, self.forward(rest, cache)
+
+    def _keep(self, prompts: Sequence[Sequence[int]], cache: RowCache) -> None:
+        """Remember the batch's prompts for the next turn, unless that takes too much memory.
+
+        The tensors are shared with the decoding that follows, which writes behind each row's prompt only, and copies
+        when rows leave.
+        """
+        layers = [(layer.keys, layer.values) for layer in cache.layers]
+        size = sum(keys.nbytes + values.nbytes for keys, values in layers)
+        self.kept = Kept([list(prompt) for prompt in prompts], layers) if size <= KEPT_BYTES else None
+
     @torch.inference_mode()
     def generate(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], temperature: float, top_p: float, max_tokens: int
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        max_tokens: int,
+        continued: Sequence[bool] | None = None,
+        ended: Callable[[list[int]], bool] | None = None,
     ) -> list[list[int]]:
-        """Continue each prompt until a stop token, ``max_tokens`` or a loop; the stop token is part of the result."""
+        """Continue each prompt until a stop token, ``max_tokens`` or a loop; the stop token is part of the result.
+
+        Args:
+            prompts: token ids, at least one a prompt.
+            seeds: one a prompt, of its own random stream.
+            temperature: 0 is greedy.
+            top_p: mass of the nucleus.
+            max_tokens: most new tokens a prompt.
+            continued: which prompts continue a chat of the call before; its keys and values are kept.
+            ended: whether a row's new tokens hold a string that ends it.
+        """
         uniform = torch.tensor(
             np.stack([np.random.Generator(np.random.Philox(seed)).random(max_tokens) for seed in seeds])
         ).to(self.device)
-        cache, logits = self.prefill(prompts, max_tokens)
+        cache, logits = self.go_on(prompts, max_tokens, continued or [False] * len(prompts))
+        self._keep(prompts, cache)
         stop = torch.tensor(sorted(self.stop), device=self.device)
         alive = torch.arange(len(prompts), device=self.device)
         results: list[list[int]] = [[] for _ in prompts]
@@ -298,7 +257,7 @@ class Decoder:
                 row = running[place]
                 if row >= 0:
                     results[row].append(token)
-                    if done[place] or loops(results[row]):
+                    if done[place] or loops(results[row]) or (ended and ended(results[row])):
                         running[place] = -1
             left = [place for place, row in enumerate(running) if row >= 0]
             if not left or step == max_tokens - 1:

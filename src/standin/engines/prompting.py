@@ -7,13 +7,16 @@ from standin.engines.protocol import Chat
 from standin.errors import StandinError
 
 
-def prompt_tokens(tokenizer: Any, chat: Chat) -> list[int]:
-    """A chat by the model's chat template with the assistant's turn opened; plain text for a model without one."""
+def prompt_tokens(tokenizer: Any, chat: Chat, begin: str = "") -> list[int]:
+    """A chat by the model's chat template with the assistant's turn opened; plain text for a model without one.
+
+    ``begin`` is how the assistant's turn begins.
+    """
     if tokenizer.chat_template:
         messages = [{"role": role, "content": content} for role, content in chat]
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return list(tokenizer(text, add_special_tokens=False).input_ids)
-    return list(tokenizer("\n\n".join(content for _, content in chat) + "\n\n").input_ids)
+        return list(tokenizer(text + begin, add_special_tokens=False).input_ids)
+    return list(tokenizer("\n\n".join(content for _, content in chat) + "\n\n" + begin).input_ids)
 
 
 def check_window(prompts: Sequence[Sequence[int]], new: int, window: int) -> None:

@@ -1,8 +1,8 @@
 """What an LLM engine is to the rest of the package: answers to chats, and log-probabilities of closed choices."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 Role = Literal["system", "user", "assistant"]
 Message = tuple[Role, str]
 Chat = tuple[Message, ...]
+Finish = Literal["stop", "length", "loop", "filter"]
 
 
 LOOP_PATTERN = (3, 16)
@@ -29,13 +30,22 @@ def loops(tokens: Sequence[int]) -> bool:
 class Sampling:
     """How tokens are drawn. ``temperature`` 0 is greedy; ``top_p`` 1 draws from the whole vocabulary.
 
-    ``pattern`` is a regular expression that an answer matches as a whole: only tokens are drawn that lead there.
+    None leaves a field to the model or its server.
     """
 
-    temperature: float
-    top_p: float
-    max_tokens: int
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
     pattern: str | None = None
+    """A regular expression that an answer matches as a whole: only tokens are drawn that lead there."""
+    seeded: bool = True
+    """Whether rows' seeds are sent to a server; an engine that runs the model itself always uses them."""
+    stop: tuple[str, ...] = ()
+    """Strings that end an answer; they are no part of it."""
+    begin: str = ""
+    """How every answer begins: the engine continues it and gives what follows."""
+    template: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Options of the model's chat template, as ``enable_thinking``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +63,21 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A raw answer. ``finish`` is "length" where ``max_tokens`` cut it, "loop" where it began to repeat itself.
+    """A raw answer, without the opening that it continues (``Sampling.begin``).
 
-    ``attempts`` counts the tries a server needed.
+    ``finish`` is "length" where ``max_tokens`` cut it, "loop" where it began to repeat itself, "filter" where a
+    server's content filter refused it. ``attempts`` counts the tries a server needed.
     """
 
     text: str
-    finish: Literal["stop", "length", "loop"]
+    finish: Finish
     tokens_in: int
     tokens_out: int
     attempts: int = 1
+    reasoning: int = 0
+    """Tokens of reasoning that the server counted apart; they are among ``tokens_out``."""
+    unsent: tuple[str, ...] = ()
+    """Fields that the server refused and that were left out, as "seed"."""
 
 
 class Engine(Protocol):

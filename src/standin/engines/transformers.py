@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,8 @@ import numpy.typing as npt
 from standin.config import Runtime
 from standin.embedded import resolve, unavailable
 from standin.engines.prompting import check_window, prompt_tokens
-from standin.engines.protocol import Answer, Chat, Request, Sampling, loops
+from standin.engines.protocol import Answer, Chat, Finish, Request, Sampling, loops
+from standin.engines.stops import Stops
 from standin.errors import StandinError
 
 
@@ -35,19 +36,36 @@ class TransformersEngine:
         return prompt_tokens(self.tokenizer, chat)
 
     def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
-        """Answer chats as one batch. Raises StandinError where a prompt leaves no room in the model's window."""
-        prompts = [self.tokens(request.chat) for request in requests]
-        check_window(prompts, sampling.max_tokens, self.window)
-        seeds = [request.seed for request in requests]
-        drawn = self.decoder.generate(prompts, seeds, sampling.temperature, sampling.top_p, sampling.max_tokens)
-        yield from enumerate(self._answer(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True))
+        """Answer chats as one batch; those with earlier turns go on from the batch before, where it read these.
 
-    def _answer(self, prompt: list[int], tokens: list[int]) -> Answer:
-        finish: Literal["stop", "length", "loop"] = "loop" if loops(tokens) else "length"
-        if tokens[-1] in self.decoder.stop:
+        Raises StandinError where a prompt leaves no room in the model's window.
+        """
+        assert sampling.temperature is not None  # the config gives engines of this machine every value
+        assert sampling.top_p is not None
+        assert sampling.max_tokens is not None
+        prompts = [prompt_tokens(self.tokenizer, request.chat, sampling.begin) for request in requests]
+        check_window(prompts, sampling.max_tokens, self.window)
+        stops = Stops(self.tokenizer, sampling.stop)
+        drawn = self.decoder.generate(
+            prompts,
+            [request.seed for request in requests],
+            sampling.temperature,
+            sampling.top_p,
+            sampling.max_tokens,
+            continued=[len(request.chat) > 1 for request in requests],
+            ended=stops.ended,
+        )
+        yield from enumerate(self._answer(prompt, tokens, stops) for prompt, tokens in zip(prompts, drawn, strict=True))
+
+    def _answer(self, prompt: list[int], tokens: list[int], stops: Stops) -> Answer:
+        finish: Finish = "loop" if loops(tokens) else "length"
+        text = stops.text(tokens)
+        before = stops.cut(text)
+        if tokens[-1] in self.decoder.stop or before is not None:
             finish = "stop"
-        text = self.tokenizer.decode(tokens, skip_special_tokens=True)
-        return Answer(text=text, finish=finish, tokens_in=len(prompt), tokens_out=len(tokens))
+        return Answer(
+            text=text if before is None else before, finish=finish, tokens_in=len(prompt), tokens_out=len(tokens)
+        )
 
     def stop(self) -> None:
         """Nothing is under way between answers."""
@@ -66,7 +84,7 @@ def load(model: str, revision: str, dtype: str, runtime: Runtime, version: str) 
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    from standin.engines.decoding import ATTENTION
+    from standin.engines.rowcache import ATTENTION
 
     logging.disable_progress_bar()
     torch.set_num_threads(runtime.threads)

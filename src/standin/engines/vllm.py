@@ -42,8 +42,9 @@ class VllmEngine:
         from vllm.exceptions import VLLMValidationError
         from vllm.sampling_params import RepetitionDetectionParams, StructuredOutputsParams
 
+        assert sampling.max_tokens is not None  # the config gives engines of this machine every value
         least, most = LOOP_PATTERN
-        prompts = [prompt_tokens(self.tokenizer, request.chat) for request in requests]
+        prompts = [prompt_tokens(self.tokenizer, request.chat, sampling.begin) for request in requests]
         check_window(prompts, sampling.max_tokens, self.window)
         asked = [
             SamplingParams(
@@ -51,6 +52,7 @@ class VllmEngine:
                 top_p=sampling.top_p,
                 max_tokens=sampling.max_tokens,
                 seed=request.seed,
+                stop=list(sampling.stop) or None,
                 repetition_detection=RepetitionDetectionParams(most, least, LOOP_COUNT),
                 structured_outputs=StructuredOutputsParams(regex=sampling.pattern) if sampling.pattern else None,
             )
@@ -127,6 +129,8 @@ def load(model: str, revision: str, dtype: str, runtime: Runtime, version: str) 
         options["enforce_eager"] = True  # compiling takes minutes on a CPU
     if place == model and "/" in model:
         options["revision"] = revision
+    if not cpu:
+        options |= {"tensor_parallel_size": runtime.tensor_parallel, "data_parallel_size": runtime.data_parallel}
     try:
         llm = LLM(place, dtype=dtype, disable_log_stats=True, trust_remote_code=False, **options)
     except (OSError, ValueError, RuntimeError) as error:

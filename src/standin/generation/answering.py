@@ -1,7 +1,8 @@
 """From plan to answers: chats grow turn by turn, answers come from the store or the engine, chunk by chunk.
 
-A chunk is planned, never made of what happens to be missing: a run that was killed computes a broken chunk again as a
-whole, so that it ends with the bytes of an unbroken run (the last bits of logits depend on the batch).
+A chunk, some conversations with all their turns, is planned, never made of what happens to be missing: a run that was
+killed computes a broken chunk again as a whole, so that it ends with the bytes of an unbroken run (the last bits of
+logits depend on the batch, and on what an engine has kept of the turns before).
 """
 
 import hashlib
@@ -21,6 +22,8 @@ from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore, request_key
 
 LOOP = [*LOOP_PATTERN, LOOP_COUNT]
+_PLAIN: dict[str, Any] = {"pattern": None, "seeded": True, "stop": (), "begin": "", "template": {}}
+"""Fields that change nothing at these values: they are no part of a key then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def answer_plan(
         say: gives the user's words of a row.
         identity: engine, model, revision, versions and dtype, for the store's key.
         sampling: how tokens are drawn.
-        chunk: rows answered and stored together.
+        chunk: conversations answered together, turn by turn; the answers of a turn are stored together.
         store: where answers are looked up and kept.
         engine: called once an answer is missing, so a stored run loads no model.
         done: hears of rows finished.
@@ -67,32 +70,42 @@ def answer_plan(
     Raises:
         StandinError: from engine and store, or the budget is spent; stored answers are kept.
     """
-    chats: dict[str, tuple[Message, ...]] = {}
     answered: dict[str, Answered] = {}
     numbers = _numbers(plan)
-    for depth in range(max((row.turn for row in plan), default=-1) + 1):
-        wave = [row for row in plan if row.turn == depth]
-        for start in range(0, len(wave), chunk):
-            rows = wave[start : start + chunk]
+    for rows in _chunks(plan, chunk):
+        chats: dict[str, tuple[Message, ...]] = {}
+        stored_turns: list[list[Request]] = []
+        batch = ""
+        for depth in sorted({row.turn for row in rows}):
+            turn = [row for row in rows if row.turn == depth]
             asked = [
                 Request(
                     (*chats.get(row.conversation, ()), ("user", say(row))),
                     row.seed,
                     (row.question_id, row.label, numbers[row.plan_id]),
                 )
-                for row in rows
+                for row in turn
             ]
-            batch = _digest(asked) if batched else None
-            keyed = [describe(request, identity, sampling, batch) for request in asked]
-            answers = _answers(asked, keyed, sampling, store, engine, batched, budget or Budget())
-            for row, request, key, answer in zip(rows, asked, map(request_key, keyed), answers, strict=True):
-                parsed = parse(answer.text, answer.finish)
+            batch = _digest(batch, asked)
+            keyed = [describe(request, identity, sampling, batch if batched else None) for request in asked]
+            answers = _answers(asked, keyed, sampling, store, engine, batched, budget or Budget(), stored_turns)
+            for row, request, key, answer in zip(turn, asked, map(request_key, keyed), answers, strict=True):
+                parsed = parse(sampling.begin + answer.text, answer.finish)
                 if sampling.pattern and answer.finish != "stop":  # cut, it does not match
                     parsed = Parsed(None, UNPARSABLE)
                 chats[row.conversation] = (*request.chat, ("assistant", parsed.text or answer.text))
                 answered[row.plan_id] = Answered(row, key, answer, parsed)
-            done(len(rows))
+            done(len(turn))
     return [answered[row.plan_id] for row in plan]
+
+
+def _chunks(plan: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
+    """The rows of ``size`` conversations at a time, in the plan's order."""
+    conversations: dict[str, list[PlanRow]] = {}
+    for row in plan:
+        conversations.setdefault(row.conversation, []).append(row)
+    whole = list(conversations.values())
+    return [[row for rows in whole[start : start + size] for row in rows] for start in range(0, len(whole), size)]
 
 
 def _numbers(plan: Sequence[PlanRow]) -> dict[str, int]:
@@ -113,7 +126,7 @@ def describe(request: Request, identity: Mapping[str, Any], sampling: Sampling, 
     about: dict[str, Any] = {"about": request.about} if identity["engine"] == "replay" else {}
     return {
         **identity,
-        **{name: value for name, value in asdict(sampling).items() if value is not None},
+        **{name: value for name, value in asdict(sampling).items() if value != _PLAIN.get(name)},
         "chat": request.chat,
         "seed": request.seed,
         "batch": batch,
@@ -122,8 +135,9 @@ def describe(request: Request, identity: Mapping[str, Any], sampling: Sampling, 
     }
 
 
-def _digest(batch: Sequence[Request]) -> str:
-    said = json.dumps([[request.chat, request.seed] for request in batch], ensure_ascii=False)
+def _digest(before: str, batch: Sequence[Request]) -> str:
+    """What tells a batch and the batches of the turns before."""
+    said = json.dumps([before, *([request.chat, request.seed] for request in batch)], ensure_ascii=False)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -135,7 +149,9 @@ def _answers(
     engine: Callable[[], Engine],
     batched: bool,
     budget: Budget,
+    stored_turns: list[list[Request]],
 ) -> list[Answer]:
+    """The answers of one turn. ``stored_turns`` are the chunk's earlier ones that no engine has read in this run."""
     keys = [request_key(request) for request in keyed]
     stored = store.get(keys)
     missing = {key: place for place, key in enumerate(keys) if key not in stored}
@@ -144,6 +160,10 @@ def _answers(
         loaded = engine()
         started = time.perf_counter()
         if batched:
+            for earlier in stored_turns:  # what an engine keeps of them shapes the last bits of this turn
+                list(loaded.answer(earlier, sampling))
+            stored_turns.clear()
+            started = time.perf_counter()
             answers = [_bound(answer, sampling) for _, answer in sorted(loaded.answer(asked, sampling))]
             store.put(keyed, answers, (time.perf_counter() - started) / len(answers))
             budget.spend(answers)
@@ -158,6 +178,8 @@ def _answers(
         stored = store.get(keys)
         if len(stored) < len(set(keys)):
             budget.check()
+    elif batched:
+        stored_turns.append(list(asked))
     return [stored[key] for key in keys]
 
 

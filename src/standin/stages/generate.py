@@ -7,11 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from standin.choices import BEGIN_ENGINES
 from standin.config import Params, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json_lines, write_rows
 from standin.embedded import pinned
 from standin.engines import registry
 from standin.engines.protocol import Answer, Engine, Sampling
+from standin.errors import StandinError
 from standin.generation.answering import Answered, answer_plan
 from standin.generation.budget import budget
 from standin.generation.plan import PlanRow, make_plan
@@ -47,7 +49,16 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         identity["base_url"] = params.runtime.base_url
     elif chosen.engine != "replay" and (content := registry.digest(chosen.model)):
         identity["content"] = content
-    sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens, chosen.pattern)
+    sampling = Sampling(
+        chosen.temperature,
+        chosen.top_p,
+        chosen.max_tokens,
+        chosen.pattern,
+        seeded=chosen.seed is not None,
+        stop=tuple(chosen.stop),
+        begin=_begin(params, task),
+        template=chosen.template,
+    )
     with (
         AnswerStore(repository_root() / ".standin" / "answers.db") as store,
         progress("generate", len(plan), "texts") as done,
@@ -57,6 +68,22 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
     write(answered, chosen.engine, chosen.model)
     return metrics(answered)
+
+
+def _begin(params: Params, task: Task) -> str:
+    """How answers begin: the task's opening where it is wanted and the engine can go on from it.
+
+    Raises StandinError where it must and cannot.
+    """
+    chosen, begin = params.generator, task.prompts.begin
+    if chosen.begin == "never" or not begin or (chosen.engine == "replay" and chosen.begin == "auto"):
+        return ""
+    if chosen.engine not in BEGIN_ENGINES:
+        raise StandinError(
+            f"params.yaml: generator.begin is 'always', and the {chosen.engine} engine cannot continue an answer begun "
+            f"for it: set it to auto or never, or engine to one of {', '.join(BEGIN_ENGINES)}"
+        )
+    return begin
 
 
 def planned(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRow], str]]:

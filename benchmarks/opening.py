@@ -1,0 +1,182 @@
+"""What an opening quotation mark, contrast between labels and examples are worth, on four tasks and several seeds.
+
+    python benchmarks/opening.py generate FOLDER [--seeds 1 2 3] [--variants plain opened] [--modes 0 5] [--tasks ...]
+    python benchmarks/opening.py measure FOLDER
+
+``generate`` writes one chat a text, 40 texts a label, by the embedded model: ``FOLDER/<task>-<shots>-<variant>-<seed>
+.jsonl`` (label, text, raw answer). Answers are stored in ``FOLDER/answers.db``, so it goes on where it stopped. A seed
+draws shots, prompts' examples and tokens. ``measure`` fits a logistic regression on frozen embeddings of the texts and
+scores it on up to 800 real test texts (city-topics: 288); differences are paired by seed, with 95 % t intervals. Writes
+``benchmarks/results/opening.json``. Tasks other than city-topics need ``../shared/datasets``.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "benchmarks")]
+
+import numpy as np  # noqa: E402
+from generation import machine  # noqa: E402
+from probe_and_finetune import TASKS, _open, mean_and_interval, present, threads  # noqa: E402
+
+from standin.config import Generator, Runtime  # noqa: E402
+from standin.corpus import Row  # noqa: E402
+from standin.curation.reasons import invalidity  # noqa: E402
+from standin.embedded import ENCODER, GENERATOR  # noqa: E402
+from standin.engines import registry  # noqa: E402
+from standin.engines.protocol import Sampling  # noqa: E402
+from standin.evaluation.scores import score  # noqa: E402
+from standin.generation.answering import answer_plan  # noqa: E402
+from standin.generation.plan import make_plan  # noqa: E402
+from standin.generation.prompts import turn  # noqa: E402
+from standin.generation.store import AnswerStore  # noqa: E402
+from standin.measures.embeddings import embed  # noqa: E402
+from standin.task import load_task  # noqa: E402
+
+TEXTS = 40
+SHOTS = 64
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "opened": {"begin": '"', "stop": ('"', "\n")},
+}
+
+
+def split(task: str, seed: int) -> tuple[list[Row], list[Row], list[Row]]:
+    """Shots (64, the same number a label), pool (240) and test rows, drawn by the seed."""
+    train, test = ([json.loads(line) for line in _open(path)] if path else None for path in TASKS[task])
+    rng = np.random.default_rng(seed)
+    names = [label.name for label in load_task(task, ROOT).labels]
+    rows = [
+        Row(id=f"{task}-{place}", text=train[place]["text"], label=train[place]["label"])
+        for place in rng.permutation(len(train))
+    ]
+    own = {name: [row for row in rows if row.label == name][: SHOTS // len(names)] for name in names}
+    shots = [row for name in names for row in own[name]]
+    taken = {row.id for row in shots}
+    rest = [row for row in rows if row.id not in taken]
+    picked = rng.permutation(len(test))[:800] if test else []
+    real = [Row(id="", text=test[p]["text"], label=test[p]["label"]) for p in picked] if test else rest[240:]
+    return shots, rest[:240], real
+
+
+def generate(folder: Path, task_name: str, shots: int, variant: str, seed: int) -> Path:
+    """Write the texts of one combination."""
+    path = folder / f"{task_name}-{shots}-{variant}-{seed}.jsonl"
+    if path.exists():
+        return path
+    task = load_task(task_name, ROOT)
+    known, _, _ = split(task_name, seed)
+    chosen = Generator(texts=TEXTS, shots=shots, conversation=1)
+    labels = {label.name: label for label in task.labels}
+    by_id = {row.id: row for row in known}
+    plan = make_plan(task.labels, (), known, chosen, seed, {})
+
+    def say(row: Any) -> str:
+        return turn(task.prompts, row.kind, labels[row.label], None, [by_id[shot] for shot in row.shots], {})
+
+    assert chosen.temperature is not None
+    sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens, **VARIANTS[variant])
+    identity = {"engine": "transformers", "model": GENERATOR}
+    with AnswerStore(folder / "answers.db") as store:
+        found = answer_plan(plan, say, identity, sampling, 64, store, engine, lambda _: None)
+    lines = [
+        json.dumps({"task": task_name, "shots": shots, "variant": variant, "seed": seed, "label": each.row.label,
+                    "text": each.parsed.text, "raw": sampling.begin + each.answer.text, "finish": each.answer.finish},
+                   ensure_ascii=False)
+        for each in found
+    ]  # fmt: skip
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@cache
+def engine() -> Any:
+    """The embedded model."""
+    return registry.load("transformers", GENERATOR, "main", "float32", Runtime(threads=threads()))
+
+
+def probe(texts: list[str], labels: list[str], asked: list[str], gold: list[str]) -> float:
+    """Macro-F1 of a logistic regression on frozen unit embeddings."""
+    from sklearn.linear_model import LogisticRegression
+
+    names = sorted(set(gold))
+    x, y = (vectors(tuple(part)) for part in (texts, asked))
+    said = LogisticRegression(max_iter=2000).fit(x, labels).predict(y)
+    codes = ([names.index(label) for label in part] for part in (gold, said))
+    return float(score(*map(np.array, codes), len(names))[0])
+
+
+@cache
+def vectors(texts: tuple[str, ...]) -> Any:
+    """Unit embeddings (texts, 384)."""
+    return embed(list(texts), ENCODER, "main", Runtime(threads=threads()))
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """Scores of all files of the folder, and paired differences to plain."""
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    counts: dict[str, dict[str, list[int]]] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        rows = [json.loads(line) for line in path.open(encoding="utf-8")]
+        task, seed = rows[0]["task"], rows[0]["seed"]
+        kept = {row["text"]: row["label"] for row in rows if row["text"] and not invalidity(row["text"], 3, 150)}
+        name = f"{rows[0]['shots']}-shot {rows[0]['variant']}"
+        shots, pool, test = split(task, seed)
+        gold = [str(row.label) for row in test]
+        asked = [row.text for row in test]
+        own = scores.setdefault(task, {})
+        own.setdefault(name, {})[seed] = probe(list(kept), list(kept.values()), asked, gold)
+        counts.setdefault(task, {}).setdefault(name, []).append(len(kept))
+        for real, part in (("shots", shots), ("pool", pool)):
+            if seed not in own.setdefault(real, {}):
+                own[real][seed] = probe([r.text for r in part], [str(r.label) for r in part], asked, gold)
+    found: dict[str, Any] = {}
+    for task, own in scores.items():
+        pairs = [(name, f"{name.split()[0]} plain") for name in own if "-shot" in name and not name.endswith("plain")]
+        found[task] = {
+            "macro_f1": {name: round(statistics.fmean(runs.values()), 4) for name, runs in own.items()},
+            "texts": {name: round(statistics.fmean(number), 1) for name, number in counts[task].items()},
+            "differences": {
+                f"{one} - {other}": mean_and_interval([own[one][seed] - own[other][seed] for seed in both])
+                for one, other in pairs
+                if len(both := sorted(set(own[one]) & set(own.get(other, {})))) > 1
+            },
+            "runs": {name: {str(seed): round(value, 4) for seed, value in runs.items()} for name, runs in own.items()},
+        }
+    return found
+
+
+def main() -> None:
+    """Generate or measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("generate", "measure"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--modes", type=int, nargs="+", default=[0, 5])
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
+    parser.add_argument("--tasks", nargs="+", default=present())
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    if given.part == "measure":
+        found = measure(given.folder)
+        path = ROOT / "benchmarks/results/opening.json"
+        path.write_text(json.dumps({"machine": machine(), "found": found}, indent=2) + "\n", encoding="utf-8")
+        print(json.dumps(found, indent=1))
+        return
+    for seed in given.seeds:
+        for shots in given.modes:
+            for task in given.tasks:
+                for variant in given.variants:
+                    print(generate(given.folder, task, shots, variant, seed), flush=True)
+
+
+if __name__ == "__main__":
+    main()

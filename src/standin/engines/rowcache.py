@@ -1,0 +1,117 @@
+"""A key-value cache whose rows have lengths of their own, and attention that reads it without copies.
+
+A buffer of the final size, into which each row writes at its own length: no padding on the left, positions stay those
+of the row alone. In grouped-query attention the query heads of a group become query rows of one product.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import AttentionInterface
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+ATTENTION = "standin_grouped"
+
+
+def grouped_attention(
+    _module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention of query (b, h, s, d) over key and value (b, h / groups, t, d) without repeating either."""
+    batch, heads, length, width = query.shape
+    shared = key.shape[1]
+    groups = heads // shared
+    folded = query.reshape(batch, shared, groups * length, width)
+    if attention_mask is not None and groups > 1:
+        attention_mask = attention_mask.repeat(1, 1, groups, 1)
+    out = torch.nn.functional.scaled_dot_product_attention(folded, key, value, attn_mask=attention_mask, scale=scaling)
+    return out.reshape(batch, heads, length, value.shape[-1]).transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(ATTENTION, grouped_attention)
+
+
+class _RowLayer(CacheLayerMixin):  # type: ignore[misc]
+    """Keys and values of one layer, shape (rows, heads, capacity, width); ``owner`` says where each row writes."""
+
+    def __init__(self, owner: RowCache) -> None:
+        super().__init__()
+        self.owner = owner
+
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        rows, heads, width = len(self.owner.lengths), key_states.shape[1], key_states.shape[3]
+        self.keys = key_states.new_zeros(rows, heads, self.owner.capacity, width)
+        self.values = value_states.new_zeros(rows, heads, self.owner.capacity, value_states.shape[-1])
+        self.is_initialized = True
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        owner = self.owner
+        keys, values = self.keys[owner.part], self.values[owner.part]
+        if owner.start is not None:
+            keys[:, :, owner.start : owner.reach] = key_states
+            values[:, :, owner.start : owner.reach] = value_states
+        else:
+            keys[owner.rows, :, owner.positions] = key_states.transpose(1, 2)
+            values[owner.rows, :, owner.positions] = value_states.transpose(1, 2)
+        return keys[:, :, : owner.reach], values[:, :, : owner.reach]
+
+    def get_mask_sizes(self, _query_length: int) -> tuple[int, int]:
+        return self.owner.reach, 0
+
+    def get_seq_length(self) -> int:
+        return self.owner.reach
+
+    def get_max_length(self) -> int:
+        return self.owner.capacity
+
+
+class RowCache(Cache):  # type: ignore[misc]
+    """A key-value cache whose rows have lengths of their own."""
+
+    def __init__(self, layers: int, rows: int, capacity: int, device: torch.device) -> None:
+        self.capacity = capacity
+        self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
+        self.reach = 0
+        self.start: int | None = 0
+        self.part = slice(None)
+        super().__init__(layers=[_RowLayer(self) for _ in range(layers)])
+
+    def place(self, width: int, part: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (rows, width) of the next tokens of some rows, and what each may see (rows, 1, width, reach)."""
+        self.part = part
+        lengths = self.lengths[part]
+        self.positions = lengths[:, None] + torch.arange(width, device=lengths.device)
+        self.rows = torch.arange(len(lengths), device=lengths.device)[:, None]
+        first, last = int(lengths.min()), int(lengths.max())
+        self.reach = last + width
+        self.start = first if first == last else None
+        seen = torch.arange(self.reach, device=lengths.device)
+        return self.positions, seen[None, None, None, :] <= self.positions[:, None, :, None]
+
+    def grow(self, tokens: torch.Tensor) -> None:
+        """Say how many tokens, shape (rows,), the rows last placed have gained."""
+        self.lengths = self.lengths.clone()
+        self.lengths[self.part] += tokens
+
+    def take(self, rows: torch.Tensor, capacity: int | None = None) -> None:
+        """Keep the rows named, in this order (repeats allowed), with room for ``capacity`` tokens."""
+        self.capacity = capacity or self.capacity
+        used = int(self.lengths.max())
+        for layer in self.layers:
+            for name in ("keys", "values"):
+                old = getattr(layer, name)
+                new = old.new_zeros(len(rows), old.shape[1], self.capacity, old.shape[3])
+                new[:, :, :used] = old[rows, :, :used]
+                setattr(layer, name, new)
+        self.lengths = self.lengths[rows]
