@@ -3,7 +3,7 @@
     python benchmarks/opening.py generate FOLDER [--seeds 1 2 3] [--variants plain opened] [--modes 0 5] [--tasks ...]
     python benchmarks/opening.py measure FOLDER
 
-``generate`` writes one chat a text, 40 texts a label, by the embedded model: ``FOLDER/<task>-<shots>-<variant>-<seed>
+``generate`` writes 40 texts a label, one chat a text (but ``opened-chat``: three), by the embedded model: ``FOLDER/<task>-<shots>-<variant>-<seed>
 .jsonl`` (label, text, raw answer). Answers are stored in ``FOLDER/answers.db``, so it goes on where it stopped. A seed
 draws shots, prompts' examples and tokens. ``measure`` fits a logistic regression on frozen embeddings of the texts and
 scores it on up to 800 real test texts (city-topics: 288); differences are paired by seed, with 95 % t intervals. Writes
@@ -48,7 +48,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "opened": {"begin": '"', "stop": ('"',)},
     "guided": {"begin": '"', "stop": ('"',)},
+    "opened-chat": {"begin": '"', "stop": ('"',)},
 }
+CONVERSATION = {"opened-chat": 3}
+"""Texts a chat, with a diversity turn before each but the first; 1 elsewhere."""
 GUIDANCE = {"guided": 1.0}
 """Weight of the contrast: log-probabilities under the asked label's prompt, plus so often their distance to those under
 another label's prompt, each text another one in turn."""
@@ -79,7 +82,7 @@ def generate(folder: Path, task_name: str, shots: int, variant: str, seed: int) 
         return path
     task = load_task(task_name, ROOT)
     known, _, _ = split(task_name, seed)
-    chosen = Generator(texts=TEXTS, shots=shots, conversation=1)
+    chosen = Generator(texts=TEXTS, shots=shots, conversation=CONVERSATION.get(variant, 1))
     labels = {label.name: label for label in task.labels}
     by_id = {row.id: row for row in known}
     plan = make_plan(task.labels, (), known, chosen, seed, {})
@@ -223,7 +226,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--modes", type=int, nargs="+", default=[0, 5])
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--tasks", nargs="+", default=present())
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
