@@ -3,11 +3,12 @@
     python benchmarks/opening.py generate FOLDER [--seeds 1 2 3] [--variants plain opened] [--modes 0 5] [--tasks ...]
     python benchmarks/opening.py measure FOLDER
 
-``generate`` writes 40 texts a label, one chat a text (but ``opened-chat``: three), by the embedded model: ``FOLDER/<task>-<shots>-<variant>-<seed>
-.jsonl`` (label, text, raw answer). Answers are stored in ``FOLDER/answers.db``, so it goes on where it stopped. A seed
-draws shots, prompts' examples and tokens. ``measure`` fits a logistic regression on frozen embeddings of the texts and
-scores it on up to 800 real test texts (city-topics: 288); differences are paired by seed, with 95 % t intervals. Writes
-``benchmarks/results/opening.json``. Tasks other than city-topics need ``../shared/datasets``.
+``generate`` writes 40 texts a label, one chat a text (``opened-chat``: three a chat), by the embedded model, into
+``FOLDER/<task>-<shots>-<variant>-<seed>.jsonl`` (label, text, raw answer). Answers are stored in ``FOLDER/answers.db``,
+so it goes on where it stopped. A seed draws shots, prompts' examples and tokens. ``measure`` fits a logistic regression
+on frozen embeddings of the texts and scores it on up to 800 real test texts (city-topics: the rest, 288); differences
+are paired by seed, with 95 % t intervals. Writes ``benchmarks/results/opening.json``. Tasks other than city-topics need
+``../shared/datasets``.
 """
 
 import argparse
