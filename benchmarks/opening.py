@@ -12,6 +12,7 @@ are paired by seed, with 95 % t intervals. Writes ``benchmarks/results/opening.j
 """
 
 import argparse
+import hashlib
 import json
 import os
 import statistics
@@ -43,6 +44,7 @@ from standin.generation.store import AnswerStore  # noqa: E402
 from standin.measures.embeddings import embed  # noqa: E402
 from standin.task import load_task  # noqa: E402
 
+FOLDER: list[Path] = []
 TEXTS = 40
 SHOTS = 64
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -180,10 +182,12 @@ def probe(texts: list[str], labels: list[str], asked: list[str], gold: list[str]
     return float(score(*map(np.array, codes), len(names))[0])
 
 
-@cache
 def vectors(texts: tuple[str, ...]) -> Any:
-    """Unit embeddings (texts, 384)."""
-    return embed(list(texts), ENCODER, "main", Runtime(threads=threads()))
+    """Unit embeddings (texts, 384), kept in the folder."""
+    path = FOLDER[0] / f"{hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]}.npy"
+    if not path.exists():
+        np.save(path, embed(list(texts), ENCODER, "main", Runtime(threads=threads())))
+    return np.load(path)
 
 
 def measure(folder: Path) -> dict[str, Any]:
@@ -231,6 +235,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=present())
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
+    FOLDER.append(given.folder)
     if given.part == "measure":
         found = measure(given.folder)
         path = ROOT / "benchmarks/results/opening.json"
