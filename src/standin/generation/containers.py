@@ -57,7 +57,8 @@ def from_json(text: str, talk: Talk) -> tuple[str, bool] | None:
         obviously the text.
     """
     if not _BEGINS.match(text):
-        return text, False
+        pair = _PAIR.match(text)  # as if the braces had been forgotten
+        return _broken(text, talk) if pair and talk.key.match(pair[1]) else (text, False)
     try:
         value, end = json.JSONDecoder(strict=False).raw_decode(text)
     except (ValueError, RecursionError):

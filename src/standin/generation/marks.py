@@ -19,11 +19,10 @@ MARKS = (
 
 _MARK = f"(?:{'|'.join(MARKS)})"
 _FOUND = re.compile(rf"(?P<struck><s>[^<>\n]{{1,200}}</s>)|(?P<mark>{_MARK})")
-_ROLE = r"(?:assistant|model|user|system|bot)"
+_ROLE = r"(?i:assistant|model|user|system|bot)"
 _HEADER = re.compile(
     rf"\s*(?:{_MARK}(?:[ \t]*{_ROLE}[ \t]*(?=\n|{_MARK}))?\s*)+"
-    r"|(?:assistant|user|system)[ \t]*\n|Assistant:\s|#{1,4} (?:Response|Assistant|Answer):?[ \t]*\n",
-    re.IGNORECASE,
+    r"|(?i:assistant|user|system)[ \t]*\n|Assistant:\s|#{1,4} (?:Response|Assistant|Answer):?[ \t]*\n"
 )
 _TURN = re.compile(
     r"\n(?:user|assistant|system)[ \t]*\n|\n(?:(?-i:Human|User|Assistant|System|AI|Bot))[ \t]?:[ \t]"
@@ -42,8 +41,15 @@ def without_header(text: str) -> str:
     """Without the marks and the role's name that open an answer, and without a prompt in ``[INST]`` before it."""
     if text.startswith(("[INST]", "<s>[INST]", "<s> [INST]")) and "[/INST]" in text:
         text = text[text.index("[/INST]") :]
-    found = _HEADER.match(text)
+    found = None if _struck(text) else _HEADER.match(text)
     return text[found.end() :] if found else text
+
+
+def _struck(text: str) -> bool:
+    """Whether a text begins with words that a person struck out, and goes on."""
+    found = _FOUND.match(text)
+    after = text[found.end() :].lstrip() if found and found.lastgroup == "struck" else ""
+    return bool(after) and not re.match(_MARK, after)
 
 
 def first_turn(text: str) -> str:

@@ -51,26 +51,35 @@ def parse(raw: str, finish: str) -> Parsed:
     if finish == "filter":
         return Parsed(None, REFUSED, detail="filter")
     rest = after_reasoning(raw)
-    if rest is None or _thinks(rest):
+    if rest is None:
         return Parsed(None, UNPARSABLE, detail="reasoning")
-    thought = raw.strip()[: len(raw.strip()) - len(rest)]
-    if thought:
+    if thought := raw.strip().removesuffix(rest):
         changes["reasoning" if reasoned(thought) else "chat_marker"] = None
     stripped = _stripped(rest, changes, finish in ("length", "loop"))
     if stripped is None:
         return Parsed(None, UNPARSABLE, tuple(changes), "json")
     text, cut = stripped
     text = " ".join(text.split())
-    if detail := _refusal(text):
-        return Parsed(None, REFUSED, tuple(changes), detail if detail == "asker" else None)
+    if after_reasoning(text) is None or _thinks(text):
+        return Parsed(None, UNPARSABLE, tuple(changes), "reasoning")
+    if _declines(text):
+        return Parsed(None, REFUSED, tuple(changes))
     if cut:
-        for name, step in (("loop", once), ("cut_sentence", whole_sentences)):
-            if (changed := step(text).strip()) != text:
-                changes[name] = None
-                text = changed
+        text = _shortened(text, changes)
+    if _only_asks(text):
+        return Parsed(None, REFUSED, tuple(changes), "asker")
     if not any(character.isalnum() for character in text):
         return Parsed(None, UNPARSABLE, tuple(changes), "reasoning" if "reasoning" in changes else None)
     return Parsed(text, None, tuple(changes))
+
+
+def _shortened(text: str, changes: dict[str, None]) -> str:
+    """A cut text without the repeats at its end and without its open last sentence."""
+    for name, step in (("loop", once), ("cut_sentence", whole_sentences)):
+        if (changed := step(text).strip()) != text:
+            changes[name] = None
+            text = changed
+    return text
 
 
 def _stripped(text: str, changes: dict[str, None], cut: bool) -> tuple[str, bool] | None:
@@ -136,16 +145,19 @@ def _thinks(text: str) -> bool:
     return talk().thought.match(fold(text[:WINDOW])) is not None
 
 
-def _refusal(text: str) -> str | None:
-    """Whether a text declines ("refusal"), or says nothing but words to the asker ("asker")."""
+def _declines(text: str) -> bool:
+    """Whether the first two sentences decline, or the start speaks of being an assistant."""
     start = fold(text[:WINDOW])
-    sentences = _sentences(start)
-    if any(talk().refusal.match(sentence) for sentence in sentences[:2]) or talk().assistant.search(start):
-        return "refusal"
+    return any(map(talk().refusal.match, _sentences(start)[:2])) or talk().assistant.search(start) is not None
+
+
+def _only_asks(text: str) -> bool:
+    """Whether every sentence speaks to the asker; apologies and greetings alone are a person's text."""
+    if len(text) > WINDOW:
+        return False
+    sentences = _sentences(fold(text))
     asked = [sentence for sentence in sentences if talk().asker.match(sentence)]
-    if len(text) <= WINDOW and asked and all(talk().filler.match(each) for each in sentences if each not in asked):
-        return "asker"
-    return None
+    return bool(asked) and all(talk().filler.match(each) for each in sentences if each not in asked)
 
 
 def _sentences(text: str) -> list[str]:

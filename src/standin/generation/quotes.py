@@ -45,10 +45,8 @@ def unquoted(text: str) -> str:
     """Without quotation marks around the whole, or one that opens and never closes."""
     if len(text) > 2 and text[0] in _PAIRS:
         if text[0] in "'`\u2018":
-            inner = text[1:-1]
-            last = text[-1] in _PAIRS[text[0]]
-            plain = inner.replace("n't", "").replace("'s", "") if last else ""
-            return inner if last and not ({text[0], text[-1]} & set(plain)) else text
+            alone = text[-1] in _PAIRS[text[0]] and not {text[0], text[-1]} & set(text[1:-1])  # 'Tis not so, isn't it'
+            return text[1:-1] if alone else text
         end = closes(text)
         if end is not None:
             return text[1:-1] if end == len(text) - 1 else text

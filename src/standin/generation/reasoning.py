@@ -49,5 +49,5 @@ def after_reasoning(raw: str) -> str | None:
 
 
 def reasoned(removed: str) -> bool:
-    """Whether something was thought: an empty block is but a mark."""
-    return any(character.isalnum() for character in _OPEN.sub("", _END.sub("", removed)))
+    """Whether something was thought: an empty block, or the name of the channel alone, is but a mark."""
+    return removed.strip() != "final" and any(character.isalnum() for character in _OPEN.sub("", _END.sub("", removed)))

@@ -39,10 +39,9 @@ def _without_last(text: str, phrases: Talk) -> str:
     line = text.rfind("\n") + 1
     if line and phrases.remark.match(fold(text[line : line + START])):
         return text[:line].rstrip()
-    if text[-1:] in ")]":
-        opened = max(text.rfind("(", -400), text.rfind("[", -400))
-        if opened > 0 and phrases.remark.match(fold(text[opened + 1 :])):
-            return text[:opened].rstrip()
+    opened = _bracket(text, 400)
+    if opened and phrases.remark.match(fold(text[opened + 1 :])):
+        return text[:opened].rstrip()
     window = max(len(text) - 400, line)
     last = [found.end() for found in SENTENCE_END.finditer(text, window) if text[found.end() :].strip()]
     if last and phrases.remark.match(fold(text[last[-1] :])):
@@ -50,10 +49,17 @@ def _without_last(text: str, phrases: Talk) -> str:
     return text
 
 
+def _bracket(text: str, width: int) -> int:
+    """Where the bracket opens that ends a text, within its last characters; 0 where none does."""
+    if text[-1:] not in tuple(")]\uff09"):
+        return 0
+    return max(0, *(text.rfind(mark, max(len(text) - width, 0)) for mark in "([\uff08"))
+
+
 def uncounted(text: str, phrases: Talk) -> str:
     """Without a count of words at the end or the start, in brackets or on a line of its own."""
-    opened = max(text.rfind("(", -60), text.rfind("[", -60))
-    if opened > 0 and text[-1:] in ")]." and phrases.count.match(fold(text[opened:])):
+    opened = _bracket(text.removesuffix("."), 60)
+    if opened and phrases.count.match(fold(text[opened:])):
         return text[:opened].rstrip()
     end = max(text.find(")", 0, 60), text.find("]", 0, 60))
     if text[:1] in "([" and 0 < end < len(text) - 1 and phrases.count.match(fold(text[: end + 1])):

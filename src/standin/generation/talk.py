@@ -23,7 +23,7 @@ WINDOW = 1000
 _CAPITAL = r"(?-i:[\"\u201c\u201e\u00abA-Z\u00c0-\u00d6\u00d8-\u00de\u0104-\u017d\u0410-\u042f\u00bf\u00a1])"
 _OPEN = rf"(?:[^\n:\uff1a.!?\u3002\uff01\uff1f]|[.!?](?!\s+{_CAPITAL}))"  # no sentence ends; "U.S. policy" goes on
 _COLON = r"(?:\s?:[*_]{0,3}(?=\s|$|[\"\u201c\u201e\u00ab])|\s?\uff1a[*_]{0,3})"
-_DECORATION = r"[\s*_#>(\[]{0,6}"
+_DECORATION = r"[\s*_#>(\[\uff08\u00a1\u00bf]{0,6}"
 
 
 _NAME = re.compile(r"\{([a-z_]+)\}")
@@ -60,6 +60,7 @@ class Phrases(Group):
     remarks: tuple[str, ...] = ()
     explanations: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     assistant: tuple[str, ...] = ()
     asker: tuple[str, ...] = ()
@@ -124,8 +125,9 @@ def load(folder: Path) -> Talk:
             remark=_compile(rf"{_DECORATION}(?:{every('remarks')})"),
             explanation=_compile(rf"{_DECORATION}(?:{every('explanations')})"),
             count=_compile(
-                rf"{_DECORATION}(?:[^\W\d]+(?: [^\W\d]+)?\s?[:\uff1a~]\s?)?(?:[^\W\d]+\.? |[~\u2248]\s?)?\d{{1,4}}"
-                rf"(?:\s?[-/\u2013]\s?\d{{1,4}})?[ -]?(?:{every('units')})[^\w\n]{{0,4}}\Z"
+                rf"{_DECORATION}(?:(?:[^\W\d]+\.? ){{0,2}}(?:[^\W\d]+\s?[:\uff1a]\s?)?[~\u2248]?\d{{1,4}}"
+                rf"(?:\s?[-/\u2013]\s?\d{{1,4}})?[ -]?(?:{every('units')})"
+                rf"|(?:{every('counts')})[*_]{{0,3}}\s?[:\uff1a][*_]{{0,3}}\s?[~\u2248]?\d{{1,4}})[^\w\n]{{0,4}}\Z"
             ),
             refusal=_compile(rf"\W*(?:{every('refusals')})"),
             assistant=_compile(every("assistant")),
