@@ -122,6 +122,8 @@ def test_words_that_only_sound_like_reasoning_are_text(raw: str) -> None:
         (f"```{LATE}```", "fence"),
         (f"~~~\n{LATE}", "fence"),
         (f"Here is the comment:\n\n```\n{LATE}\n```", "fence"),
+        (f"Here is the comment.\n```\n{LATE}\n```", "fence"),
+        (f'json\n{{"text": "{LATE}"}}', "json"),
         (f"```\n{LATE}\n```\n\n```\nThe lift is broken.\n```", "fence"),
         (f'{{"text": "{LATE}"}}', "json"),
         (f'```json\n{{\n  "comment": "{LATE}",\n  "label": "transport"\n}}\n```', "json"),
@@ -195,6 +197,8 @@ def test_placeholders_markup_and_code_are_the_text_s_own(raw: str) -> None:
         f"(1) {LATE}\n(2) The lift is broken.",
         f"**1.** {LATE}\n\n**2.** The lift is broken.",
         f"1.\n{LATE}\n\n2.\nThe lift is broken.",
+        f"a) {LATE}\nb) The lift is broken.",
+        f"First comment: {LATE}\nSecond comment: The lift is broken.",
         f"1. **Buses:** {LATE}\n2. **Lifts:** Broken.",
         f'1. "{LATE}" 2. "The lift is broken."',
         f"Comment 1: {LATE}\nComment 2: The lift is broken.",
@@ -225,6 +229,8 @@ def test_of_several_answers_the_first_is_taken(raw: str) -> None:
         (f"# Late buses\n\n{LATE}", "heading"),
         (f"Label: transport\nComment: {LATE}", "fields"),
         (f"{LATE}\nSentiment: negative", "fields"),
+        (f"**Title:** Late buses\n\n**Comment:** {LATE}", "fields"),
+        (f"Reasoning: it should sound annoyed.\nAnd short.\n\nComment: {LATE}", "fields"),
         (f"**{LATE}**", "emphasis"),
         (f"Here is a comment:\n\n> {LATE}", "emphasis"),
     ],
@@ -252,6 +258,7 @@ def test_the_first_of_several_is_whole_although_the_last_is_cut() -> None:
         "He said **no** and left.",
         "Comments are closed. Why?",
         "Text me: 555",
+        "Analysis: the bus is late.\nAlways.",
     ],
 )
 def test_what_a_person_may_lay_out_so_stays(raw: str) -> None:
@@ -272,6 +279,7 @@ def test_what_a_person_may_lay_out_so_stays(raw: str) -> None:
         "\n\nI hope this helps! Let me know if you need anything else.",
         " I hope this meets your requirements!",
         "\n\nFeel free to ask for more.",
+        "\n\nHope this helps!",
         "\n\nWould you like me to write another?",
         "\n\nExplanation: It is short.\n\n- informal\n- angry",
         "\n\nThis comment expresses frustration with the bus service.",
@@ -318,12 +326,14 @@ def test_counts_of_words_go(count: str) -> None:
         "The stop is closed (see the note).",
         "Feel free to call me about the lamp.",
         "The lamp is broken. Let me know if you need photos of it.",
+        "The lamp is broken.\nLet me know if you need photos of it.",
+        "A) nobody cares.",
         "I waited for 25 minutes (25 minutes!)",
         "In two words: fix it.",
     ],
 )
 def test_a_person_s_own_notes_and_offers_stay(raw: str) -> None:
-    assert parse(raw, "stop") == Parsed(raw)
+    assert parse(raw, "stop") == Parsed(" ".join(raw.split()))
 
 
 @pytest.mark.parametrize(
@@ -388,6 +398,9 @@ def test_quotations_inside_a_text_stay(raw: str, text: str | None) -> None:
         "\ub2e4\uc74c\uc740 \ub313\uae00\uc785\ub2c8\ub2e4:\n\n",
         "\u0412\u043e\u0442 \u043a\u043e\u043c\u043c\u0435\u043d\u0442\u0430\u0440\u0438\u0439:\n\n",
         "Sure!\n\n",
+        "Sure!\t\n \n",
+        "Here you go:\n\n",
+        "Thank you for your request! Here is a comment: ",
         "**Here is a comment:**\n\n",
         "Okay, here's a comment from a different person:\n\n",
         "Here is a comment:" + "\n" * 20_000,
@@ -426,6 +439,7 @@ def test_a_person_s_own_opening_is_no_announcement_in_other_languages(raw: str) 
         "I'm sorry for the misunderstanding, but as an AI, I am not capable of providing the requested information.",
         "I am an AI.",
         "This request goes against my guidelines.",
+        "I'm not comfortable writing that kind of thing.",
         "I understand. I cannot write a comment that attacks people.",
         "Es tut mir leid, aber ich kann Ihnen dabei nicht helfen.",
         "Es tut mir leid. Ich kann diese Anfrage nicht erf\u00fcllen.",

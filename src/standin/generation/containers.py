@@ -25,6 +25,7 @@ _BEGINS = re.compile(r"""[\[{]\s*(?:["'\[{]|\Z)""")
 
 def unfenced(text: str) -> str:
     """What stands inside the first code fence, where nothing but an announcement stands before it."""
+    text = re.sub(r"\Ajson\n(?=[{\[])", "", text)  # a fence whose marks are lost
     found = _FENCE.search(text[: LONGEST_LEAD + 30])
     if not found:
         return text

@@ -24,6 +24,8 @@ def closes(text: str) -> int | None:
     or after a number is none.
     """
     ends, depth = _PAIRS[text[0]], 0
+    if text[0] != '"' and any(mark in text[1:] for mark in ends if mark != '"'):
+        ends = ends.replace('"', "")  # a straight mark closes a curly one only where nothing else does
     marks = re.finditer(f"[{re.escape(ends + text[0])}]", text)
     for place in (found.start() for found in islice(marks, MOST)):
         before, after = text[place - 1 : place], text[place + 1 : place + 2]

@@ -5,7 +5,9 @@ import re
 from standin.generation.talk import Talk, fold
 
 _ITEM = re.compile(r"\s*(?:[-*\u2022]|\d{1,2}[.)])(?:[ \t]+|(?=\n|\Z))")
-_RARE_ITEM = re.compile(r"\s*(?:\u2013|\*\*\d{1,2}[.)]\*\*|\(\d{1,2}\)|#\d{1,2}[.:)]?)(?:[ \t]+|(?=\n|\Z))")
+_RARE_ITEM = re.compile(
+    r"\s*(?:\u2013|\*\*\d{1,2}[.)]\*\*|\(\d{1,2}\)|#\d{1,2}[.:)]?|\(?[a-eA-E][.)])(?:[ \t]+|(?=\n|\Z))"
+)
 """Marks that a person's text may begin with: an item's only where another item follows."""
 _DATE = re.compile(
     r"\s*\d{1,2}\. (?:Jan|Feb|M\u00e4rz|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez|Liga|Platz|Stock|Klasse)", re.IGNORECASE
@@ -60,8 +62,15 @@ def untitled(text: str, talk: Talk) -> str:
 
 
 def without_fields(text: str, talk: Talk) -> str:
-    """Without lines before and after the text that name its label, as ``Category: transport``."""
+    """Without lines before and after the text that name its label, as ``Category: transport``.
+
+    A title or a reasoning goes where a line after it names the text: ``Reasoning: ... Comment: ...``.
+    """
     lines = text.split("\n")
+    if talk.lead.match(fold(lines[0][:200])):
+        for number, line in enumerate(lines[1:SCANNED], 1):
+            if talk.label.match(fold(line[:200]) + "\n"):
+                return "\n".join(lines[number:])
     first, last = 0, len(lines)
     while first < min(last - 1, SCANNED) and (not lines[first] or talk.field.match(fold(lines[first][:200]))):
         first += 1

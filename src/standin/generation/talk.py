@@ -55,6 +55,7 @@ class Phrases(Group):
     labels: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
     closings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -75,6 +76,7 @@ class Talk:
     announcement: re.Pattern[str]
     label: re.Pattern[str]
     field: re.Pattern[str]
+    lead: re.Pattern[str]
     speaker: re.Pattern[str]
     closing: re.Pattern[str]
     remark: re.Pattern[str]
@@ -118,6 +120,7 @@ def load(folder: Path) -> Talk:
                 rf"(?:[*_]{{0,3}}\s?[:\uff1a](?!//)[*_]{{0,3}}|[*_]{{0,3}}[ ]?(?=\n))\s*"
             ),
             field=_compile(rf"{_DECORATION}(?:{every('fields')})[*_]{{0,3}}\s?[:\uff1a][^\n]*"),
+            lead=_compile(rf"{_DECORATION}(?:{every('leads')})[*_]{{0,3}}\s?[:\uff1a]"),
             speaker=_compile(
                 rf"{_DECORATION}(?:{every('speakers')})[*_]{{0,3}}\s?[:,\uff1a]\s*(?=[\"\u201c\u201e\u00ab])"
             ),
@@ -223,7 +226,7 @@ def _announcement(phrases: Phrases, number: int) -> str:
     ends = (
         rf"(?:{_OPEN}{{0,120}}{_COLON}"
         rf"|(?(sure{number}){_OPEN}{{0,120}}?(?:[.!](?=\s+{_CAPITAL}|\s*\n|\s*$)|[\u3002\uff01])|(?!))"
-        rf"|{_OPEN}{{0,200}}?[.!\u3002](?=\s*\n\s*\n))"
+        rf"|{_OPEN}{{0,200}}?[.!\u3002](?=\s*\n\s*(?:\n|```)))"
     )
     alone = rf"(?:{_any(phrases.alone)}){ends}"
     own_line = rf"{edge}{_OPEN}{{0,200}}?[:\uff1a][*_]{{0,3}}[ ]?(?=\n)"
