@@ -132,6 +132,7 @@ def test_sentences_of_other_scripts_end_too(raw: str, text: str) -> None:
         "Here's what we need:\n1. more buses\n2. fewer cars",
         "Here's the story of my neighbour's dog.\nHe barks all night.",
         "Here is a message for the mayor!\nStop cutting trees.",
+        "Here is my list:\nmore buses\nfewer cars",
     ],
 )
 def test_lines_that_may_be_a_person_s_stay(raw: str) -> None:
@@ -149,7 +150,9 @@ def test_the_open_sentence_of_a_cut_answer_is_dropped_and_a_cut_answer_without_a
     assert parse("and then the next and the next", "length").reason == "unparsable"
 
 
-@given(st.text(max_size=200), st.sampled_from(["stop", "length"]))
+@given(
+    st.text(max_size=200).filter(lambda raw: "\\" not in raw), st.sampled_from(["stop", "length"])
+)  # escapes of JSON
 def test_parsing_never_invents_a_character_and_says_when_it_changed_something(raw: str, finish: str) -> None:
     found = parse(raw, finish)
     assert (found.text is None) == (found.reason is not None)
@@ -158,6 +161,30 @@ def test_parsing_never_invents_a_character_and_says_when_it_changed_something(ra
         assert all(character in left for character in "".join(found.text.split()))
         if not found.changes:
             assert found.text == " ".join(raw.split())
+
+
+PIECES = [
+    " ", "\n", "\n\n", "1. ", "- ", '"', "\u201c", "\u201d", "Here is a comment: ", "Note: ", "The bus is late. ", "bus ", "```\n", '{"text": "',
+    '"}', "<think>", "</think>", "<|im_end|>", "**", "# ", "> ", "One citizen says: ", "I cannot help. ", "a", ".",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.sampled_from(["stop", "length", "loop"]))
+def test_a_text_is_never_longer_than_its_answer_and_stays_a_text_when_read_again(raw: str, finish: str) -> None:
+    found = parse(raw, finish)
+    if found.text is not None:
+        assert len(found.text) <= len(raw)
+        again = parse(found.text, "stop").text
+        assert again is None or found.text.endswith(again) or found.text.startswith(again)
+
+
+@pytest.mark.parametrize(
+    "raw", ["The tram was late.", 'He said "no" and left.', 'Is it 5"?', "Bins: full. Park: dark."]
+)
+def test_a_parsed_text_is_its_own_parse(raw: str) -> None:
+    wrapped = f"Sure! Here is a comment:\n\n\u201c{raw}\u201d\n\nLet me know if you need more!"
+    assert parse(wrapped, "stop").text == raw
+    assert parse(raw, "stop") == Parsed(raw)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """Why a planned row does not become a text of the synthetic data."""
 
-import re
+from standin.generation.marks import first_mark
 
 REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "copied", "duplicate")
 """In the order in which they are tried; a row is counted under the first that holds."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-CHAT_MARKER = re.compile(r"<\|\w+\|>|</?s>|\[/?INST\]")
-"""Control tokens of chat templates, which a model writes out when it runs past the end of its turn."""
 
 
 def count_words(text: str) -> int:
@@ -32,7 +30,7 @@ def invalidity(text: str, min_words: int, max_words: int) -> str | None:
         return "blank"
     if REPLACEMENT in text:
         return "broken_character"
-    if CHAT_MARKER.search(text):
+    if first_mark(text):
         return "chat_marker"
     if not any(character.isalpha() for character in text):
         return "no_letter"
