@@ -1,6 +1,7 @@
 """Generation: our engine against plain ``generate``, and the pipeline against the bare engine.
 
     python benchmarks/generation.py [--engine transformers|vllm] [--repeats 3] [--rows 64] [--tokens 32]
+    python benchmarks/generation.py --turns [--repeats 3]
 
 Two things are compared in one run, alternating; the ratio of medians counts, as machines are shared. Writes
 ``benchmarks/results/generation-<engine>.json`` with the machine's description.
@@ -99,17 +100,24 @@ def against_generate(engine: Any, rows: int, tokens: int, repeats: int) -> dict[
 
 def floor(chats: list[list[int]], tokens: int, decoder: Any) -> dict[str, Any]:
     """Least seconds: the FLOPs that must be done, over the rates of matrix products of the shapes that occur."""
-    import torch
-
     from standin.engines.decoding import shared_prefixes
 
-    config = decoder.model.config
-    head = config.vocab_size * config.hidden_size
-    body = sum(weight.numel() for weight in decoder.model.base_model.parameters()) - head
     shared = shared_prefixes(chats)
     read = sum(map(len, shared.groups)) + sum(
         len(prompt) - len(shared.groups[group]) for prompt, group in zip(shared.prompts, shared.group, strict=True)
     )
+    read_rate, draw_rate, body, head = rates(decoder, len(chats))
+    seconds = 2 * body * read / read_rate + 2 * (body + head) * len(chats) * tokens / draw_rate
+    return {"tokens_read": read, "floor_tokens_per_second": round(len(chats) * tokens / seconds, 1)}
+
+
+def rates(decoder: Any, rows: int) -> tuple[float, float, int, int]:
+    """FLOPs a second of matrix products of 2,048 rows and of ``rows``, and the weights of body and head."""
+    import torch
+
+    config = decoder.model.config
+    head = config.vocab_size * config.hidden_size
+    body = sum(weight.numel() for weight in decoder.model.base_model.parameters()) - head
     weights = torch.randn(config.hidden_size, config.intermediate_size)
 
     def rate(rows: int) -> float:
@@ -121,8 +129,56 @@ def floor(chats: list[list[int]], tokens: int, decoder: Any) -> dict[str, Any]:
             times.append(time.perf_counter() - started)
         return 2 * rows * weights.numel() / statistics.median(times)
 
-    seconds = 2 * body * read / rate(2048) + 2 * (body + head) * len(chats) * tokens / rate(len(chats))
-    return {"tokens_read": read, "floor_tokens_per_second": round(len(chats) * tokens / seconds, 1)}
+    return rate(2048), rate(rows), body, head
+
+
+def between_turns(engine: Any, repeats: int) -> dict[str, Any]:
+    """The default task with five shots, three texts a chat: going on from kept keys and values, or reading all again.
+
+    Both give the same answers but for rounding; ``equal_answers`` counts. The floor reads every token once.
+    """
+    from standin.engines import decoding
+
+    chosen = Generator(shots=5, conversation=3)
+    plan, say = plan_of(Params(generator=chosen), load_task("city-topics"))
+    sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens)
+    identity = {"engine": "transformers", "model": GENERATOR}
+    kept_bytes = decoding.KEPT_BYTES
+    seconds: dict[str, list[float]] = {"kept": [], "read again": []}
+    answers: dict[str, list[str]] = {}
+    for _ in range(repeats):
+        for name, allowed in (("kept", kept_bytes), ("read again", 0)):
+            decoding.KEPT_BYTES = allowed
+            started = time.perf_counter()
+            with tempfile.TemporaryDirectory() as folder, AnswerStore(Path(folder) / "answers.db") as store:
+                found = answer_plan(plan, say, identity, sampling, chosen.chunk, store, lambda: engine, lambda _: None)
+            seconds[name].append(time.perf_counter() - started)
+            answers[name] = [each.answer.text for each in found]
+            print(name, round(seconds[name][-1], 1), flush=True)
+    decoding.KEPT_BYTES = kept_bytes
+    lengths: dict[str, int] = {}
+    whole = new = 0
+    for each in found:  # in plan order, so that a chat's turns follow each other
+        whole += each.answer.tokens_in
+        new += each.answer.tokens_in - lengths.get(each.row.conversation, 0)
+        lengths[each.row.conversation] = each.answer.tokens_in
+    drawn = sum(each.answer.tokens_out for each in found)
+    read_rate, draw_rate, body, head = rates(engine.decoder, chosen.chunk)
+    floor_seconds = 2 * body * new / read_rate + 2 * (body + head) * drawn / draw_rate
+    kept, again = (statistics.median(seconds[name]) for name in ("kept", "read again"))
+    return {
+        "texts": len(plan),
+        "prompt_tokens_of_all_turns": whole,
+        "prompt_tokens_read_once": new,
+        "new_tokens": drawn,
+        "seconds_kept": round(kept, 1),
+        "seconds_read_again": round(again, 1),
+        "ratio": round(again / kept, 2),
+        "floor_seconds": round(floor_seconds, 1),
+        "times_the_floor": round(kept / floor_seconds, 2),
+        "equal_answers": sum(a == b for a, b in zip(*answers.values(), strict=True)),
+        "runs": {name: [round(value, 1) for value in own] for name, own in seconds.items()},
+    }
 
 
 def against_bare_engine(engine: Any, name: str, rows: int, tokens: int, repeats: int) -> dict[str, Any]:
@@ -171,6 +227,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--turns", action="store_true", help="only the turns of a chat, into generation-turns.json")
     given = parser.parse_args()
     os.chdir(ROOT)
     engine = registry.load(given.engine, GENERATOR, "main", "float32", Runtime(threads=THREADS, device="cpu"))
@@ -180,6 +237,11 @@ def main() -> None:
         "new_tokens": given.tokens,
         "repeats": given.repeats,
     }
+    if given.turns:
+        result = {"machine": machine(), "repeats": given.repeats, **between_turns(engine, given.repeats)}
+        (RESULTS / "generation-turns.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        print(result)
+        return
     found["pipeline against bare engine"] = against_bare_engine(
         engine, given.engine, given.rows, given.tokens, max(given.repeats, 5)
     )

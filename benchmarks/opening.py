@@ -3,11 +3,12 @@
     python benchmarks/opening.py generate FOLDER [--seeds 1 2 3] [--variants plain opened] [--modes 0 5] [--tasks ...]
     python benchmarks/opening.py measure FOLDER
 
-``generate`` writes one chat a text, 40 texts a label, by the embedded model: ``FOLDER/<task>-<shots>-<variant>-<seed>
-.jsonl`` (label, text, raw answer). Answers are stored in ``FOLDER/answers.db``, so it goes on where it stopped. A seed
-draws shots, prompts' examples and tokens. ``measure`` fits a logistic regression on frozen embeddings of the texts and
-scores it on up to 800 real test texts (city-topics: 288); differences are paired by seed, with 95 % t intervals. Writes
-``benchmarks/results/opening.json``. Tasks other than city-topics need ``../shared/datasets``.
+``generate`` writes 40 texts a label, one chat a text (``opened-chat``: three a chat), by the embedded model, into
+``FOLDER/<task>-<shots>-<variant>-<seed>.jsonl`` (label, text, raw answer). Answers are stored in ``FOLDER/answers.db``,
+so it goes on where it stopped. A seed draws shots, prompts' examples and tokens. ``measure`` fits a logistic regression
+on frozen embeddings of the texts and scores it on up to 800 real test texts (city-topics: the rest, 288); differences
+are paired by seed, with 95 % t intervals. Writes ``benchmarks/results/opening.json``. Tasks other than city-topics need
+``../shared/datasets``.
 """
 
 import argparse
@@ -32,9 +33,10 @@ from standin.corpus import Row  # noqa: E402
 from standin.curation.reasons import invalidity  # noqa: E402
 from standin.embedded import ENCODER, GENERATOR  # noqa: E402
 from standin.engines import registry  # noqa: E402
-from standin.engines.protocol import Sampling  # noqa: E402
+from standin.engines.protocol import Sampling, loops  # noqa: E402
 from standin.evaluation.scores import score  # noqa: E402
 from standin.generation.answering import answer_plan  # noqa: E402
+from standin.generation.parsing import parse  # noqa: E402
 from standin.generation.plan import make_plan  # noqa: E402
 from standin.generation.prompts import turn  # noqa: E402
 from standin.generation.store import AnswerStore  # noqa: E402
@@ -45,8 +47,15 @@ TEXTS = 40
 SHOTS = 64
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "opened": {"begin": '"', "stop": ('"', "\n")},
+    "opened": {"begin": '"', "stop": ('"',)},
+    "guided": {"begin": '"', "stop": ('"',)},
+    "opened-chat": {"begin": '"', "stop": ('"',)},
 }
+CONVERSATION = {"opened-chat": 3}
+"""Texts a chat, with a diversity turn before each but the first; 1 elsewhere."""
+GUIDANCE = {"guided": 1.0}
+"""Weight of the contrast: log-probabilities under the asked label's prompt, plus so often their distance to those under
+another label's prompt, each text another one in turn."""
 
 
 def split(task: str, seed: int) -> tuple[list[Row], list[Row], list[Row]]:
@@ -74,7 +83,7 @@ def generate(folder: Path, task_name: str, shots: int, variant: str, seed: int) 
         return path
     task = load_task(task_name, ROOT)
     known, _, _ = split(task_name, seed)
-    chosen = Generator(texts=TEXTS, shots=shots, conversation=1)
+    chosen = Generator(texts=TEXTS, shots=shots, conversation=CONVERSATION.get(variant, 1))
     labels = {label.name: label for label in task.labels}
     by_id = {row.id: row for row in known}
     plan = make_plan(task.labels, (), known, chosen, seed, {})
@@ -84,17 +93,74 @@ def generate(folder: Path, task_name: str, shots: int, variant: str, seed: int) 
 
     assert chosen.temperature is not None
     sampling = Sampling(chosen.temperature, chosen.top_p, chosen.max_tokens, **VARIANTS[variant])
+    about = {"task": task_name, "shots": shots, "variant": variant, "seed": seed}
+    if variant in GUIDANCE:
+        others = {row.plan_id: say(contrast(plan, row, list(labels))) for row in plan}
+        answers = guided(plan, say, others, sampling, GUIDANCE[variant])
+        return write(
+            path, {"task": task_name, "shots": shots, "variant": variant, "seed": seed}, sampling, plan, answers
+        )
     identity = {"engine": "transformers", "model": GENERATOR}
     with AnswerStore(folder / "answers.db") as store:
         found = answer_plan(plan, say, identity, sampling, 64, store, engine, lambda _: None)
-    lines = [
-        json.dumps({"task": task_name, "shots": shots, "variant": variant, "seed": seed, "label": each.row.label,
-                    "text": each.parsed.text, "raw": sampling.begin + each.answer.text, "finish": each.answer.finish},
-                   ensure_ascii=False)
-        for each in found
-    ]  # fmt: skip
+    return write(path, about, sampling, plan, [each.answer for each in found])
+
+
+def write(path: Path, about: dict[str, Any], sampling: Sampling, plan: list[Any], answers: list[Any]) -> Path:
+    """One line a text."""
+    lines = []
+    for row, answer in zip(plan, answers, strict=True):
+        raw = sampling.begin + answer.text
+        own = {"label": row.label, "text": parse(raw, answer.finish).text, "raw": raw, "finish": answer.finish}
+        lines.append(json.dumps({**about, **own}, ensure_ascii=False))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def contrast(plan: list[Any], row: Any, labels: list[str]) -> Any:
+    """The planned row of another label with the same number, labels in turn."""
+    own = [each for each in plan if each.label == row.label]
+    number = own.index(row)
+    others = [label for label in labels if label != row.label]
+    return [each for each in plan if each.label == others[number % len(others)]][number]
+
+
+def guided(plan: list[Any], say: Any, others: dict[str, str], sampling: Sampling, weight: float) -> list[Any]:
+    """Answers under label-contrastive decoding (as classifier-free guidance, Sanchez et al. 2023), 64 at a time."""
+    import torch
+
+    from standin.engines.decoding import top_p_draw
+    from standin.engines.prompting import prompt_tokens
+    from standin.engines.stops import Stops
+
+    loaded = engine()
+    decoder, stops = loaded.decoder, Stops(loaded.tokenizer, sampling.stop)
+    answers = []
+    for start in range(0, len(plan), 64):
+        rows = plan[start : start + 64]
+        chats = [(("user", say(row)),) for row in rows] + [(("user", others[row.plan_id]),) for row in rows]
+        prompts = [prompt_tokens(loaded.tokenizer, chat, sampling.begin) for chat in chats]
+        n, most = len(rows), sampling.max_tokens or 64
+        uniform = torch.tensor(np.stack([np.random.Generator(np.random.Philox(r.seed)).random(most) for r in rows]))
+        drawn: list[list[int]] = [[] for _ in rows]
+        done = [False] * n
+        with torch.inference_mode():
+            cache, logits = decoder.prefill(prompts, most)
+            for step in range(most):
+                logs = logits.float().log_softmax(-1)
+                mixed = logs[:n] + weight * (logs[:n] - logs[n:])
+                mixed[logs[:n] < logs[:n].max(-1, keepdim=True).values + np.log(0.05)] = -1e9  # plausible ones only
+                tokens = top_p_draw(mixed, uniform[:, step], sampling.temperature or 0.0, sampling.top_p or 1.0)
+                for place, token in enumerate(tokens.tolist()):
+                    if not done[place]:
+                        drawn[place].append(token)
+                        done[place] = token in decoder.stop or loops(drawn[place]) or stops.ended(drawn[place])
+                if all(done) or step == most - 1:
+                    break
+                both = torch.cat([tokens, tokens])
+                logits = decoder._step(both[:, None], torch.ones_like(both), cache, slice(None))
+        answers += [loaded._answer(prompt, own, stops) for prompt, own in zip(prompts[:n], drawn, strict=True)]
+    return answers
 
 
 @cache
@@ -161,7 +227,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--modes", type=int, nargs="+", default=[0, 5])
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--tasks", nargs="+", default=present())
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)

@@ -139,3 +139,33 @@ def test_a_row_that_repeats_itself_leaves_and_the_others_go_on() -> None:
     assert ended
     assert all(loops(row) and not loops(row[:-1]) for row in ended)
     assert not any(loops(row[:-1]) for row in found)
+
+
+@pytest.mark.parametrize("make", [llama, gpt2])
+def test_a_next_turn_goes_on_from_what_was_kept_and_answers_as_if_all_was_read(make: type) -> None:
+    decoder = Decoder(make(), frozenset())
+    first = decoder.generate(PROMPTS, list(range(6)), 1.0, 0.9, 8)
+    turns = [[*prompt, *answer, 7, row + 1] for row, (prompt, answer) in enumerate(zip(PROMPTS, first, strict=True))]
+    turns[3] = [*PROMPTS[3], 40, 41, 42]  # what was said is shown in other words than it was drawn
+    order = [5, 0, 3, 2]  # some chats are over, the others may stand elsewhere
+    asked = [*(turns[row] for row in order), [11, 12, 13]]
+    continued = [True, True, True, True, False]
+    read: list[int] = []
+    forward = decoder.forward
+    decoder.forward = lambda tokens, cache: read.append(sum(map(len, tokens))) or forward(tokens, cache)
+    seeds = [10, 11, 12, 13, 14]
+    found = decoder.generate(asked, seeds, 1.0, 0.9, 8, continued)
+    assert sum(read) == sum(len(asked[at]) - len(PROMPTS[row]) for at, row in enumerate(order)) + 3
+    assert found == Decoder(make(), frozenset()).generate(asked, seeds, 1.0, 0.9, 8)
+
+
+def test_what_takes_too_much_memory_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder(llama(), frozenset())
+    decoder.generate(PROMPTS, list(range(6)), 1.0, 0.9, 4)
+    assert decoder.kept is not None
+    monkeypatch.setattr("standin.engines.decoding.KEPT_BYTES", 1000)
+    first = decoder.generate(PROMPTS, list(range(6)), 1.0, 0.9, 4)
+    assert decoder.kept is None
+    turns = [[*prompt, *answer, 7] for prompt, answer in zip(PROMPTS, first, strict=True)]
+    again = decoder.generate(turns, list(range(6)), 1.0, 0.9, 4, [True] * 6)
+    assert again == Decoder(llama(), frozenset()).generate(turns, list(range(6)), 1.0, 0.9, 4)

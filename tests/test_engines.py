@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,19 @@ def test_greedy_answers_need_no_seed(engine: Engine) -> None:
 def test_the_token_limit_is_kept_and_told(engine: Engine) -> None:
     for answer in said(engine, requests(4), Sampling(0.8, 0.95, 3)):
         assert (answer.finish, answer.tokens_out) == ("length", 3)
+
+
+def test_an_answer_goes_on_from_its_opening_and_ends_before_a_stop_string(engine: Engine) -> None:
+    greedy = Sampling(0.0, 1.0, 16)
+    for request, whole in zip(requests(2), said(engine, requests(2), greedy), strict=True):
+        words = whole.text.split(" ")
+        begin, stop = " ".join(words[:2]), " " + words[5]
+        (rest,) = said(engine, [request], replace(greedy, begin=begin, max_tokens=4))
+        assert rest.text
+        assert whole.text.startswith(begin + rest.text)
+        (cut,) = said(engine, [request], replace(greedy, stop=(stop,)))
+        assert (cut.text, cut.finish) == (whole.text[: whole.text.index(stop)], "stop")
+        assert cut.tokens_out < whole.tokens_out
 
 
 def test_a_chat_of_several_turns_is_understood(engine: Engine) -> None:

@@ -134,7 +134,10 @@ class Decoder:
         self.stop = stop
         self.kept: Kept | None = None
         self.device = model.device
-        self.layers = model.config.get_text_config().num_hidden_layers
+        config = model.config.get_text_config()
+        self.layers = config.num_hidden_layers
+        heads = config.num_attention_heads
+        self.groups = heads // (getattr(config, "num_key_value_heads", None) or heads)
         self.part_tokens = PART if model.device.type == "cpu" else 32 * PART
 
     def forward(self, tokens: Sequence[Sequence[int]], cache: RowCache) -> torch.Tensor:
@@ -158,7 +161,9 @@ class Decoder:
         return torch.cat(logits)
 
     def _step(self, ids: torch.Tensor, lengths: torch.Tensor, cache: RowCache, part: slice) -> torch.Tensor:
-        positions, mask = cache.place(ids.shape[1], part)
+        positions, seen = cache.place(ids.shape[1], part)
+        mask = torch.zeros(seen.shape, dtype=self.model.dtype, device=self.device).masked_fill_(~seen, float("-inf"))
+        mask = mask.repeat(1, 1, self.groups, 1)  # once, not in every layer
         hidden = self.model.base_model(
             input_ids=ids, position_ids=positions, attention_mask=mask, past_key_values=cache, use_cache=True
         ).last_hidden_state

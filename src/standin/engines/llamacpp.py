@@ -26,14 +26,16 @@ class LlamaCppEngine:
         """Answer chats one by one, each with its own seed. Raises StandinError where a prompt is too long."""
         for place, request in enumerate(requests):
             try:
-                said = self.llm.create_chat_completion(
-                    messages=[{"role": role, "content": content} for role, content in request.chat],
+                prompt = self._prompt(request.chat, sampling)
+                said = self.llm.create_completion(
+                    prompt=prompt,
                     temperature=sampling.temperature,
                     top_p=sampling.top_p,
                     top_k=0,
                     min_p=0.0,
                     repeat_penalty=1.0,
                     max_tokens=sampling.max_tokens,
+                    stop=list(sampling.stop),
                     seed=request.seed % (1 << 31),
                 )
             except ValueError as error:
@@ -42,12 +44,29 @@ class LlamaCppEngine:
             yield (
                 place,
                 Answer(
-                    choice["message"]["content"] or "",
+                    choice["text"],
                     "length" if choice["finish_reason"] == "length" else "stop",
-                    usage["prompt_tokens"],
+                    len(prompt),
                     usage["completion_tokens"],
                 ),
             )
+
+    def _prompt(self, chat: Chat, sampling: Sampling) -> list[int]:
+        """A chat by the file's own template with the assistant's turn opened; plain text for a file without one."""
+        if template := self.llm.metadata.get("tokenizer.chat_template"):
+            from transformers.utils.chat_template_utils import render_jinja_template
+
+            messages = [{"role": role, "content": content} for role, content in chat]
+            marks = {"bos_token": self._text(self.llm.token_bos()), "eos_token": self._text(self.llm.token_eos())}
+            options = {"add_generation_prompt": True, **marks, **sampling.template}
+            text = render_jinja_template([messages], chat_template=template, **options)[0][0]
+        else:
+            text = self._text(self.llm.token_bos()) + "\n\n".join(content for _, content in chat) + "\n\n"
+        return list(self.llm.tokenize((text + sampling.begin).encode(), add_bos=False, special=True))
+
+    def _text(self, token: int) -> str:
+        """A special token's text; empty where the model has none."""
+        return "" if token < 0 else str(self.llm.detokenize([token], special=True).decode(errors="replace"))
 
     def stop(self) -> None:
         """Nothing is under way between answers."""

@@ -28,6 +28,9 @@ def grouped_attention(
 ) -> tuple[torch.Tensor, None]:
     """Attention of query (b, h, s, d) over key and value (b, h / groups, t, d) without repeating either.
 
+    ``attention_mask`` is added, (b, 1, s, t), or the same repeated for the groups, (b, 1, groups * s, t): every layer
+    reads the same one, so that whoever makes it repeats it once.
+
     Raises NotImplementedError where a model caps its attention or gives it sinks.
     """
     if softcap is not None or s_aux is not None:
@@ -36,7 +39,7 @@ def grouped_attention(
     shared = key.shape[1]
     groups = heads // shared
     folded = query.reshape(batch, shared, groups * length, width)
-    if attention_mask is not None and groups > 1:
+    if attention_mask is not None and attention_mask.shape[2] != groups * length:
         attention_mask = attention_mask.repeat(1, 1, groups, 1)
     out = torch.nn.functional.scaled_dot_product_attention(folded, key, value, attn_mask=attention_mask, scale=scaling)
     return out.reshape(batch, heads, length, value.shape[-1]).transpose(1, 2).contiguous(), None
