@@ -126,7 +126,7 @@ class Kept:
 
 
 class Decoder:
-    """A causal language model of transformers whose layers all see everything before: :mod:`standin.engines.plain` else."""
+    """A causal language model whose layers all see everything before; :mod:`standin.engines.plain` runs the others."""
 
     def __init__(self, model: Any, stop: frozenset[int]) -> None:
         self.model = model

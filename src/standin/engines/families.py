@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from standin.engines.decoding import Decoder
 from standin.engines.plain import exact, own_logits
 from standin.engines.rowcache import ATTENTION
 
 ENDLESS = 1 << 30
 WINDOWS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len", "seq_length", "n_ctx")
 """Names of the longest sequence in configurations; state-space models have none."""
+BOUND = re.compile(r"(?<!max_)window(?!_pattern|_layers)|attention_chunk")
+"""Settings that bound how far back a layer sees: ``sliding_window``, ``window_size``, ``attention_chunk_size``."""
 FOLLOWED = {"full_attention", "sliding_attention", "chunked_attention"}
 """Kinds of layers that see everything before as long as a row is short."""
 
@@ -28,15 +30,12 @@ def seen(config: Any) -> int:
     kinds = set(getattr(text, "layer_types", None) or FOLLOWED)
     if not kinds <= FOLLOWED:
         return 0
-    values = vars(text)
-    if any("softcap" in name and value for name, value in values.items()):
+    if any("softcap" in name and value for name, value in vars(text).items()):
         return 0
-    bounds = [
-        value
-        for name, value in values.items()
-        if ("window" in name or "attention_chunk" in name) and "pattern" not in name and name != "max_window_layers" and type(value) is int
-    ]
-    return min((value for value in bounds if value > 0), default=ENDLESS) if kinds != {"full_attention"} else ENDLESS
+    if kinds == {"full_attention"}:
+        return ENDLESS
+    bounds = [value for name, value in vars(text).items() if BOUND.search(name) and type(value) is int and value > 0]
+    return min(bounds, default=ENDLESS)
 
 
 def reach(model: Any) -> int:
@@ -50,6 +49,6 @@ def reach(model: Any) -> int:
     before = model.config._attn_implementation
     own = own_logits(model)
     model.set_attn_implementation(ATTENTION)
-    followed = model.config._attn_implementation == ATTENTION and exact(Decoder(model, frozenset()), own)
+    followed = model.config._attn_implementation == ATTENTION and exact(model, own)
     model.set_attn_implementation(before)
     return bound if followed else 0

@@ -1,8 +1,9 @@
 """Decoding by transformers' own ``generate``, for models whose attention or cache the fast decoder does not follow.
 
-Sliding, chunked and mixed attention, state-space layers, capped or scaled logits, attention sinks: the model runs as its
-authors wrote it, with the cache that transformers gives it. Tokens are drawn as in :mod:`standin.engines.decoding`, each
-row from a random stream of its own, so they do not depend on where a row stands.
+Sliding, chunked and mixed attention, state-space layers, capped or scaled logits, attention sinks: the model runs as
+its authors wrote it, with the cache that transformers gives it. Tokens are drawn as in
+:mod:`standin.engines.decoding`, each row from a random stream of its own, so they do not depend on where a row
+stands.
 """
 
 from __future__ import annotations
@@ -57,10 +58,7 @@ class PlainDecoder:
         self.stop = stop
         self.device = model.device
         self.pad = min(stop, default=0)
-        # What a checkpoint recommends (penalties, top-k, a cache of its own) is no part of the sampling asked for.
-        model.generation_config = GenerationConfig(
-            do_sample=False, eos_token_id=sorted(stop) or None, pad_token_id=self.pad, use_cache=True
-        )
+        self.settings = GenerationConfig(do_sample=False, eos_token_id=sorted(stop) or None, pad_token_id=self.pad)
         self.takes = set(inspect.signature(model.forward).parameters)
         self.pads = self._pads()
 
@@ -113,6 +111,8 @@ class PlainDecoder:
         ended: Callable[[list[int]], bool] | None = None,
     ) -> list[list[int]]:
         """As :meth:`standin.engines.decoding.Decoder.generate`; a chat's earlier turns are read again."""
+        # What a checkpoint recommends (penalties, top-k, a cache of its own) is no part of the sampling asked for.
+        self.model.generation_config = GenerationConfig()
         results: list[list[int]] = [[] for _ in prompts]
         for places in self._together(prompts):
             ids, mask = self._padded([prompts[place] for place in places])
@@ -120,8 +120,15 @@ class PlainDecoder:
             start = ids.shape[1]
             draws = _Draws(torch.tensor(uniform).to(self.device), start, temperature, top_p)
             ends = _Ends(start, lambda row: loops(row) or bool(ended and ended(row)))
+            if not self.pads:  # RecurrentGemma keeps the state of the rows before in its layers until a call without
+                self._logits([[self.pad]], 1)
             drawn = self.model.generate(
-                ids, attention_mask=mask, max_new_tokens=max_tokens, logits_processor=[draws], stopping_criteria=[ends]
+                ids,
+                attention_mask=mask,
+                generation_config=self.settings,
+                max_new_tokens=max_tokens,
+                logits_processor=[draws],
+                stopping_criteria=[ends],
             )
             for place, row in zip(places, drawn[:, start:].tolist(), strict=True):
                 results[place] = self._cut(row, ended)
@@ -178,19 +185,22 @@ def causal(model: Any) -> bool:
 
 
 @torch.inference_mode()
-def exact(decoder: Decoder, own: Sequence[torch.Tensor]) -> bool:
+def exact(model: Any, own: Sequence[torch.Tensor]) -> bool:
     """Whether the fast decoder gives the model's own logits: two rows side by side, read and then continued.
 
     ``own`` is what :func:`own_logits` gave while the model had its own attention.
     """
-    rows = _trial(decoder.model)
+    rows = _trial(model)
     try:
+        decoder = Decoder(model, frozenset())
         cache, first = decoder.prefill([row[:-1] for row in rows], 1)
         second = decoder.forward([row[-1:] for row in rows], cache)
     except Exception:  # it hands the cache or the mask on in another way
         return False
     return all(
-        close(ours[place], logits[step]) for place, logits in enumerate(own) for step, ours in enumerate((first, second))
+        close(ours[place], logits[step])
+        for place, logits in enumerate(own)
+        for step, ours in enumerate((first, second))
     )
 
 

@@ -1,8 +1,8 @@
 """What a chat template knows of thinking: whether it is on, what its prompt opens, and which marks tell it apart.
 
 Three kinds of models write reasoning before their answer. Some take an option of their template (Qwen3, SmolLM3, GLM:
-``enable_thinking``; Granite, DeepSeek: ``thinking``; gpt-oss, Mistral: ``reasoning_effort``); some have the block opened
-by the prompt itself (DeepSeek R1, QwQ); some always write it, in a channel of its own (gpt-oss).
+``enable_thinking``; Granite, DeepSeek: ``thinking``; gpt-oss, Mistral: ``reasoning_effort``); some have the block
+opened by the prompt itself (DeepSeek R1, QwQ); some always write it, in a channel of its own (gpt-oss).
 """
 
 import re
@@ -38,7 +38,7 @@ _HARMONY_MARKS = ("<|start|>", "<|message|>", "<|end|>")
 
 
 def opened(prompt: str) -> str:
-    """The reasoning that a prompt opens and leaves to the answer to close, as ``"<think>\\n"``; mostly empty."""
+    """The block of reasoning that a prompt opens for the answer to close, as ``<think>``; empty for most models."""
     found = _OPENED.search(prompt)
     return found.group() if found else ""
 

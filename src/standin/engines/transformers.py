@@ -32,10 +32,10 @@ class TransformersEngine:
         self.model = model
         self.window = window(model.config)
         self.own_attention = model.config._attn_implementation
-        stop = _ends(model, tokenizer)
+        self.ends = _ends(model, tokenizer)
         self.reach = reach(model)
-        self.decoder = Decoder(model, stop)
-        self.plain = PlainDecoder(model, stop) if self.reach < self.window else None
+        self.fast = Decoder(model, self.ends) if self.reach else None
+        self.plain = PlainDecoder(model, self.ends) if self.reach < self.window else None
         self._told = False
 
     def tokens(self, chat: Chat) -> list[int]:
@@ -46,16 +46,16 @@ class TransformersEngine:
         """The decoder for rows of at most so many tokens, the model put to the attention that it needs."""
         from standin.engines.rowcache import ATTENTION
 
-        if self.plain is None or longest <= self.reach:
+        if self.plain is None or (self.fast is not None and longest <= self.reach):
             self.model.set_attn_implementation(ATTENTION)
-            return self.decoder
+            return self.fast
         self.model.set_attn_implementation(self.own_attention)
         if not self._told:
             self._told = True
             how = "" if self.plain.pads else ", rows of one length together,"
             print(  # noqa: T201
-                f"transformers: {self.model.config.model_type} is decoded by transformers' own generate{how} instead of "
-                "the fast decoder, which takes several times as long; on a GPU generator.engine: vllm is fast",
+                f"transformers: {self.model.config.model_type} is decoded by transformers' own generate{how} instead "
+                "of the fast decoder, which takes several times as long; on a GPU generator.engine: vllm is fast",
                 file=sys.stderr,
             )
         return self.plain
@@ -89,7 +89,7 @@ class TransformersEngine:
         finish: Finish = "loop" if loops(tokens) else "length"
         text = stops.text(tokens)
         before = stops.cut(text)
-        if tokens[-1] in self.decoder.stop or before is not None:
+        if tokens[-1] in self.ends or before is not None:
             finish = "stop"
         text = text if before is None else before
         return Answer(text=opened + text, finish=finish, tokens_in=read, tokens_out=len(tokens))
