@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -58,20 +57,28 @@ class PlainDecoder:
         self.stop = stop
         self.device = model.device
         self.pad = min(stop, default=0)
-        self.settings = GenerationConfig(do_sample=False, eos_token_id=sorted(stop) or None, pad_token_id=self.pad)
         self.takes = set(inspect.signature(model.forward).parameters)
         self.pads = self._pads()
 
     @torch.inference_mode()
     def _pads(self) -> bool:
-        """Whether a short row gives the same logits beside a longer one: where not, rows of one length go together."""
+        """Whether a short row gives the same logits beside a longer one: where not, rows go one by one."""
         short, long = _trial(self.model)
         try:
-            beside, _ = self._logits([short, long], 1)
+            beside = self._first_logits([short, long])
         except Exception:  # some have no notion of a mask
             return False
-        alone, _ = self._logits([short], 1)
-        return close(beside[:1], alone)
+        return close(beside, self._first_logits([short]))
+
+    def _first_logits(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Logits of the first row's next three tokens, shape (3, vocabulary): two of them with the cache."""
+        self.model.generation_config = GenerationConfig()
+        ids, mask = self._padded(rows)
+        settings = GenerationConfig(
+            do_sample=False, max_new_tokens=3, pad_token_id=self.pad, output_logits=True, return_dict_in_generate=True
+        )
+        found = self.model.generate(ids, attention_mask=mask, generation_config=settings)
+        return torch.stack([step[0] for step in found.logits])
 
     def _logits(self, rows: Sequence[Sequence[int]], last: int) -> tuple[torch.Tensor, int]:
         """Logits after each of the ``last`` tokens of every row, shape (rows, last, vocabulary)."""
@@ -92,12 +99,7 @@ class PlainDecoder:
 
     def _together(self, rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         """Places of rows that pass the model together."""
-        if self.pads:
-            yield list(range(len(rows)))
-            return
-        order = sorted(range(len(rows)), key=lambda place: (len(rows[place]), place))
-        for _, places in groupby(order, key=lambda place: len(rows[place])):
-            yield list(places)
+        yield from [list(range(len(rows)))] if self.pads else [[place] for place in range(len(rows))]
 
     @torch.inference_mode()
     def generate(
@@ -113,6 +115,12 @@ class PlainDecoder:
         """As :meth:`standin.engines.decoding.Decoder.generate`; a chat's earlier turns are read again."""
         # What a checkpoint recommends (penalties, top-k, a cache of its own) is no part of the sampling asked for.
         self.model.generation_config = GenerationConfig()
+        settings = GenerationConfig(
+            do_sample=False,
+            eos_token_id=sorted(self.stop) or None,
+            pad_token_id=self.pad,
+            max_new_tokens=max_tokens,
+        )
         results: list[list[int]] = [[] for _ in prompts]
         for places in self._together(prompts):
             ids, mask = self._padded([prompts[place] for place in places])
@@ -120,13 +128,12 @@ class PlainDecoder:
             start = ids.shape[1]
             draws = _Draws(torch.tensor(uniform).to(self.device), start, temperature, top_p)
             ends = _Ends(start, lambda row: loops(row) or bool(ended and ended(row)))
-            if not self.pads:  # RecurrentGemma keeps the state of the rows before in its layers until a call without
+            if not self.pads:  # RecurrentGemma keeps the state of the row before, until a call without a cache
                 self._logits([[self.pad]], 1)
             drawn = self.model.generate(
                 ids,
                 attention_mask=mask,
-                generation_config=self.settings,
-                max_new_tokens=max_tokens,
+                generation_config=settings,
                 logits_processor=[draws],
                 stopping_criteria=[ends],
             )

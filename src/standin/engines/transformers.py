@@ -52,7 +52,7 @@ class TransformersEngine:
         self.model.set_attn_implementation(self.own_attention)
         if not self._told:
             self._told = True
-            how = "" if self.plain.pads else ", rows of one length together,"
+            how = "" if self.plain.pads else ", row by row,"
             print(  # noqa: T201
                 f"transformers: {self.model.config.model_type} is decoded by transformers' own generate{how} instead "
                 "of the fast decoder, which takes several times as long; on a GPU generator.engine: vllm is fast",
