@@ -185,7 +185,7 @@ def test_half_precision_computes_on_a_cpu(folder: Path, dtype: str) -> None:
 
 def test_a_precision_that_the_machine_lacks_names_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks(*_: Any, **__: Any) -> None:
-        raise RuntimeError('"addmm_impl_cpu_" not implemented for \'Half\'')
+        raise RuntimeError("\"addmm_impl_cpu_\" not implemented for 'Half'")
 
     monkeypatch.setattr(hf.LlamaForCausalLM, "forward", lacks)
     with pytest.raises(StandinError, match=r"cannot compute in float16 here: .* Set generator.dtype to float32"):

@@ -117,7 +117,7 @@ def test_a_text_that_a_judge_cannot_read_whole_loses_its_middle_and_it_is_told(
     kept = (("user", "write a comment " + "about trams " * 12 + "about please now"),)
     whole = engine().tokens(long)
     assert (len(whole), len(engine().tokens(kept))) == (47, 32)
-    decoder = engine()._decoder(32)
+    decoder = engine()._for(32)
     tokens = [[WORDS.index("trams")], [WORDS.index("bins")]]
     assert scores[0] == pytest.approx(decoder.choose([whole[:15] + whole[-16:]], tokens)[0].numpy())
     assert scores[1] == pytest.approx(engine().choose([CHAT], ["trams", "bins"])[0])

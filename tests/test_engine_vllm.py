@@ -73,7 +73,7 @@ def test_vllm_is_made_for_twice_the_longest_prompt_with_its_answer(vllm: ModuleT
     assert vllm.SHUT == [1], "the first one gave the card back"
     said(engine, [words(engine, 1700)])
     assert vllm.MADE[-1]["max_model_len"] == 2000, "the model's own window is the most"
-    with pytest.raises(StandinError, match="exceed the model's window of 2000: lower generator.shots"):
+    with pytest.raises(StandinError, match=r"exceed the model's window of 2000: lower generator\.shots"):
         said(engine, [words(engine, 1990)])
 
 
@@ -116,7 +116,11 @@ def test_the_cpu_build_gets_no_settings_of_cards(
             r"Something else holds memory of the card: free it, or lower runtime.memory \(now 0.9\)",
             "a higher runtime.memory",
         ),
-        ("The repository contains custom code: pass trust_remote_code=True", "code of its own, which is never run", "memory"),
+        (
+            "The repository contains custom code: pass trust_remote_code=True",
+            "code of its own, which is never run",
+            "memory",
+        ),
         ("World size (2) is larger than the number of available GPUs (1)", "Check the name", "memory"),
     ],
 )
@@ -143,7 +147,7 @@ def test_strings_and_marks_that_end_a_turn_end_answers(
     vllm: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(vllm.LLM, "generate", lambda _self, _prompts, params, use_tqdm: asked.extend(params) or [])
+    monkeypatch.setattr(vllm.LLM, "generate", lambda _self, _prompts, params, **_: asked.extend(params) or [])
     engine = load(folder)
     with pytest.raises(ValueError, match="zip"):
         said(engine, [Request(CHAT, 7)], Sampling(0.8, 0.95, 24, stop=("END",)))
@@ -183,7 +187,7 @@ def test_choices_are_sums_over_their_tokens_and_overlong_texts_lose_their_middle
 
 
 def test_a_pattern_that_vllm_cannot_bind_is_named(vllm: ModuleType, folder: Path) -> None:
-    with pytest.raises(StandinError, match="cannot bind answers to generator.pattern .*Grammar error"):
+    with pytest.raises(StandinError, match=r"cannot bind answers to generator.pattern .*Grammar error"):
         said(load(folder), [Request(CHAT, 1)], Sampling(0.8, 0.95, 24, r"(?<=a)b"))
 
 
@@ -202,9 +206,7 @@ def test_copies_share_the_prompts_and_answer_in_order(vllm: ModuleType, folder: 
     assert all(process.exitcode is not None for process in engine.copies.processes), "and ends"
 
 
-def test_copies_take_the_cards_that_are_there(
-    vllm: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copies_take_the_cards_that_are_there(vllm: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StandinError, match="are 6 GPUs, and this machine has 2: lower one of them"):
         said(load(folder, data_parallel=3, tensor_parallel=2), [Request(CHAT, 1)])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7,9")
@@ -215,5 +217,5 @@ def test_a_copy_that_fails_is_told_as_vllm_itself(
     vllm: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CARD", "CUDA out of memory.")
-    with pytest.raises(StandinError, match="CUDA out of memory.*do not fit the card"):
+    with pytest.raises(StandinError, match=r"CUDA out of memory.*do not fit the card"):
         said(load(folder, data_parallel=2), [Request(CHAT, 1)])

@@ -66,7 +66,7 @@ def test_the_table_names_every_family() -> None:
 @families
 def test_each_family_goes_the_way_of_the_table(family: str) -> None:
     found = engine(family)
-    way = FAST if found.plain is None else OWN if found.fast is None else found.reach
+    way = FAST if found.plain is None else OWN if found.decoder is None else found.reach
     assert way == TABLE[family]
 
 
@@ -123,7 +123,7 @@ def test_stop_tokens_stop_strings_and_the_limit_end_answers(family: str) -> None
     assert (ended.text, ended.finish) == (whole[row].text[: whole[row].text.index(string)], "stop")
     made = engine(family).plain or PlainDecoder(model(family), frozenset())
     prompts = [engine(family).tokens(chat) for chat in CHATS]
-    engine(family)._decoder(1 << 20)
+    engine(family)._for(1 << 20)
     free = PlainDecoder(made.model, frozenset()).generate(prompts, [0, 1, 2, 3], 1.0, 0.95, 20)
     stop = free[1][4]
     bound = PlainDecoder(made.model, frozenset([stop])).generate(prompts, [0, 1, 2, 3], 1.0, 0.95, 20)
@@ -158,7 +158,7 @@ def test_within_its_window_a_model_takes_the_fast_decoder_and_says_nothing(capsy
     answers = said(found, short, Sampling(1.0, 0.95, 4))
     assert capsys.readouterr().err == ""
     found.reach = 0
-    found.fast = None
+    found.decoder = None
     assert answers == said(found, short, Sampling(1.0, 0.95, 4))
 
 
@@ -198,7 +198,7 @@ def test_windows_come_from_the_configuration() -> None:
 def test_half_precision_goes_the_same_way(family: str, dtype: str) -> None:
     made = model(family).to(getattr(torch, dtype))
     found = TransformersEngine(made, tokenizer(), "test")
-    assert (found.reach, found.fast is None) == (engine(family).reach, engine(family).fast is None)
+    assert (found.reach, found.decoder is None) == (engine(family).reach, engine(family).decoder is None)
     assert said(found, asked()) == said(found, asked())
 
 

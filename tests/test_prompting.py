@@ -123,7 +123,7 @@ def test_options_reach_the_template_and_an_unknown_one_is_refused() -> None:
     assert text(HARMONY, CHAT, HARMONY_MARKS, template={"reasoning_effort": "low"}).startswith(
         "<|start|>system<|message|>Reasoning: low"
     )
-    with pytest.raises(StandinError, match="'enable_thinkin', which .* does not know: did you mean 'enable_thinking'"):
+    with pytest.raises(StandinError, match=r"'enable_thinkin', which .* does not know: did you mean 'enable_thinking'"):
         text(QWEN3, CHAT, template={"enable_thinkin": False})
     with pytest.raises(StandinError, match="the model has no chat template: take it out"):
         prompt_tokens(tokenizer(None), CHAT, template={"enable_thinking": False})

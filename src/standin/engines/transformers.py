@@ -34,7 +34,7 @@ class TransformersEngine:
         self.own_attention = model.config._attn_implementation
         self.ends = _ends(model, tokenizer)
         self.reach = reach(model)
-        self.fast = Decoder(model, self.ends) if self.reach else None
+        self.decoder = Decoder(model, self.ends) if self.reach else None
         self.plain = PlainDecoder(model, self.ends) if self.reach < self.window else None
         self._told = False
 
@@ -42,13 +42,13 @@ class TransformersEngine:
         """The prompt's token ids, the assistant's turn opened."""
         return prompt_tokens(self.tokenizer, chat)
 
-    def _decoder(self, longest: int) -> Any:
+    def _for(self, longest: int) -> Any:
         """The decoder for rows of at most so many tokens, the model put to the attention that it needs."""
         from standin.engines.rowcache import ATTENTION
 
-        if self.plain is None or (self.fast is not None and longest <= self.reach):
+        if self.plain is None or (self.decoder is not None and longest <= self.reach):
             self.model.set_attn_implementation(ATTENTION)
-            return self.fast
+            return self.decoder
         self.model.set_attn_implementation(self.own_attention)
         if not self._told:
             self._told = True
@@ -72,7 +72,7 @@ class TransformersEngine:
         tokens = [each.tokens for each in prompts]
         check_window(tokens, sampling.max_tokens, self.window)
         stops = Stops(self.tokenizer, sampling.stop)
-        drawn = self._decoder(max(map(len, tokens)) + sampling.max_tokens).generate(
+        drawn = self._for(max(map(len, tokens)) + sampling.max_tokens).generate(
             tokens,
             [request.seed for request in requests],
             sampling.temperature,
@@ -106,7 +106,7 @@ class TransformersEngine:
         options = [list(self.tokenizer(lead + choice, add_special_tokens=False).input_ids) for choice in choices]
         most = max(map(len, options))
         prompts = fitting([judge_tokens(self.tokenizer, chat) for chat in chats], most, self.window)
-        scores = self._decoder(max(map(len, prompts)) + most).choose(prompts, options)
+        scores = self._for(max(map(len, prompts)) + most).choose(prompts, options)
         return np.asarray(scores.cpu().numpy(), dtype=np.float64)
 
 

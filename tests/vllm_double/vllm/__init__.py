@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -66,7 +67,9 @@ class LLM:
         number = len(MADE)
         self.llm_engine = SimpleNamespace(engine_core=SimpleNamespace(shutdown=lambda: SHUT.append(number)))
 
-    def generate(self, prompts: list[dict[str, list[int]]], params: list[SamplingParams], use_tqdm: bool) -> list[_Output]:
+    def generate(
+        self, prompts: list[dict[str, list[int]]], params: list[SamplingParams], use_tqdm: bool
+    ) -> list[_Output]:
         assert not use_tqdm
         found = []
         for prompt, asked in zip(prompts, params, strict=True):
@@ -74,9 +77,11 @@ class LLM:
             assert len(tokens) + asked.max_tokens <= self.longest
             if asked.structured_outputs is not None and "(?<" in asked.structured_outputs.regex:
                 raise VLLMValidationError("Grammar error: lookbehind")
-            said = os.environ.get("SAYS") or f"{sum(tokens)} {asked.seed} on card {os.environ.get('CUDA_VISIBLE_DEVICES')}"
+            said = (
+                os.environ.get("SAYS") or f"{sum(tokens)} {asked.seed} on card {os.environ.get('CUDA_VISIBLE_DEVICES')}"
+            )
             ids = json.loads(os.environ.get("TOKENS", "[5, 6]"))
-            logs = [None, *({b: SimpleNamespace(logprob=log(a, b))} for a, b in zip(tokens, tokens[1:], strict=False))]
+            logs = [None, *({b: SimpleNamespace(logprob=log(a, b))} for a, b in pairwise(tokens))]
             found.append(_Output([_Completion(said, ids)], logs if asked.prompt_logprobs == 0 else None))
         return found
 
