@@ -55,7 +55,7 @@ def read(place: str, model: str, revision: str, dtype: str, device: str) -> tupl
         StandinError: there is no such model, it cannot be read with what is installed, or it does not write texts.
     """
     import torch
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoConfig
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -65,7 +65,7 @@ def read(place: str, model: str, revision: str, dtype: str, device: str) -> tupl
     config: Any = None
     try:
         config = AutoConfig.from_pretrained(place, **plain)
-        tokenizer = AutoTokenizer.from_pretrained(place, **plain)
+        tokenizer = read_tokenizer(place, model, revision)
         reader = _reader(config, model)
         loaded, info = reader.from_pretrained(
             place, **plain, use_safetensors=True, dtype=getattr(torch, dtype), output_loading_info=True
@@ -81,6 +81,16 @@ def read(place: str, model: str, revision: str, dtype: str, device: str) -> tupl
         logging.set_verbosity(verbosity)
     _check(loaded, info, model, dtype)
     return loaded, tokenizer
+
+
+def read_tokenizer(place: str, model: str, revision: str) -> Any:
+    """Read a model's tokenizer alone. Raises StandinError as :func:`read` does."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+    except Exception as error:  # every tokenizer raises in a way of its own
+        raise explained(model, place, revision, None, error) from None
 
 
 def _reader(config: Any, model: str) -> Any:
@@ -209,8 +219,10 @@ def _of_the_tokenizer(model: str, said: str, error: Exception) -> StandinError |
 
 def _quantised(config: Any) -> str | None:
     """The method by which a checkpoint is quantised."""
+    if config is None:
+        return None
     found = getattr(config, "quantization_config", None) or getattr(
-        config.get_text_config() if config is not None else None, "quantization_config", None
+        config.get_text_config(), "quantization_config", None
     )
     method = found.get("quant_method") if isinstance(found, dict) else getattr(found, "quant_method", None)
     return str(getattr(method, "value", method)) if method else None
