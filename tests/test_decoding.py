@@ -54,6 +54,14 @@ def test_a_ragged_batch_decodes_as_each_row_alone_by_transformers(make: type, pa
         assert row == alone[0, len(prompt) :].tolist()
 
 
+def test_prompts_that_share_nothing_keep_their_places() -> None:
+    """As many groups as prompts, but in another order."""
+    decoder = Decoder(llama(), frozenset())
+    prompts = [[9, 8, 7], [3, 4], [5, 6, 2, 2]]
+    found = decoder.generate(prompts, [1, 2, 3], 1.0, 0.9, 8)
+    assert found == [decoder.generate([p], [seed], 1.0, 0.9, 8)[0] for seed, p in enumerate(prompts, 1)]
+
+
 def test_rows_that_stop_leave_and_the_others_go_on_unchanged() -> None:
     free = Decoder(llama(), frozenset()).generate(PROMPTS, list(range(6)), 1.0, 0.9, 20)
     stop = free[0][2]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from standin import embedded
 from standin.config import Runtime
@@ -107,16 +107,20 @@ def test_a_saved_folder_is_loaded_and_answers(tmp_path: Path) -> None:
     )
 
 
-def test_a_model_that_scales_its_logits_is_refused(tmp_path: Path) -> None:
-    sizes = {"vocab_size": len(WORDS), "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
-             "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
-    scaling = GraniteForCausalLM(
-        GraniteConfig(**sizes, logits_scaling=8.0, bos_token_id=0, eos_token_id=1, pad_token_id=0)
-    )
-    scaling.save_pretrained(tmp_path / "m")
-    tokenizer(TEMPLATE).save_pretrained(tmp_path / "m")
-    with pytest.raises(StandinError, match=r"\(granite\) changes its logits.*generator.engine: vllm"):
-        registry.load("transformers", str(tmp_path / "m"), "main", "float32", Runtime(device="cpu"))
+def test_a_text_that_a_judge_cannot_read_whole_loses_its_middle_and_it_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The window is 32 tokens, the longest choice one: the first 15 and the last 16 tokens of the prompt stay."""
+    long = (("user", "write a comment " + "about trams " * 20 + "please now"),)
+    scores = engine().choose([long, CHAT], ["trams", "bins"])
+    assert "1 of 2 prompts to judge are longer than the 31 tokens" in capsys.readouterr().err
+    kept = (("user", "write a comment " + "about trams " * 12 + "about please now"),)
+    whole = engine().tokens(long)
+    assert (len(whole), len(engine().tokens(kept))) == (47, 32)
+    decoder = engine()._for(32)
+    tokens = [[WORDS.index("trams")], [WORDS.index("bins")]]
+    assert scores[0] == pytest.approx(decoder.choose([whole[:15] + whole[-16:]], tokens)[0].numpy())
+    assert scores[1] == pytest.approx(engine().choose([CHAT], ["trams", "bins"])[0])
 
 
 def test_a_local_model_is_known_by_what_it_holds(tmp_path: Path) -> None:

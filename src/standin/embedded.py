@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from standin.config import repository_root
-from standin.errors import StandinError
+from standin.errors import StandinError, first_line
 
 GENERATOR = "smollm2-135m-instruct"
 ENCODER = "all-minilm-l6-v2"
@@ -59,7 +59,7 @@ def pinned(model: str, revision: str) -> str:
 def unavailable(model: str, revision: str, error: Exception) -> StandinError:
     """What to say where a model cannot be loaded."""
     return StandinError(
-        f"model {model!r} (revision {revision!r}) cannot be loaded: {str(error).splitlines()[0]} "
+        f"model {model!r} (revision {revision!r}) cannot be loaded: {first_line(error)} "
         "It must be an embedded model (smollm2-135m-instruct), a folder, or a hub id; a hub id needs the network "
         "once, or a filled HF_HOME."
     )

@@ -20,6 +20,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"{hint}Known: {', '.join(names)}"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says; its kind where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def surroundings(error: BaseException) -> StandinError | None:
     """A fault of the machine (disk full, folder not writable) in a person's words; None for any other error.
 

@@ -126,10 +126,11 @@ class Kept:
 
 
 class Decoder:
-    """A causal language model of transformers with full attention in every layer."""
+    """A causal language model whose layers all see everything before; :mod:`standin.engines.plain` runs the others."""
 
     def __init__(self, model: Any, stop: frozenset[int]) -> None:
         self.model = model
+        self.head = model.get_output_embeddings()
         self.stop = stop
         self.kept: Kept | None = None
         self.device = model.device
@@ -168,16 +169,8 @@ class Decoder:
         ).last_hidden_state
         cache.grow(lengths)
         last = hidden[torch.arange(len(ids), device=self.device), lengths - 1]
-        logits: torch.Tensor = self.model.lm_head(last)
+        logits: torch.Tensor = self.head(last)
         return logits
-
-    @torch.inference_mode()
-    def is_exact(self) -> bool:
-        """Whether the model's own logits are those of its last layer and head: some families scale or cap them."""
-        token = self.model.config.get_text_config().vocab_size // 2
-        plain = self.model(input_ids=torch.tensor([[token]], device=self.device), use_cache=False).logits[:, -1]
-        ours = self.forward([[token]], RowCache(self.layers, 1, 1, self.device))
-        return bool((plain - ours).abs().max() <= 0.05 * plain.abs().max())
 
     def prefill(self, rows: Sequence[Sequence[int]], room: int) -> tuple[RowCache, torch.Tensor]:
         """Read prompts, what they share only once; a cache with ``room`` more tokens a row, and the next logits."""
@@ -188,7 +181,7 @@ class Decoder:
         cache = RowCache(self.layers, len(shared.groups), capacity, self.device)
         self.forward([group or [0] for group in shared.groups], cache)  # a lone token shares nothing: overwritten
         cache.lengths = torch.tensor([len(group) for group in shared.groups], device=self.device)
-        if len(shared.groups) < len(shared.prompts):
+        if shared.group != list(range(len(shared.groups))):  # groups stand in an order of their own
             cache.take(torch.tensor(shared.group, device=self.device))
         logits = self.forward(rest, cache)
         order = torch.tensor(shared.row, device=self.device)

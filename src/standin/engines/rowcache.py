@@ -22,13 +22,19 @@ def grouped_attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
+    softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of query (b, h, s, d) over key and value (b, h / groups, t, d) without repeating either.
 
     ``attention_mask`` is added, (b, 1, s, t), or the same repeated for the groups, (b, 1, groups * s, t): every layer
     reads the same one, so that whoever makes it repeats it once.
+
+    Raises NotImplementedError where a model caps its attention or gives it sinks.
     """
+    if softcap is not None or s_aux is not None:
+        raise NotImplementedError("capped attention and sinks are left to the model's own code")
     batch, heads, length, width = query.shape
     shared = key.shape[1]
     groups = heads // shared

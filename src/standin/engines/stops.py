@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from standin.engines.thinking import spoken
+
 
 class Stops:
     """Stop strings of a tokenizer. Only a token that holds the last character of one of them can complete it."""
@@ -30,8 +32,8 @@ class Stops:
         return any(string in text for string in self.strings)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The tokens' text, without the model's own marks."""
-        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        """The tokens' text, without the model's own marks but for those of reasoning."""
+        return spoken(self.tokenizer, tokens)
 
     def cut(self, text: str) -> str | None:
         """What stands before the first stop string; None where there is none."""
