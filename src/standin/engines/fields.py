@@ -119,6 +119,8 @@ class Fields:
                 "a prompt does not fit the model's window: lower generator.shots, generator.conversation or "
                 "generator.max_tokens, or give the server a longer context"
             )
+        if needed := refusals.lacks(error, set(MENDED_BY) - set(fields)):
+            return f"give generator.{needed[0]} a value"
         by_sent = {self.renamed.get(name, name): name for name in fields}
         found = {by_sent[name] for name in refusals.named(error, self.body(fields))}
         if {"temperature", "top_p"} <= found:
@@ -128,4 +130,7 @@ class Fields:
         if found:
             return f"set {', '.join(MENDED_BY.get(name, name) for name in sorted(found))}"
         named = ", ".join(self.body(fields)) or "no sampling fields"
-        return f"it names no field; sent were {named}: set those that it may not know to null under generator"
+        return (
+            f"it names no field; sent were {named}: set those that it may not know to null under generator, and check "
+            "generator.model"
+        )

@@ -149,8 +149,13 @@ class OpenAIEngine:
         """
         self.stopped.clear()
         with ThreadPoolExecutor(self.runtime.concurrency) as pool:
-            rows = list(pool.map(lambda chat: self._choose(chat, choices), chats))
-        return np.array(rows, dtype=np.float64)
+            running = [pool.submit(self._choose, chat, choices) for chat in chats]
+            try:
+                for future in as_completed(running):
+                    future.result()
+            finally:
+                self.stopped.set()  # after a failure nothing more is asked
+        return np.array([future.result() for future in running], dtype=np.float64)
 
     def _choose(self, chat: Chat, choices: Sequence[str]) -> list[float]:
         fields = {"temperature": 0.0, "max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
@@ -259,8 +264,10 @@ class OpenAIEngine:
 
         try:
             said = self.client.chat.completions.create(model=self.model, messages=messages, extra_body=dict(body))
-        except openai.APIStatusError:
+        except openai.APIStatusError as error:
             self.reached = True
+            if error.status_code == 402 or refusals.unpaid(error):
+                raise StandinError(servers.unpaid(str(self.client.base_url), error)) from None
             raise
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise UnusableError(f"an answer that is no JSON ({refusals.sentence(error)})") from None

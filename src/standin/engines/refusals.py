@@ -55,7 +55,11 @@ def sentence(error: BaseException | None) -> str:
     if _is_page(said):
         said = "a page of HTML"
     lines = said.strip().splitlines()
-    line = lines[0] if lines else type(error).__name__
+    return shown(lines[0] if lines else type(error).__name__)
+
+
+def shown(line: str) -> str:
+    """A server's line as a message repeats it: without the key, at most 200 characters."""
     key = os.environ.get("OPENAI_API_KEY", "").strip()
     return (line.replace(key, "[key]") if key else line)[:MOST]
 
@@ -89,6 +93,17 @@ def too_long(error: Any) -> bool:
 def spent(error: Any) -> bool:
     """Whether the model used its tokens up before the answer began, which other servers tell by finish "length"."""
     return bool(_SPENT.search(_whole(error)))
+
+
+def unpaid(error: Any) -> bool:
+    """Whether the account's credit is used up, which some tell by the status of a rate limit: no wait helps."""
+    return str(error.code) in ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
+
+
+def lacks(error: Any, names: Iterable[str]) -> list[str]:
+    """The fields among ``names`` that a server says it needs."""
+    needed = re.search(r"required|missing|must be (?:set|given|provided)", _message(error.body), re.IGNORECASE)
+    return sorted(named(error, names)) if needed else []
 
 
 def vague(error: Any) -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from standin.engines.protocol import Finish
-from standin.engines.refusals import MOST, is_page
+from standin.engines.refusals import is_page, shown
 from standin.errors import StandinError
 
 SHAPE = "runtime.base_url should end in /v1, as http://127.0.0.1:8000/v1"
@@ -44,7 +44,7 @@ def _no_answer(error: Any, url: str) -> Exception:
     if not error:
         return UnusableError("an answer without content")
     told, code = (error.get("message"), error.get("code")) if isinstance(error, dict) else (error, None)
-    said = f"an error instead of an answer ({str(told)[:MOST]})"
+    said = f"an error instead of an answer ({shown(str(told))})"
     if isinstance(error, str) and "endpoint" in error:  # LM Studio, of an address without /v1
         return StandinError(f"the server at {url} gives {said}: {SHAPE}")
     if isinstance(code, int) and 400 <= code < 500 and code not in (408, 409, 425, 429):

@@ -82,9 +82,12 @@ def is_loopback(url: str) -> bool:
 
 def _proxies() -> str:
     """The variables that name a proxy, without their values, which may hold a password."""
+    return ", ".join(_named_proxies()) or "the system's settings"
+
+
+def _named_proxies() -> list[str]:
     names = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
-    found = [name for each in names for name in (each, each.lower()) if os.environ.get(name)]
-    return ", ".join(found) or "the system's settings"
+    return [name for each in names for name in (each, each.lower()) if os.environ.get(name)]
 
 
 def continues(runtime: Runtime, notes: Notes | None = None) -> bool:
@@ -122,6 +125,14 @@ def _unreachable(tried: Any) -> bool:
     return type(getattr(tried.outcome.exception(), "__cause__", None)).__name__ in UNREACHABLE
 
 
+def unpaid(url: str, error: Any) -> str:
+    """What to say where the account has no credit left."""
+    return (
+        f"the server at {url} refuses, status {error.status_code}: {sentence(error).rstrip('.')}: the account has no "
+        "credit left. Stored answers are kept: run again once it has"
+    )
+
+
 def nobody(url: str, error: BaseException | None) -> str:
     """What to say where no server answers."""
     cause = getattr(error, "__cause__", None)
@@ -129,7 +140,11 @@ def nobody(url: str, error: BaseException | None) -> str:
         return (
             f"the proxy of the environment ({_proxies()}) does not lead to {url} ({sentence(cause)}): mend or unset it"
         )
-    return f"no server answers at {url}: start it, or set runtime.base_url to its address ({sentence(cause or error)})"
+    through = "" if is_loopback(url) or not _named_proxies() else f" through the environment's proxy ({_proxies()})"
+    return (
+        f"no server answers at {url}{through}: start it, or set runtime.base_url to its address "
+        f"({sentence(cause or error)})"
+    )
 
 
 def refused(client: Any, model: str, fields: Fields, wanted: Mapping[str, Any], error: Any, judging: bool) -> str:
@@ -151,8 +166,10 @@ def refused(client: Any, model: str, fields: Fields, wanted: Mapping[str, Any], 
     if error.status_code == 403:
         return f"{said}: the key may not use this model"
     if error.status_code in (404, 405) or _speaks_of_model(error, model):
-        return f"{said}: {_which(client, model)}"
-    if judging and not refusals.too_long(error):
+        return f"{said}: {_which(client, model, 'the model of the judge' if judging else 'generator.model')}"
+    if judging and (refusals.too_long(error) or refusals.filtered(error)):
+        return f"{said}: a text that is to be judged: set verify.by to classifier or none, or take another model"
+    if judging:
         return (
             f"{said}: this model cannot judge by log-probabilities: set verify.by to classifier "
             "or none, or take another model"
@@ -179,8 +196,8 @@ def _speaks_of_model(error: Any, model: str) -> bool:
     return error.code in ("model_not_found", "invalid_model") or bool(_NO_MODEL.search(said))
 
 
-def _which(client: Any, model: str) -> str:
-    """The models that the server has, where it tells; else both keys that may be wrong."""
+def _which(client: Any, model: str, key: str) -> str:
+    """The models that the server has, where it tells; else what may be wrong. ``key`` names the model's."""
     import openai
 
     try:
@@ -189,9 +206,9 @@ def _which(client: Any, model: str) -> str:
     except (openai.APIError, ValueError, AttributeError, TypeError):  # a page, or another API's list
         known = []
     if not known:
-        return f"check runtime.base_url and generator.model ({model!r}); {SHAPE}"
+        return f"check runtime.base_url and {key} ({model!r}); {SHAPE}"
     if model in known:
-        return f"the server lists {model!r}, but not for chats: check runtime.base_url and generator.model"
+        return f"the server lists {model!r}, but not for chats: check runtime.base_url and {key}"
     more = f" and {len(known) - MOST_MODELS} more" if len(known) > MOST_MODELS else ""
     shown = sorted(known, key=lambda name: (nearest(model, [name]).startswith("did"), name), reverse=True)[:MOST_MODELS]
-    return f"generator.model is {model!r}: {nearest(model, shown)}{more}"
+    return f"{key} is {model!r}: {nearest(model, shown)}{more}"

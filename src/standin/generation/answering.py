@@ -74,7 +74,7 @@ def answer_plan(
     answered: dict[str, Answered] = {}
     numbers = _numbers(plan)
     openings = {row.conversation: row for row in plan if row.kind == OPENING}
-    unsent = [] if batched else store.unsent(identity)
+    unsent = store.unsent(identity) if identity.get("base_url") else []
     for rows in _chunks(plan, chunk):
         chats: dict[str, tuple[Message, ...]] = {}
         stored_turns: list[list[Request]] = []
@@ -122,7 +122,8 @@ def _parsed(answer: Answer, sampling: Sampling) -> Parsed:
         return Parsed(None, REFUSED)
     if sampling.pattern and answer.finish != "stop":  # cut, it does not match
         return Parsed(None, UNPARSABLE)
-    return parse(sampling.begin + answer.text, answer.finish)
+    ended = "length" if answer.finish == "filter" else answer.finish  # broken off, its last sentence is open too
+    return parse(sampling.begin + answer.text, ended)
 
 
 def _chunks(plan: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
