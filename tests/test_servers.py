@@ -228,6 +228,19 @@ def test_an_account_without_credit_is_not_asked_again(status: int, code: str | N
         assert server.refused == 1
 
 
+def test_a_place_is_believed_before_words() -> None:
+    """A body that repeats what was sent names every field."""
+    echoed = "[{'type': 'extra_forbidden', 'loc': ('body', 'top_p'), 'msg': 'Extra inputs', 'input': {'seed': 1}}]"
+    listed = {"detail": [{"loc": ["body", "top_p"], "msg": "no", "input": {"seed": 1}}], "message": "seed, top_p"}
+    param = {"error": {"message": "With a seed, top_p is not supported.", "param": "top_p"}}
+    for said in ({"message": echoed}, listed, param):
+        with serving() as server:
+            server.refuse = lambda body: (400, said) if "top_p" in body else None  # noqa: B023
+            with pytest.raises(StandinError, match=r"set generator\.top_p: null$"):
+                asked(server, 1)
+            assert server.refused == 1, "the seed is no part of it"
+
+
 # --- answers ------------------------------------------------------------------------------------------------------
 
 
