@@ -13,6 +13,8 @@ from typing import Any
 FAULTS = ("429", "500", "malformed", "latin-1", "empty", "truncated", "stall")
 Fault = Callable[[dict[str, Any], int], str | None]
 """What goes wrong with a request, from its body and how often this very body came before; None: nothing."""
+Refuse = Callable[[dict[str, Any]], "tuple[int, Any] | tuple[int, Any, dict[str, str]] | None"]
+"""What the server says instead of an answer: status, body (JSON, or text as it is) and headers; None: it answers."""
 
 
 def echo(body: dict[str, Any]) -> str:
@@ -22,11 +24,15 @@ def echo(body: dict[str, Any]) -> str:
 
 
 class Server(ThreadingHTTPServer):
-    """``seen`` counts the requests by body, ``faults`` what went wrong, ``most`` how many were served at once."""
+    """``seen`` counts the requests by body, ``faults`` what went wrong, ``most`` how many were served at once.
+
+    ``message`` is laid over the answer's message, ``usage`` over its counts; ``pages`` are what GET finds by path.
+    """
 
     daemon_threads = True
+    request_queue_size = 64
 
-    finish = "stop"
+    finish: str | None = "stop"
     counts = True
 
     def __init__(self, fault: Fault, say: Callable[[dict[str, Any]], str], stall: float) -> None:
@@ -35,6 +41,12 @@ class Server(ThreadingHTTPServer):
         self.seen: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
+        self.refuse: Refuse = lambda _: None
+        self.refused = 0
+        self.message: dict[str, Any] = {}
+        self.usage: dict[str, Any] = {}
+        self.pages: dict[str, Any] = {}
+        self.headers: list[dict[str, str]] = []
         self.keys: set[str | None] = set()
         self.now = self.most = 0
         self.lock = threading.Lock()
@@ -62,26 +74,46 @@ class Handler(BaseHTTPRequestHandler):
             server.seen[raw.decode()] += 1
             server.bodies.append(body)
             server.keys.add(self.headers.get("Authorization"))
+            server.headers.append(dict(self.headers))
             fault = server.fault(body, times)
             server.faults[str(fault)] += 1
             server.now += 1
             server.most = max(server.most, server.now)
         try:
-            self.respond(body, fault)
+            said = server.refuse(body) if fault is None else None
+            if said is None:
+                self.respond(body, fault)
+            else:
+                server.refused += 1
+                self.reply(*said)
         finally:
             with server.lock:
                 server.now -= 1
 
+    def do_GET(self) -> None:
+        found = self.server.pages.get(self.path)
+        self.reply(*((404, {"detail": "Not Found"}) if found is None else (200, found)))
+
+    def reply(self, status: int, said: Any, headers: dict[str, str] | None = None) -> None:
+        """A body of JSON, or a page where it is text."""
+        content = said.encode() if isinstance(said, str) else json.dumps(said).encode()
+        kind = "application/json" if not isinstance(said, str) else "text/html" if said[:1] == "<" else "text/plain"
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
     def respond(self, body: dict[str, Any], fault: str | None) -> None:
         choice: dict[str, Any] = {"index": 0, "finish_reason": self.server.finish}
-        choice["message"] = {"role": "assistant", "content": self.server.say(body)}
+        choice["message"] = {"role": "assistant", "content": self.server.say(body)} | self.server.message
         if body.get("logprobs"):
             tokens = [
                 {"token": token, "logprob": logprob, "bytes": None}
                 for token, logprob in ((" Pro", -0.1), ("con", -3.0), ("maybe", -5.0))
             ]
             choice["logprobs"] = {"content": [{**tokens[0], "top_logprobs": tokens}]}
-        usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+        usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12} | self.server.usage
         made = {
             "id": "x",
             "object": "chat.completion",

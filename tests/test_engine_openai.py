@@ -5,15 +5,16 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from chat_server import FAULTS, echo, serving
 
 from standin.config import Generator, Params, Runtime
 from standin.corpus import SyntheticRow, read_rows
-from standin.engines import openai, registry
+from standin.engines import openai, registry, retries
 from standin.engines.protocol import Answer, Request, Sampling
+from standin.engines.refusals import sentence
 from standin.errors import StandinError
 from standin.stages import generate
 from standin.task import load_task
@@ -73,29 +74,6 @@ def test_a_fault_that_passes_is_tried_again(fault: str, capsys: pytest.CaptureFi
     assert capsys.readouterr().err.count("trying again in") >= 3
 
 
-def test_the_server_says_how_long_to_wait() -> None:
-    class Response:
-        headers: ClassVar = {"retry-after": "7"}
-
-    class Error(Exception):
-        response = Response()
-
-    class Outcome:
-        error: Exception = Error()
-
-        def exception(self) -> Exception:
-            return self.error
-
-    class State:
-        outcome, attempt_number = Outcome(), 3
-
-    assert openai._wait(State()) == 7.0
-    Response.headers = {"retry-after": "3600"}
-    assert openai._wait(State()) == 60.0
-    Response.headers = {}
-    assert openai._wait(State()) == 2.0
-
-
 @pytest.mark.parametrize(
     ("fault", "said"), [("401", "set OPENAI_API_KEY"), ("404", "check runtime.base_url and generator.model")]
 )
@@ -117,13 +95,11 @@ def test_a_server_that_never_works_is_given_up_after_the_attempts() -> None:
     assert sum(server.seen.values()) == 2
 
 
-def test_an_answer_that_the_server_broke_off_is_tried_again_and_a_filtered_one_is_cut() -> None:
+def test_an_answer_that_the_server_broke_off_is_tried_again() -> None:
     with serving() as server:
         server.finish = "abort"
         with pytest.raises(StandinError, match="an answer that ended with 'abort'"):
             answers(engine(server.url, attempts=1), 1)
-        server.finish = "content_filter"
-        assert answers(engine(server.url), 1)[0].finish == "length"
 
 
 def test_half_a_character_is_replaced() -> None:
@@ -140,7 +116,7 @@ def test_a_budget_needs_a_server_that_counts() -> None:
 
 
 def test_a_server_that_answers_with_errors_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai, "_wait", lambda _: 0.0)
+    monkeypatch.setattr(retries, "wait", lambda _: 0.0)
     with serving(lambda *_: "500") as server:
         asked = engine(server.url, attempts=3)
         with pytest.raises(StandinError, match="failed 3 times in a row"):
@@ -154,8 +130,8 @@ def test_stopping_does_not_wait_for_further_tries(monkeypatch: pytest.MonkeyPatc
         return None if "Text 0?" in json.dumps(body) else "500"
 
     failed = threading.Event()
-    monkeypatch.setattr(openai, "_wait", lambda _: 60.0)
-    monkeypatch.setattr(openai, "_say", lambda _: failed.set())
+    monkeypatch.setattr(retries, "wait", lambda _: 60.0)
+    monkeypatch.setattr(retries, "say", lambda _: failed.set())
     with serving(fault) as server:
         asked = engine(server.url, attempts=8, concurrency=2, timeout=30)
         found = asked.answer(requests(2), SAMPLING)
@@ -169,7 +145,7 @@ def test_stopping_does_not_wait_for_further_tries(monkeypatch: pytest.MonkeyPatc
 def test_a_key_is_hidden_wherever_a_message_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     key = "sk-" + "k" * 160
     monkeypatch.setenv("OPENAI_API_KEY", key + "\n")
-    said = openai._first_line(ValueError(f"Error code: 401 - Incorrect API key provided: {key}, see your account"))
+    said = sentence(ValueError(f"Error code: 401 - Incorrect API key provided: {key}, see your account"))
     assert "kkk" not in said
     assert "[key]" in said
     monkeypatch.setenv("OPENAI_API_KEY", "“sk-quoted”")

@@ -280,10 +280,23 @@ def test_a_store_from_before_attempts_were_counted_goes_on(tmp_path: Path) -> No
     with AnswerStore(tmp_path / "a.db") as store:
         store.put([{"n": 2}], [Answer("new", "stop", 1, 2, attempts=3)], 0.0)
         found = store.get([request_key({"n": 1}), request_key({"n": 2})])
-    assert [(answer.text, answer.attempts) for answer in found.values()] in (
-        [("old", 1), ("new", 3)],
-        [("new", 3), ("old", 1)],
-    )
+    assert {(answer.text, answer.attempts, answer.reasoning) for answer in found.values()} == {
+        ("old", 1, 0),
+        ("new", 3, 0),
+    }
+
+
+def test_reasoning_fields_left_out_and_notes_are_kept(tmp_path: Path) -> None:
+    given = {"model": "m", "base_url": "u", "unsent": ["seed", "top_p"]}
+    answer = Answer("a", "filter", 1, 2, attempts=3, reasoning=4, unsent=("seed", "top_p"))
+    with AnswerStore(tmp_path / "a.db") as store:
+        store.put([given, {"model": "m", "base_url": "u"}], [answer, *answers("b")], 0.0)
+        store.keep_note("is", True)
+        store.keep_note("is", {"now": [1]})
+    with AnswerStore(tmp_path / "a.db") as store:
+        assert store.get([request_key(given)]) == {request_key(given): answer}
+        assert store.unsent({"model": "m", "base_url": "u"}) == [("seed", "top_p")]
+        assert (store.note("is"), store.note("was")) == ({"now": [1]}, None)
 
 
 def test_a_broken_store_is_named_and_left_as_it_is(tmp_path: Path) -> None:

@@ -31,11 +31,15 @@ class Scripted:
 
     name = version = "scripted"
 
+    def __init__(self) -> None:
+        self.turn = -1
+
     def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         said = []
+        self.turn += 1
         for request in requests:
             label = "in favour" if "in favour" in request.chat[0][1] else "against"
-            said.append(Answer(SAID[label][len(request.chat) // 2], "stop", 10, 5))
+            said.append(Answer(SAID[label][self.turn], "stop", 10, 5))
         return enumerate(said)
 
 
@@ -82,7 +86,7 @@ def test_every_text_is_shown_with_what_became_of_it(project: Path) -> None:
     ]
     assert found.texts[0].raw == SAID["in favour"][0]
     assert found.texts[0].prompt == "You write comments.\n\nWrite a comment in favour."
-    assert found.texts[1].prompt == "Another one."
+    assert found.texts[1].prompt == found.texts[2].prompt == "Another one.", "the turn between them is left out"
     assert [finding[:22] for finding in found.findings] == ["The largest and the sma"[:22]]
     new = [path for path in sorted(project.rglob("*")) if path not in before]
     assert {path.relative_to(project).parts[0] for path in new} == {".standin"}  # the answer store, no stage output

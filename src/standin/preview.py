@@ -19,7 +19,9 @@ import yaml
 from standin.config import Params, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows
 from standin.errors import StandinError
-from standin.generation.prompts import turn
+from standin.generation.answering import as_asked
+from standin.generation.plan import PlanRow
+from standin.generation.prompts import OPENING, turn
 from standin.languages import language_warning
 from standin.task import Task, load_task, task_path
 
@@ -163,15 +165,23 @@ def _texts(task: Task) -> Iterator[Previewed]:
     }
     kept = {row.plan_id: row.text for row in read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)}
     gone = {row.plan_id: _why(row) for row in read_rows(Path("data/synthetic/removed.jsonl"), Removed)}
-    for _, row in read_json_lines(Path("data/generated/plan.jsonl")):
-        plan_id = str(row["plan_id"])
-        examples = [shots[shot] for shot in row["shots"]]
+    parsed = {row.plan_id for row in read_rows(Path("data/generated/texts.jsonl"), SyntheticRow)}
+    begun: set[str] = set()
+    openings: dict[str, PlanRow] = {}
+    for _, planned in read_json_lines(Path("data/generated/plan.jsonl")):
+        found = PlanRow(**{**planned, "shots": tuple(planned["shots"])})
+        if found.kind == OPENING:
+            openings[found.conversation] = found
+        row = as_asked(found, openings.get(found.conversation), found.conversation in begun)
+        plan_id, examples = row.plan_id, [shots[shot] for shot in row.shots]
+        if plan_id in parsed:
+            begun.add(row.conversation)
         yield Previewed(
             plan_id=plan_id,
-            question=row["question"],
-            label=row["label"],
-            prompt=turn(task.prompts, row["kind"], labels[row["label"]], row["question"], examples, row["attributes"]),
-            turn=row["turn"],
+            question=row.question,
+            label=row.label,
+            prompt=turn(task.prompts, row.kind, labels[row.label], row.question, examples, row.attributes),
+            turn=row.turn,
             raw=answers[plan_id],
             text=kept.get(plan_id),
             why=gone.get(plan_id),

@@ -4,38 +4,45 @@ The key is read from the environment (``OPENAI_API_KEY``) when the engine is loa
 """
 
 import json
-import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from threading import Event
-from typing import Any, Literal
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from standin.config import Runtime
-from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.engines import refusals, replies, servers
+from standin.engines.fields import MOST_STOPS, Fields, idle, wanted
+from standin.engines.protocol import Answer, Chat, Finish, Request, Sampling
+from standin.engines.replies import UnusableError
+from standin.engines.retries import persist
 from standin.errors import StandinError
 
-LONGEST_WAIT = 60.0
 UNANSWERED = 3
 """Refused connections after which a server that never answered is given up."""
 TOP = 20
 """Most log-probabilities a token that the API gives."""
 
 
-FINISH: dict[str, Literal["stop", "length"]] = {"stop": "stop", "length": "length", "content_filter": "length"}
-"""How an answer may end; one that a filter broke off has an open last sentence, as one cut by length."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server said in the end, or how the answer ended ``without`` a word: "filter" or "length"."""
 
-
-class UnusableError(Exception):
-    """An answer that came and is none: no JSON, without a message, or broken off by the server."""
+    said: Any
+    attempts: int
+    unsent: tuple[str, ...]
+    without: Finish = "stop"
 
 
 class OpenAIEngine:
     """A model behind a server. Faults that pass are tried again, with growing waits or as long as the server says.
 
-    Every request carries its row's seed; whether equal seeds give equal answers is up to the server.
+    Every request carries its row's seed, if the server takes one; whether equal seeds give equal answers is up to the
+    server.
     """
 
     name = "openai"
@@ -47,6 +54,10 @@ class OpenAIEngine:
         self.version = version
         self.stopped = Event()
         self.reached = False
+        self.fields = Fields(_tell, "mistral" in str(client.base_url.host))
+        self.told: set[str] = set()
+        self.lock = Lock()
+        self.continues: bool | None = None
 
     def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         """Answer chats, ``runtime.concurrency`` at a time, as they come back.
@@ -55,6 +66,7 @@ class OpenAIEngine:
         yielded: it may have been paid for.
         """
         self.stopped.clear()
+        self._check(sampling)
         failure: StandinError | None = None
         with ThreadPoolExecutor(self.runtime.concurrency) as pool:
             running = {pool.submit(self._answer, each, sampling): place for place, each in enumerate(requests)}
@@ -77,48 +89,88 @@ class OpenAIEngine:
         """Ask for nothing more; answers under way are still yielded."""
         self.stopped.set()
 
+    def _check(self, sampling: Sampling) -> None:
+        """Raise StandinError where the API, or this server, cannot do what is asked."""
+        if len(sampling.stop) > MOST_STOPS:
+            raise StandinError(
+                f"params.yaml: generator.stop holds {len(sampling.stop)} strings, and the API takes {MOST_STOPS}: take "
+                "some out"
+            )
+        if sampling.begin and self.continues is None:
+            self.continues = servers.continues(self.runtime)
+        if sampling.begin and not self.continues:
+            raise StandinError(
+                f"the server at {self.client.base_url} is no vLLM server, and no other is known to continue an answer "
+                "begun for it: set generator.begin: never"
+            )
+
     def _answer(self, request: Request, sampling: Sampling) -> Answer | None:
         """One answer; None where asking was stopped before its turn."""
         if self.stopped.is_set():
             return None
-        bound = {"structured_outputs": {"regex": sampling.pattern}} if sampling.pattern else {}
-        said = self._ask(
-            request.chat,
-            extra_body=bound,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            seed=request.seed % (1 << 31),
-        )
-        if said is None:
+        chat = (*request.chat, ("assistant", sampling.begin)) if sampling.begin else request.chat
+        fields = wanted(sampling, request.seed)
+        reply = self._ask(chat, fields, idle(fields))
+        if reply is None:
             return None
-        attempts, choice, usage = said[0], said[1].choices[0], said[1].usage
+        if reply.said is None:
+            return Answer("", reply.without, 0, 0, reply.attempts, unsent=reply.unsent)
+        read, written, total = self._counts(reply.said)
+        text, reasoning, thought = replies.texts(reply.said, written)
+        finish, odd = replies.finish(reply.said.choices[0], written, sampling.max_tokens)
+        if odd:
+            self._once(odd)
+        if not text and finish == "length" and thought:
+            self._once("all its tokens went into reasoning: raise generator.max_tokens, or set generator.template to "
+                       "think less, as {reasoning_effort: low} or {enable_thinking: false}")  # fmt: skip
+        return Answer(text, finish, read, total, reply.attempts, reasoning, reply.unsent)
+
+    def _counts(self, said: Any) -> tuple[int, int, int]:
+        """Tokens read, tokens written as the server counts them, and all that were written.
+
+        Some count reasoning only in the total. Raises StandinError where there is a budget and no count.
+        """
+        usage = said.usage
         if usage is None and (self.runtime.token_budget or self.runtime.money_budget):
             raise StandinError(
                 f"the server at {self.client.base_url} counts no tokens, so no budget can be kept: set "
                 "runtime.token_budget and runtime.money_budget to null"
             )
-        text = choice.message.content
-        if text is None:
-            text = getattr(choice.message, "refusal", None) or ""
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character can be sent
-        read, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-        return Answer(text, FINISH[choice.finish_reason], read, written, attempts)
+        if usage is None:
+            self._once("the server counts no tokens: they stand as 0")
+        read, written, total = (replies.number(usage, f"{name}_tokens") for name in ("prompt", "completion", "total"))
+        return read, written, max(written, total - read)
 
     def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:
         """Log-probability of each choice's first token as the answer, natural log, shape (chats, choices).
 
         A choice that is not among the 20 most probable tokens gets the least of them. Raises StandinError where two
-        choices begin with the same token, or the server gives no log-probabilities.
+        choices begin with the same token, the model thinks first, or the server gives no log-probabilities.
         """
         self.stopped.clear()
         with ThreadPoolExecutor(self.runtime.concurrency) as pool:
-            rows = list(pool.map(lambda chat: self._choose(chat, choices), chats))
-        return np.array(rows, dtype=np.float64)
+            running = [pool.submit(self._choose, chat, choices) for chat in chats]
+            try:
+                for future in as_completed(running):
+                    future.result()
+            finally:
+                self.stopped.set()  # after a failure nothing more is asked
+        return np.array([future.result() for future in running], dtype=np.float64)
 
     def _choose(self, chat: Chat, choices: Sequence[str]) -> list[float]:
-        _, said = self._ask(chat, temperature=0.0, max_tokens=1, logprobs=True, top_logprobs=TOP)
-        found = getattr(said.choices[0].logprobs, "content", None)
+        fields = {"temperature": 0.0, "max_tokens": 1, "logprobs": True, "top_logprobs": TOP}
+        reply = self._ask(chat, fields, {"temperature"}, judging=True)  # what is drawn is not read
+        if reply is None or reply.said is None:
+            raise StandinError(
+                f"the server at {self.client.base_url} does not judge a text: set verify.by to classifier"
+            )
+        choice = reply.said.choices[0]
+        found = getattr(choice.logprobs, "content", None)
+        if replies.thought(choice.message) or (found and found[0].token.strip().lower().startswith(replies.THINKING)):
+            raise StandinError(
+                f"{self.model} thinks before it answers, so that its first token judges nothing: take a judge that "
+                "does not think, or set verify.by to classifier or none"
+            )
         if not found:
             raise StandinError(
                 f"the server at {self.client.base_url} gives no log-probabilities, which a judge needs: set verify.by "
@@ -127,8 +179,8 @@ class OpenAIEngine:
         tokens = {each.token.strip().lower(): float(each.logprob) for each in reversed(found[0].top_logprobs)}
         begun = [[token for token in tokens if token and choice.lower().startswith(token)] for choice in choices]
         longest = [max(mine, key=len, default=None) for mine in begun]
-        named = [token for token in longest if token]
-        if len(set(named)) < len(named):
+        known = [token for token in longest if token]
+        if len(set(known)) < len(known):
             raise StandinError(
                 f"labels {', '.join(choices)}: two of them begin with the same token for {self.model}, so that the "
                 "first token does not tell them apart: rename one, or set verify.by to classifier"
@@ -136,135 +188,104 @@ class OpenAIEngine:
         least = min(tokens.values())
         return [tokens[token] if token else least for token in longest]
 
-    def _ask(self, chat: Chat, **options: Any) -> Any:
-        """Number of the try and its answer, at most ``runtime.attempts``; None where asking was stopped meanwhile."""
+    def _ask(self, chat: Chat, fields: Mapping[str, Any], free: Collection[str], judging: bool = False) -> Reply | None:
+        """The server's reply, after at most ``runtime.attempts`` tries; None where asking was stopped meanwhile."""
         import openai
-        from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
-        from tenacity.nap import sleep_using_event
-        from tenacity.stop import stop_any, stop_when_event_set
+        from tenacity import RetryError
 
-        passing = (
-            openai.APIConnectionError,  # also a cut connection and a timeout
-            openai.RateLimitError,
-            openai.InternalServerError,
-            openai.APIResponseValidationError,
-            UnusableError,
-        )
         messages = [{"role": role, "content": content} for role, content in chat]
-        nobody_there: Any = self._nobody_there  # any callable is a stop to tenacity, not to its types
-        tries = Retrying(
-            retry=retry_if_exception_type(passing),
-            stop=stop_any(stop_after_attempt(self.runtime.attempts), stop_when_event_set(self.stopped), nobody_there),
-            sleep=sleep_using_event(self.stopped),
-            wait=_wait,
-            before_sleep=_say,
-        )
         try:
-            for attempt in tries:
-                if self.stopped.is_set():
-                    return None
-                with attempt:
-                    said = self._create(messages, options)
-                    self.reached = True
-                    return attempt.retry_state.attempt_number, _checked(said)
+            found = persist(
+                lambda: self._create(messages, fields, free), self.runtime.attempts, self.stopped, self._nobody_there
+            )
         except RetryError as error:
-            if self.stopped.is_set():
-                return None
             last = error.last_attempt.exception()
             if self._nobody_there(error.last_attempt):
-                raise StandinError(
-                    f"no server answers at {self.client.base_url}: start it, or set runtime.base_url to its address "
-                    f"({_first_line(getattr(last, '__cause__', None))})"
-                ) from None
+                raise StandinError(servers.nobody(str(self.client.base_url), last)) from None
             raise StandinError(
                 f"the server at {self.client.base_url} failed {self.runtime.attempts} times in a row, last: "
-                f"{_first_line(last).rstrip('.')}. Stored answers are kept: run again, or raise runtime.attempts or "
-                "lower runtime.concurrency"
+                f"{refusals.sentence(last).rstrip('.')}. Stored answers are kept: run again, or raise runtime.attempts "
+                "or lower runtime.concurrency"
             ) from None
         except openai.APIStatusError as error:
-            raise StandinError(self._refused(error)) from None
-        raise AssertionError("tenacity returned without an answer")
+            unsent = self.fields.missing(fields)
+            if refusals.filtered(error) and not judging:
+                return Reply(None, 1, unsent, "filter")
+            if refusals.spent(error) and not judging:
+                return Reply(None, 1, unsent, "length")
+            said = servers.refused(self.client, self.model, self.fields, fields, error, judging)
+            raise StandinError(said) from None
+        return None if found is None else Reply(found[1][0], found[0], found[1][1])
 
     def _nobody_there(self, tried: Any) -> bool:
-        """Whether the third try found no server at an address that never answered."""
+        """Whether the third try found no server at an address that never answered, or the proxy refuses."""
         error = (getattr(tried, "outcome", None) or tried).exception()
-        refused = type(getattr(error, "__cause__", None)).__name__ == "ConnectError"  # httpx, under openai
-        return refused and not self.reached and tried.attempt_number >= UNANSWERED
+        kind = type(getattr(error, "__cause__", None)).__name__
+        return kind in servers.UNREACHABLE and not self.reached and tried.attempt_number >= UNANSWERED
 
-    def _create(self, messages: list[dict[str, str]], options: dict[str, Any]) -> Any:
+    def _create(
+        self, messages: list[dict[str, str]], fields: Mapping[str, Any], free: Collection[str]
+    ) -> tuple[Any, tuple[str, ...]]:
+        """One try: asked until the server takes the fields, which is no fault of the server and told once."""
+        import openai
+
+        while True:
+            sent, missing = self.fields.body(fields), self.fields.missing(fields)
+            try:
+                return self._send(messages, sent), missing
+            except openai.APIStatusError as error:
+                if error.status_code not in refusals.REFUSING or refusals.filtered(error) or refusals.spent(error):
+                    raise
+                if self.fields.learn(fields, sent, error, free):
+                    continue
+                if refusals.named(error, sent) or not refusals.vague(error):
+                    raise
+                return self._without_one(messages, fields, free, error)
+
+    def _without_one(
+        self, messages: list[dict[str, str]], fields: Mapping[str, Any], free: Collection[str], error: Exception
+    ) -> tuple[Any, tuple[str, ...]]:
+        """Where a refusal names no field: without each that may go, until one is found. Raises ``error`` otherwise."""
+        import openai
+
+        for name in (name for name in ("seed", "top_p", "temperature") if name in free and name in fields):
+            try:
+                said = self._send(messages, self.fields.body(fields, without=name))
+            except openai.APIStatusError as other:
+                if other.status_code not in refusals.REFUSING:
+                    raise
+                continue
+            self.fields.leave_out(name)
+            return said, self.fields.missing(fields)
+        raise error
+
+    def _send(self, messages: list[dict[str, str]], body: Mapping[str, Any]) -> Any:
         import openai
 
         try:
-            return self.client.chat.completions.create(model=self.model, messages=messages, **options)
-        except openai.APIStatusError:
+            said = self.client.chat.completions.create(model=self.model, messages=messages, extra_body=dict(body))
+        except openai.APIStatusError as error:
             self.reached = True
+            if error.status_code == 402 or refusals.unpaid(error):
+                raise StandinError(servers.unpaid(str(self.client.base_url), error)) from None
             raise
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise UnusableError(f"an answer that is no JSON ({_first_line(error)})") from None
+            raise UnusableError(f"an answer that is no JSON ({refusals.sentence(error)})") from None
+        self.reached = True
+        return replies.checked(said, str(self.client.base_url))
 
-    def _refused(self, error: Any) -> str:
-        hint = {
-            401: "set OPENAI_API_KEY to a valid key",
-            403: "the key may not use this model",
-            404: f"check runtime.base_url and generator.model ({self.model!r})",
-        }.get(error.status_code, "check generator.model and the sampling parameters, which the server may not know")
-        return f"the server at {self.client.base_url} refuses, status {error.status_code}: {_first_line(error)}: {hint}"
-
-
-def _checked(said: Any) -> Any:
-    """The answer, if it holds one. A body that is not JSON arrives as text."""
-    choices = getattr(said, "choices", None)
-    if not choices or getattr(choices[0], "message", None) is None:
-        raise UnusableError("an answer without content")
-    if choices[0].finish_reason not in FINISH:
-        raise UnusableError(f"an answer that ended with {choices[0].finish_reason!r}")
-    return said
+    def _once(self, said: str) -> None:
+        with self.lock:
+            if said in self.told:
+                return
+            self.told.add(said)
+        _tell(said)
 
 
-def _wait(state: Any) -> float:
-    """Seconds to wait: what the server says, otherwise 0.5 doubled with every attempt; a minute at most."""
-    error = state.outcome.exception()
-    said = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
-    try:
-        return min(max(float(said), 0.0), LONGEST_WAIT)
-    except ValueError:
-        return float(min(0.5 * 2 ** (state.attempt_number - 1), LONGEST_WAIT))
-
-
-def _say(state: Any) -> None:
-    import sys
-
-    print(  # noqa: T201
-        f"openai: attempt {state.attempt_number} failed ({_first_line(state.outcome.exception())}); trying again in "
-        f"{state.next_action.sleep:.1f} s",
-        file=sys.stderr,
-    )
-
-
-def _first_line(error: BaseException | None) -> str:
-    """What went wrong, without the body of an answer or a key."""
-    said = str(error).strip().splitlines()
-    key = api_key()
-    line = said[0] if said else type(error).__name__
-    return (line.replace(key, "[key]") if key else line)[:200]
-
-
-def api_key() -> str:
-    """The key from the environment; empty where there is none. Raises StandinError where it cannot be a key."""
-    key = os.environ.get("OPENAI_API_KEY", "").strip()
-    if not key.isascii():
-        raise StandinError("OPENAI_API_KEY holds characters that no key has, quotation marks perhaps: set it again")
-    return key
+def _tell(said: str) -> None:
+    print(f"openai: {said}", file=sys.stderr)  # noqa: T201
 
 
 def load(model: str, runtime: Runtime, version: str) -> OpenAIEngine:
     """Connect to ``runtime.base_url``; nothing is sent yet."""
-    import openai
-
-    client = openai.OpenAI(
-        base_url=runtime.base_url,
-        api_key=api_key() or "none",
-        timeout=runtime.timeout,
-        max_retries=0,  # tried again here, where each try is told
-    )
-    return OpenAIEngine(client, model, runtime, version)
+    return OpenAIEngine(servers.connect(runtime), model, runtime, version)

@@ -75,7 +75,7 @@ class Answer:
     tokens_out: int
     attempts: int = 1
     reasoning: int = 0
-    """Tokens of reasoning that the server counted apart; they are among ``tokens_out``."""
+    """Tokens of reasoning, as the server counts them or by their share of characters; they are among ``tokens_out``."""
     unsent: tuple[str, ...] = ()
     """Fields that the server refused and that were left out, as "seed"."""
 

@@ -4,11 +4,15 @@ import hashlib
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from standin.choices import ENGINES
+from standin.choices import BEGIN_ENGINES, ENGINES
 from standin.config import Runtime
 from standin.engines.protocol import Engine
 from standin.errors import StandinError, nearest
+
+if TYPE_CHECKING:
+    from standin.engines.servers import Notes
 
 PACKAGES = {
     "transformers": ("transformers", "torch"),
@@ -69,6 +73,18 @@ def _installed(engine: str, package: str) -> str:
             continue
     how = ADVICE.get(engine, "run `make setup`")
     raise StandinError(f"params.yaml: engine {engine!r} needs the package {package}, which is not installed: {how}")
+
+
+def continues(engine: str, runtime: Runtime, notes: "Notes | None" = None) -> bool:
+    """Whether an engine can go on from an answer begun for it; a server is asked.
+
+    ``notes`` keep what a server was, for when it is away. Raises StandinError where nobody answers and nothing is kept.
+    """
+    if engine == "openai":
+        from standin.engines import servers
+
+        return servers.continues(runtime, notes)
+    return engine in BEGIN_ENGINES
 
 
 def load(engine: str, model: str, revision: str, dtype: str, runtime: Runtime) -> Engine:

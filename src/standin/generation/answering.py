@@ -11,14 +11,15 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from standin.engines.protocol import LOOP_COUNT, LOOP_PATTERN, Answer, Engine, Message, Request, Sampling
 from standin.errors import StandinError
 from standin.generation.budget import Budget
-from standin.generation.parsing import UNPARSABLE, Parsed, parse
+from standin.generation.parsing import REFUSED, UNPARSABLE, Parsed, parse
 from standin.generation.plan import PlanRow
+from standin.generation.prompts import OPENING
 from standin.generation.store import AnswerStore, request_key
 
 LOOP = [*LOOP_PATTERN, LOOP_COUNT]
@@ -64,14 +65,16 @@ def answer_plan(
         budget: what new answers may cost; None for any.
 
     Returns:
-        One answered row a planned one. A text's earlier turns stand in its chat as parsed, a refused or unparsable one
-        as it came.
+        One answered row a planned one. A text's earlier turns stand in its chat as parsed; a turn without a text is
+        left out.
 
     Raises:
         StandinError: from engine and store, or the budget is spent; stored answers are kept.
     """
     answered: dict[str, Answered] = {}
     numbers = _numbers(plan)
+    openings = {row.conversation: row for row in plan if row.kind == OPENING}
+    unsent = store.unsent(identity) if identity.get("base_url") else []
     for rows in _chunks(plan, chunk):
         chats: dict[str, tuple[Message, ...]] = {}
         stored_turns: list[list[Request]] = []
@@ -80,7 +83,10 @@ def answer_plan(
             turn = [row for row in rows if row.turn == depth]
             asked = [
                 Request(
-                    (*chats.get(row.conversation, ()), ("user", say(row))),
+                    (
+                        *chats.get(row.conversation, ()),
+                        ("user", say(as_asked(row, openings.get(row.conversation), row.conversation in chats))),
+                    ),
                     row.seed,
                     (row.question_id, row.label, numbers[row.plan_id]),
                 )
@@ -88,15 +94,36 @@ def answer_plan(
             ]
             batch = _digest(batch, asked)
             keyed = [describe(request, identity, sampling, batch if batched else None) for request in asked]
-            answers = _answers(asked, keyed, sampling, store, engine, batched, budget or Budget(), stored_turns)
-            for row, request, key, answer in zip(turn, asked, map(request_key, keyed), answers, strict=True):
-                parsed = parse(sampling.begin + answer.text, answer.finish)
-                if sampling.pattern and answer.finish != "stop":  # cut, it does not match
-                    parsed = Parsed(None, UNPARSABLE)
-                chats[row.conversation] = (*request.chat, ("assistant", parsed.text or answer.text))
+            spent = budget or Budget()
+            found = _answers(asked, keyed, sampling, store, engine, batched, spent, stored_turns, unsent)
+            for row, request, (key, answer) in zip(turn, asked, found, strict=True):
+                parsed = _parsed(answer, sampling)
+                if parsed.text is not None:
+                    chats[row.conversation] = (*request.chat, ("assistant", parsed.text))
                 answered[row.plan_id] = Answered(row, key, answer, parsed)
             done(len(turn))
     return [answered[row.plan_id] for row in plan]
+
+
+def as_asked(row: PlanRow, opening: PlanRow | None, begun: bool) -> PlanRow:
+    """A row as its turn is asked: the planned one, unless no turn before it gave a text.
+
+    Servers refuse a chat with an empty turn, and one with a refusal in it asks for the next. So such turns are left
+    out, and the row opens the chat in their place, with the examples of the ``opening`` where it shows none itself.
+    """
+    if begun or opening is None or row.kind == OPENING:
+        return row
+    return replace(row, kind=OPENING, shots=row.shots or opening.shots)
+
+
+def _parsed(answer: Answer, sampling: Sampling) -> Parsed:
+    """What parsing makes of an answer, as far as how it ended leaves a text."""
+    if answer.finish == "filter" and not answer.text.strip():
+        return Parsed(None, REFUSED)
+    if sampling.pattern and answer.finish != "stop":  # cut, it does not match
+        return Parsed(None, UNPARSABLE)
+    ended = "length" if answer.finish == "filter" else answer.finish  # broken off, its last sentence is open too
+    return parse(sampling.begin + answer.text, ended)
 
 
 def _chunks(plan: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
@@ -150,10 +177,14 @@ def _answers(
     batched: bool,
     budget: Budget,
     stored_turns: list[list[Request]],
-) -> list[Answer]:
-    """The answers of one turn. ``stored_turns`` are the chunk's earlier ones that no engine has read in this run."""
-    keys = [request_key(request) for request in keyed]
-    stored = store.get(keys)
+    unsent: list[tuple[str, ...]],
+) -> list[tuple[str, Answer]]:
+    """Keys and answers of one turn.
+
+    ``stored_turns`` are the chunk's earlier ones that no engine has read in this run. ``unsent`` are the sets of fields
+    that the server is known to have left out: an answer to all that was asked for goes before one to less.
+    """
+    keys, stored = _stored(keyed, store, unsent)
     missing = {key: place for place, key in enumerate(keys) if key not in stored}
     if missing:
         budget.check()
@@ -170,17 +201,34 @@ def _answers(
         else:
             wanted = list(missing.values())
             for number, answer in loaded.answer([asked[place] for place in wanted], sampling):
-                store.put([keyed[wanted[number]]], [_bound(answer, sampling)], time.perf_counter() - started)
+                request = _without(keyed[wanted[number]], answer.unsent)
+                store.put([request], [_bound(answer, sampling)], time.perf_counter() - started)
+                if answer.unsent and answer.unsent not in unsent:
+                    unsent.append(answer.unsent)
                 started = time.perf_counter()
                 budget.spend([answer])
                 if budget.used_up():
                     loaded.stop()
-        stored = store.get(keys)
-        if len(stored) < len(set(keys)):
+        keys, stored = _stored(keyed, store, unsent)
+        if any(key not in stored for key in keys):
             budget.check()
     elif batched:
         stored_turns.append(list(asked))
-    return [stored[key] for key in keys]
+    return [(key, stored[key]) for key in keys]
+
+
+def _stored(
+    keyed: Sequence[Mapping[str, Any]], store: AnswerStore, unsent: Sequence[tuple[str, ...]]
+) -> tuple[list[str], dict[str, Answer]]:
+    """Each request's key, and the stored answers: of the first that is stored, of all fields or without some."""
+    choices = [[request_key(_without(request, fields)) for fields in ((), *unsent)] for request in keyed]
+    stored = store.get([key for each in choices for key in each])
+    return [next((key for key in each if key in stored), each[0]) for each in choices], stored
+
+
+def _without(request: Mapping[str, Any], unsent: Sequence[str]) -> Mapping[str, Any]:
+    """A request of whose fields some were left out, for the store's key; as it is where none was."""
+    return {**request, "unsent": list(unsent)} if unsent else request
 
 
 def _bound(answer: Answer, sampling: Sampling) -> Answer:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,9 +19,18 @@ from standin.errors import StandinError
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
   key TEXT PRIMARY KEY, request TEXT NOT NULL, text TEXT NOT NULL, finish TEXT NOT NULL,
-  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, attempts INTEGER NOT NULL
+  tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL, attempts INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID
 """
+ADDED = {"attempts": "INTEGER NOT NULL DEFAULT 1", "reasoning": "INTEGER NOT NULL DEFAULT 0"}
+"""Columns that stores of earlier versions lack."""
+NOTES = "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+"""What was found out of a server and is no answer, as JSON."""
+INSERT = (
+    "INSERT OR IGNORE INTO answers (key, request, text, finish, tokens_in, tokens_out, seconds, attempts, reasoning) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 WAIT_SECONDS = 120.0
 
 
@@ -50,7 +59,8 @@ class AnswerStore:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(SCHEMA)
-            self._count_attempts()
+            self._database.execute(NOTES)
+            self._add_columns()
         except (sqlite3.Error, OSError) as error:
             raise self._explained(error) from None
 
@@ -60,11 +70,13 @@ class AnswerStore:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._database.close()
 
-    def _count_attempts(self) -> None:
-        """A store that was begun before attempts were counted gets their column."""
+    def _add_columns(self) -> None:
+        """A store that was begun before a column was counted gets it."""
         self._database.execute("BEGIN IMMEDIATE")
-        if "attempts" not in {column[1] for column in self._database.execute("PRAGMA table_info(answers)")}:
-            self._database.execute("ALTER TABLE answers ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1")
+        there = {column[1] for column in self._database.execute("PRAGMA table_info(answers)")}
+        for name, kind in ADDED.items():
+            if name not in there:
+                self._database.execute(f"ALTER TABLE answers ADD COLUMN {name} {kind}")
         self._database.execute("COMMIT")
 
     def _explained(self, error: Exception) -> StandinError:
@@ -80,9 +92,12 @@ class AnswerStore:
             for start in range(0, len(keys), 500):  # SQLite's default limit is 999 variables
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
-                query = f"SELECT key, text, finish, tokens_in, tokens_out, attempts FROM answers WHERE key IN ({marks})"
-                for key, *answer in self._database.execute(query, part):
-                    found[key] = Answer(*answer)
+                query = (
+                    "SELECT key, text, finish, tokens_in, tokens_out, attempts, reasoning, "
+                    f"json_extract(request, '$.unsent') FROM answers WHERE key IN ({marks})"
+                )
+                for key, *answer, unsent in self._database.execute(query, part):
+                    found[key] = replace(Answer(*answer), unsent=tuple(json.loads(unsent or "[]")))
         except sqlite3.Error as error:
             raise self._explained(error) from None
         return found
@@ -112,6 +127,33 @@ class AnswerStore:
             raise self._explained(error) from None
         return Rate(count, tokens, seconds) if count and seconds else None
 
+    def unsent(self, identity: Mapping[str, Any]) -> list[tuple[str, ...]]:
+        """Which fields a server left out of its stored answers: every set of them that occurs, none not among them."""
+        try:
+            found = self._database.execute(
+                "SELECT DISTINCT json_extract(request, '$.unsent') AS fields FROM answers WHERE fields IS NOT NULL "
+                "AND json_extract(request, '$.model') = ? AND json_extract(request, '$.base_url') IS ? ORDER BY fields",
+                (identity["model"], identity.get("base_url")),
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+        return [tuple(json.loads(fields)) for (fields,) in found]
+
+    def note(self, name: str) -> Any:
+        """What was kept under a name; None where nothing was."""
+        try:
+            found = self._database.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+        return json.loads(found[0]) if found else None
+
+    def keep_note(self, name: str, value: Any) -> None:
+        """Keep a value that JSON can hold under a name, in the place of an earlier one."""
+        try:
+            self._database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, json.dumps(value)))
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+
     def put(self, requests: Sequence[Mapping[str, Any]], answers: Sequence[Answer], seconds: float) -> None:
         """Store a chunk's answers in one transaction: all or none. ``seconds`` is the chunk's share per answer."""
         rows = [
@@ -124,12 +166,13 @@ class AnswerStore:
                 answer.tokens_out,
                 seconds,
                 answer.attempts,
+                answer.reasoning,
             )
             for request, answer in zip(requests, answers, strict=True)
         ]
         try:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany(INSERT, rows)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._explained(error) from None

@@ -75,6 +75,22 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
     return sentences
 
 
+def reasoned(generated: Mapping[str, Any]) -> str:
+    """A sentence on the written tokens that were reasoning; empty where there were none."""
+    tokens = generated.get("reasoning_tokens", 0)
+    return (
+        f" {tokens:,} of the written tokens were the model's reasoning, which is no part of a text." if tokens else ""
+    )
+
+
+def unseeded(generated: Mapping[str, Any]) -> str:
+    """A sentence on rows whose seed was not sent to the server; empty where all were."""
+    rows = generated.get("without_seed", 0)
+    if not rows:
+        return ""
+    return f" {rows} answers have no seed of their own, as the server was given none: asked anew, they would differ."
+
+
 def _asked(arms: Sources, strategies: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
     """The questions in order: how each begins, and the pairs of arms that answer it."""
     alone = [arm for arm, sources in arms.items() if set(sources) == {"synthetic"}]

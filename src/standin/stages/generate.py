@@ -67,7 +67,7 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         spent = budget(params.runtime)
         answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
     write(answered, chosen.engine, chosen.model)
-    return metrics(answered)
+    return metrics(answered, seeded=sampling.seeded or chosen.engine != "openai")
 
 
 def _begin(params: Params, task: Task) -> str:
@@ -145,8 +145,8 @@ def _data(answer: Answer) -> dict[str, Any]:
     return {name: value for name, value in asdict(answer).items() if name != "attempts"}
 
 
-def metrics(answered: Sequence[Answered]) -> dict[str, Any]:
-    """Counts of rows, tokens and parsing changes."""
+def metrics(answered: Sequence[Answered], seeded: bool = True) -> dict[str, Any]:
+    """Counts of rows, tokens and parsing changes; ``seeded`` says whether rows' seeds were to be sent."""
     changes = Counter(change for each in answered for change in each.parsed.changes)
     reasons = Counter(each.parsed.reason for each in answered)
     labels = dict.fromkeys(each.row.label for each in answered)
@@ -159,6 +159,8 @@ def metrics(answered: Sequence[Answered]) -> dict[str, Any]:
         "tokens_in": sum(each.answer.tokens_in for each in answered),
         "tokens_out": sum(each.answer.tokens_out for each in answered),
         "looped": sum(each.answer.finish == "loop" for each in answered),
+        "reasoning_tokens": sum(each.answer.reasoning for each in answered),
+        "without_seed": sum("seed" in each.answer.unsent or not seeded for each in answered),
         "changes": dict(sorted(changes.items())),
         "per_label": {label: _of_label([each for each in answered if each.row.label == label]) for label in labels},
     }

@@ -143,6 +143,7 @@ def generated(metrics: Mapping[str, Any]) -> str:
     return (
         f"{metrics['tokens_in']:,} prompt tokens and {metrics['tokens_out']:,} written ones ({labels}); "
         f"{metrics['cut_by_length']} answers ended at the token limit; changed while parsing: {changes}."
+        f"{words.reasoned(metrics)}{words.unseeded(metrics)}"
     )
 
 
