@@ -118,6 +118,14 @@ def test_each_question_has_a_yardstick_of_its_own() -> None:
     assert [(each.question_id, each.shots) for each in found.yardsticks] == [("a", 4), ("b", 4)]
 
 
+def test_a_text_exactly_at_the_bound_goes_as_the_shots_there_would() -> None:
+    """Shots at 0, 120 and 240 degrees, a description at 60: 0.5, 0.5 and -0.5, so half of the real texts reach 0.5."""
+    known, shots = rows("x0", "x1", "x2"), angles(0, 120, 240)
+    found = off_task(rows("at", "above"), angles(0, 30), known, shots, {None: angles(60)}, 0.5)
+    assert [(each.bound, each.removed) for each in found.yardsticks] == [(0.5, 3)]
+    assert found.texts == {"at": 0.5}
+
+
 def test_a_question_without_shots_loses_no_text() -> None:
     found = off_task(rows("t", question="b"), angles(90), rows("a0", "a1", question="a"), angles(0, 5), {}, 0.4)
     assert found.texts == {}
