@@ -19,6 +19,7 @@ HEAVY = {
 FOUNDATION = {
     "config",
     "machine",
+    "bounds",
     "checked",
     "choices",
     "task",
@@ -30,7 +31,7 @@ FOUNDATION = {
 }
 PLUMBING = frozenset(
     {
-        "standin/config.py", "standin/machine.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
+        "standin/config.py", "standin/machine.py", "standin/bounds.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
         "standin/stages/__init__.py", "standin/stages/runner.py",
     }
 )  # fmt: skip

@@ -223,7 +223,7 @@ def test_without_held_out_texts_nothing_is_contaminated() -> None:
     ],
 )
 def test_a_text_unfit_for_training_is_named_by_its_fault(text: str, expected: str | None) -> None:
-    assert invalidity(text, min_words=3, max_words=5) == expected
+    assert invalidity(text, least=3, most=5) == expected
 
 
 def synthetic(number: int, text: str, label: str = "transport", question: str | None = None) -> SyntheticRow:

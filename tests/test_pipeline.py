@@ -128,7 +128,7 @@ def test_every_stage_leaves_what_it_promises_and_the_sums_add_up(project: Projec
     assert all(row["label"] is None for row in project.rows("data/real/pool.jsonl"))
 
     curated = json.loads((project.root / "reports/curate/metrics.json").read_text())
-    reasons = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "copied", "duplicate")
+    reasons = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
     assert curated["planned"] == 24 == curated["kept"] + sum(curated[reason] for reason in reasons)
     kept, removed = project.rows("data/synthetic/texts.jsonl"), project.rows("data/synthetic/removed.jsonl")
     assert {row["plan_id"] for row in kept + removed} == {

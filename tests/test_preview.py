@@ -189,3 +189,12 @@ def test_the_example_is_previewed_with_the_real_models() -> None:
     found = preview(Params(), 2)
     assert len(found.texts) == 8
     assert all((text.text is None) != (text.why is None) for text in found.texts)
+
+
+def test_texts_off_the_task_are_sought_by_the_yardstick_of_all_shots(project: Path) -> None:
+    """12 shots: 0.9 takes the texts that lie no nearer than 11 of them, 0.05 would need 19."""
+    found = preview(load_params_with(["curate.off_task=0.9", "prepare.shots=12"]), 3)
+    gone = [text.why for text in found.texts if text.why and text.why.startswith("off_task (")]
+    assert gone, [text.why for text in found.texts]
+    kept = preview(load_params_with(["curate.off_task=0.05", "prepare.shots=12"]), 3)
+    assert not [text for text in kept.texts if text.why and text.why.startswith("off_task")], "12 shots are too few"

@@ -278,7 +278,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         {"real_texts": {"pool": 240, "test": 288}, "dropped_near_duplicates_of_test": 7,
          "dropped_near_duplicates_of_validation": 2},
     )  # fmt: skip
-    write_json(reports / "curate/metrics.json", {"pool_texts_like_test": 4})
+    told = {"shots": 64, "bound": 0.2321, "shots_at_or_below": 3, "share_of_shots": 3 / 64}
+    write_json(
+        reports / "curate/metrics.json",
+        {"pool_texts_like_test": 4, "length_unit": "characters", "off_task_yardstick": told},
+    )
     write_json(
         reports / "generate/metrics.json",
         {
@@ -368,6 +372,8 @@ def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
         in first
     )
     assert "4 of the pool&#39;s 240 texts still lie as near" in first
+    assert "lengths are counted in characters, not words" in first
+    assert "3 of the 64 shots (4.7%), each left out once, lie so far away" in first
     assert "Nothing else that a person tunes depends on test texts" in first
     assert '<td class="n">960 (4.0 times)</td>' in first
     assert (

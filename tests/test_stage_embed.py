@@ -61,7 +61,20 @@ def test_without_questions_there_are_no_pairs_even_where_there_were_some(task: T
     old.parent.mkdir(parents=True)
     old.write_text("of another task")
     stage.run(Params(), task, "real")
-    assert sorted(path.name for path in Path("data/embeddings/real").iterdir()) == ["ids.jsonl", "vectors.npy"]
+    found = sorted(path.name for path in Path("data/embeddings/real").iterdir())
+    assert found == ["descriptions", "ids.jsonl", "vectors.npy"]
+
+
+def test_what_the_task_says_of_its_labels_and_questions_stands_beside_the_real_texts(task: Task) -> None:
+    stage.run(Params(), load_task("city-stance", ROOT), "real")
+    asked = load_task("city-stance", ROOT).questions
+    labels = ["label:against", "label:favour"]
+    found = read_embeddings(Path("data/embeddings/real/descriptions"))
+    assert sorted(found.ids) == sorted([*labels, *(f"question:{question.id}" for question in asked)])
+    expected = embed([asked[0].text], "all-minilm-l6-v2", "main", Runtime())
+    np.testing.assert_allclose(found.of([f"question:{asked[0].id}"]), expected, atol=1e-5)
+    stage.run(Params(), task, "generated")
+    assert not Path("data/embeddings/generated/descriptions").exists()
 
 
 def test_nothing_generated_is_an_empty_matrix_of_the_models_dimension(task: Task) -> None:

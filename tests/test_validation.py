@@ -14,7 +14,7 @@ from standin.curation.reasons import REASONS
 from standin.errors import StandinError
 from standin.stages import validate
 from standin.task import Label, Task, load_task
-from standin.validation.columns import Tables, make_tables, mean_words
+from standin.validation.columns import Tables, make_tables, mean_length
 from standin.validation.result import Check, Outcome, Verdict, describe, failure_message, to_result
 from standin.validation.run import crash_message, evaluate
 from standin.validation.suite import make_checks
@@ -70,7 +70,7 @@ class Data:
 
     def checks(self, tables: Tables) -> list[Check]:
         names = [label.name for label in LABELS]
-        return make_checks(BOUNDS, names, self.questions, tables, self.planned, mean_words(REAL))
+        return make_checks(BOUNDS, names, self.questions, tables, self.planned, mean_length(REAL))
 
     def evaluate(self) -> Verdict:
         tables = self.tables()
@@ -118,6 +118,7 @@ BROKEN: list[tuple[str, Callable[[Data], object], float]] = [
     ("share_invalid", lambda data: data.gone_for("invalid"), 15 / 32),
     ("share_contaminated", lambda data: data.gone_for("contaminated"), 15 / 32),
     ("share_copied", lambda data: data.gone_for("copied"), 15 / 32),
+    ("share_off_task", lambda data: data.gone_for("off_task"), 15 / 32),
     ("share_duplicate", lambda data: [data.gone_for("duplicate"), data.lose([0, 1, 2, 3], "duplicate")], 19 / 32),
 ]
 
@@ -146,7 +147,7 @@ def test_a_check_fails_where_its_subject_is_broken(name: str, spoil: Callable[[D
     assert verdict.worst == ("critical" if critical else "warning")
 
 
-WARNINGS = {"copies_of_shots", "names_label", "mean_words", "judged_agreement", "share_copied"}
+WARNINGS = {"copies_of_shots", "names_label", "mean_words", "judged_agreement", "share_copied", "share_off_task"}
 
 
 def test_warnings_are_what_a_good_data_set_may_show() -> None:
@@ -237,7 +238,10 @@ def test_a_message_names_what_must_hold_what_was_found_where_and_the_remedy() ->
 
 def test_every_bound_of_the_params_is_named_by_a_check() -> None:
     data = Data()
-    advice = " ".join(check.advice for check in data.checks(data.tables()))
+    names = [label.name for label in LABELS]
+    tables = make_tables(LABELS, [], data.kept, data.removed, REAL[:2], REAL[2:], "characters")
+    in_characters = make_checks(BOUNDS, names, [], tables, PLANNED, mean_length(REAL, "characters"), "characters")
+    advice = " ".join(check.advice for check in [*data.checks(data.tables()), *in_characters])
     assert [key for key in Validate.model_fields if f"validate.{key}" not in advice] == []
 
 
@@ -274,7 +278,7 @@ def test_the_gate_opens_and_its_content_is_constant(project: Callable[..., None]
     data = Data()
     data.change(0, text="A text with <script>alert('zyzzyva')</script> inside it")
     project(data.kept)
-    assert run(task) == {"expectations": 23, "passed": 23, "warnings": 0, "success": 1}
+    assert run(task) == {"expectations": 24, "passed": 24, "warnings": 0, "success": 1}
     assert json.loads(Path("reports/validate/gate.json").read_text()) == {"passed": True}
     first = Path("reports/validate/result.json").read_bytes()
     pages = list(Path("reports/validate/data_docs").rglob("*.html"))

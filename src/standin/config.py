@@ -1,4 +1,4 @@
-"""params.yaml as typed values. The only place where a default lives.
+"""params.yaml as typed values. The only place where a default lives (with ``bounds`` and ``machine``, its parts).
 
 Every group is named after the stage that reads it. ``runtime`` and ``tracking`` are listed by no stage: they are not
 meant to change a result. A stage gets a view that holds only what ``dvc.yaml`` declares for it, so reading an
@@ -12,6 +12,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from standin.bounds import Curate as Curate
+from standin.bounds import Validate as Validate
 from standin.checked import Group as Group
 from standin.checked import explain, read_yaml
 from standin.choices import DEFAULT_REFERENCES, PATTERN_ENGINES, RESERVED_ARMS, Engine, JudgeEngine
@@ -125,32 +127,6 @@ class Verify(Group):
     model: str = "smollm2-135m-instruct"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-
-
-class Curate(Group):
-    """When a synthetic text is removed."""
-
-    near_duplicate_cosine: float = Field(0.95, gt=0, le=1)
-    near_duplicate_jaccard: float = Field(0.7, gt=0, le=1)
-    contaminated_cosine: float = Field(0.95, gt=0, le=1)
-    contaminated_jaccard: float = Field(0.7, gt=0, le=1)
-    copied_words: float = Field(0.8, gt=0, le=1)
-    min_words: int = Field(3, ge=1)
-    max_words: int = Field(150, ge=1)
-
-
-class Validate(Group):
-    """Bounds of the Great Expectations suite over the curated texts."""
-
-    min_texts_per_label: int = Field(8, ge=1)
-    max_label_gap: float = Field(0.3, ge=0, le=1)
-    min_words: int = Field(3, ge=1)
-    max_words: int = Field(150, ge=1)
-    max_refused: float = Field(0.2, ge=0, le=1)
-    max_unparsable: float = Field(0.2, ge=0, le=1)
-    max_invalid: float = Field(0.3, ge=0, le=1)
-    max_duplicates: float = Field(0.5, ge=0, le=1)
-    max_contaminated: float = Field(0.02, ge=0, le=1)
 
 
 class Diversity(Group):

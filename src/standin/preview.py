@@ -130,7 +130,7 @@ def _link(model: Path, root: Path, copy: Path) -> None:
 
 def _generate(params: Params, task: Task) -> None:
     """From raw data to curated texts. Only texts that curation and verification compare are embedded."""
-    from standin.measures.embeddings import Embeddings, embed, write_embeddings
+    from standin.measures.embeddings import DESCRIPTIONS, Embeddings, embed, write_embeddings
     from standin.stages import curate, generate, prepare, translate, verify
 
     prepare.run(params, task, "")
@@ -140,11 +140,16 @@ def _generate(params: Params, task: Task) -> None:
         row for split in ("shots", "validation", "test") for row in read_rows(Path(f"data/real/{split}.jsonl"), Row)
     ]
     generated: Sequence[Row] = read_rows(Path("data/translated/texts.jsonl"), SyntheticRow)
-    vectors = embed(
-        [row.text for row in [*real, *generated]], params.embed.model, params.embed.revision, params.runtime
-    )
-    for name, rows, part in (("real", real, vectors[: len(real)]), ("generated", generated, vectors[len(real) :])):
-        write_embeddings(Path("data/embeddings") / name, Embeddings(tuple(row.id for row in rows), part))
+    parts = {
+        "real": {row.id: row.text for row in real},
+        "generated": {row.id: row.text for row in generated},
+        f"real/{DESCRIPTIONS}": task.descriptions,
+    }
+    texts = [text for part in parts.values() for text in part.values()]
+    vectors = embed(texts, params.embed.model, params.embed.revision, params.runtime)
+    for name, part in parts.items():
+        own, vectors = vectors[: len(part)], vectors[len(part) :]
+        write_embeddings(Path("data/embeddings") / name, Embeddings(tuple(part), own))
     verify.run(params, task, "")
     curate.run(params, task, "")
 

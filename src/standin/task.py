@@ -200,6 +200,12 @@ class Task(Group):
         return self
 
     @property
+    def descriptions(self) -> dict[str, str]:
+        """What the file says of every label and question, by ``label:<name>`` and ``question:<id>``."""
+        labels = {f"label:{label.name}": f"{label.phrase}: {label.description}" for label in self.labels}
+        return labels | {f"question:{question.id}": question.text for question in self.questions}
+
+    @property
     def label_names(self) -> list[str]:
         """The labels' names, in the order of the file: the order of classes everywhere."""
         return [label.name for label in self.labels]

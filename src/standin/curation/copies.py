@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from standin.curation.duplicates import normalise
+from standin.curation.lengths import Unit, characters
 
 LONGEST_WORD = 12
 """Mean characters of a "word" above which a text is taken to be written without spaces, and is compared by characters.
@@ -12,8 +13,10 @@ English has 4 to 5, German 6, Finnish 8; a Chinese or Thai sentence is one "word
 """
 
 
-def words(text: str) -> list[str]:
-    """The normalised text's words, or its characters where it is written without spaces."""
+def words(text: str, unit: Unit = "words") -> list[str]:
+    """The normalised text's words, or its characters where the language or this text is written without spaces."""
+    if unit == "characters":
+        return characters(normalise(text))
     found = normalise(text).split()
     return found if sum(map(len, found)) <= LONGEST_WORD * len(found) else list("".join(found))
 
@@ -36,7 +39,9 @@ def likeness(one: Sequence[str], other: Sequence[str], least: float = 0.0) -> fl
     return found if found >= least - 1e-9 else 0.0
 
 
-def copied(texts: Sequence[str], examples: Sequence[Sequence[str]], threshold: float) -> list[tuple[int, int, float]]:
+def copied(
+    texts: Sequence[str], examples: Sequence[Sequence[str]], threshold: float, unit: Unit = "words"
+) -> list[tuple[int, int, float]]:
     """Find the texts that repeat an example, or change a few of its words.
 
     At 0.8 one changed word is found from five words on, two from ten on. Character 5-grams miss it: one word of eight
@@ -46,15 +51,16 @@ def copied(texts: Sequence[str], examples: Sequence[Sequence[str]], threshold: f
         texts: synthetic texts.
         examples: for each text, the examples that its chat had shown.
         threshold: the likeness from which a text is a copy, above 0 up to 1.
+        unit: what the texts' language is measured in.
 
     Returns:
         (place of the text, place of the example among its own, likeness) for each copy, in order; of equally like
         examples the first.
     """
-    split = {example: words(example) for own in examples for example in own}
+    split = {example: words(example, unit) for own in examples for example in own}
     found = []
     for place, (text, own) in enumerate(zip(texts, examples, strict=True)):
-        mine = words(text)
+        mine = words(text, unit)
         scores = [likeness(mine, split[example], threshold) for example in own]
         if scores and max(scores) > 0:
             found.append((place, scores.index(max(scores)), round(max(scores), 6)))

@@ -2,31 +2,28 @@
 
 from standin.generation.marks import first_mark
 
-REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "copied", "duplicate")
+from standin.curation.lengths import Unit, length
+
+REASONS = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
 """In the order in which they are tried; a row is counted under the first that holds."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-def count_words(text: str) -> int:
-    """Runs between white space. A language written without spaces has few: set ``curate.min_words`` to 1 there."""
-    return len(text.split())
-
-
-def invalidity(text: str, min_words: int, max_words: int) -> str | None:
+def invalidity(text: str, least: int, most: int, unit: Unit = "words") -> str | None:
     """What makes a text unfit for training whatever its label, or None.
 
     Args:
         text: the parsed text.
-        min_words: fewest words allowed.
-        max_words: most words allowed.
+        least: fewest words or characters allowed.
+        most: most of them allowed.
+        unit: which of the two.
 
     Returns:
         ``blank``, ``broken_character`` (U+FFFD stands where bytes were lost), ``chat_marker``, ``no_letter``,
         ``too_short``, ``too_long``, the first that holds; None for a valid text.
     """
-    words = count_words(text)
-    if not words:
+    if not text.strip():
         return "blank"
     if REPLACEMENT in text:
         return "broken_character"
@@ -34,6 +31,7 @@ def invalidity(text: str, min_words: int, max_words: int) -> str | None:
         return "chat_marker"
     if not any(character.isalpha() for character in text):
         return "no_letter"
-    if words < min_words:
+    long = length(text, unit)
+    if long < least:
         return "too_short"
-    return "too_long" if words > max_words else None
+    return "too_long" if long > most else None

@@ -9,6 +9,7 @@ from standin.corpus import Row, SyntheticRow, by_question
 from standin.curation.contamination import contaminated
 from standin.curation.copies import copied
 from standin.curation.duplicates import Vectors, deduplicate, normalise
+from standin.curation.lengths import Unit
 from standin.curation.reasons import REASONS, invalidity
 from standin.errors import StandinError
 
@@ -41,6 +42,8 @@ def curate(
     limits: Curate,
     remove_judged_wrong: bool,
     examples: Mapping[str, Sequence[Row]] | None = None,
+    far: Mapping[str, float] | None = None,
+    unit: Unit = "words",
 ) -> Curated:
     """Apply the rules to parsed texts.
 
@@ -57,12 +60,14 @@ def curate(
         limits: thresholds and lengths.
         remove_judged_wrong: whether a text judged to have another label is removed.
         examples: plan id -> the examples that the text's chat had shown, where prompts show any.
+        far: id -> similarity to the task, of the texts that are too far from it.
+        unit: what lengths are counted in.
     """
     order = {row.id: place for place, row in enumerate(rows)}
     removed = []
     places = []
     for place, row in enumerate(rows):
-        if detail := invalidity(row.text, limits.min_words, limits.max_words):
+        if detail := invalidity(row.text, *limits.lengths(unit), unit):
             removed.append(Removal(row, "invalid", detail))
         else:
             places.append(place)
@@ -70,6 +75,9 @@ def curate(
     removed += [Removal(rows[places[at]], "invalid", "two_labels") for at in ambiguous]
     removed.sort(key=lambda removal: order[removal.row.id])
     places = _without(places, [places[at] for at in ambiguous])
+    away = [place for place in places if rows[place].id in (far or {})]
+    removed += [Removal(rows[place], "off_task", score=(far or {})[rows[place].id]) for place in away]
+    places = _without(places, away)
     if remove_judged_wrong:
         wrong = [place for place in places if judged.get(rows[place].id, rows[place].label) != rows[place].label]
         removed += [Removal(rows[place], "judged_wrong", judged[rows[place].id]) for place in wrong]
@@ -89,7 +97,7 @@ def curate(
     places = _without(places, [places[match.row] for match in found])
     shown = [(examples or {}).get(rows[place].plan_id, ()) for place in places]
     copies = copied(
-        [rows[place].text for place in places], [[row.text for row in own] for own in shown], limits.copied_words
+        [rows[place].text for place in places], [[row.text for row in own] for own in shown], limits.copied_words, unit
     )
     removed += [Removal(rows[places[at]], "copied", "example", shown[at][own].id, like) for at, own, like in copies]
     places = _without(places, [places[at] for at, _, _ in copies])

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Vectors = npt.NDArray[np.float32]
 PAIRS = "pairs"
 """Folder beside ``vectors.npy`` with the vectors of question and text together, where texts have a question."""
+DESCRIPTIONS = "descriptions"
+"""Folder beside the real texts' ``vectors.npy`` with the vectors of what the task says of its labels and questions."""
 
 
 @dataclass(frozen=True, slots=True)

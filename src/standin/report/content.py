@@ -6,7 +6,7 @@ from typing import Any
 
 from standin.corpus import Removed, SyntheticRow
 
-REASONS = ("refused", "unparsable", "invalid", "judged_wrong", "contaminated", "copied", "duplicate")
+REASONS = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
 
 
 def arm_name(row: Mapping[str, Any], budgets: Sequence[int]) -> str:
@@ -74,7 +74,7 @@ def spread(rows: Sequence[Any], number: int) -> list[Any]:
 def borderline(removed: Iterable[Removed], kept: Iterable[SyntheticRow], number: int) -> list[dict[str, Any]]:
     """The removed texts least similar to what they repeat: whether the thresholds are too strict shows here."""
     texts = {row.id: row.text for row in kept}
-    scored = sorted((row.score, row.id, row) for row in removed if row.score is not None)
+    scored = sorted((row.score, row.id, row) for row in removed if row.survivor and row.score is not None)
     return [
         {"score": score, "label": row.label, "text": row.text, "other": texts.get(str(row.survivor), row.survivor)}
         for score, _, row in scored[:number]
@@ -85,4 +85,4 @@ def why(row: Removed) -> str:
     """Why a text is out, in words."""
     reason = row.reason.replace("_", " ")
     score = f", similarity {row.score:.2f}" if row.score is not None else ""
-    return f"{reason} of {row.survivor}{score}" if row.survivor else reason
+    return f"{reason} of {row.survivor}{score}" if row.survivor else f"{reason}{score}"

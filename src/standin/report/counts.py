@@ -94,6 +94,25 @@ def selection_notes(strategies: Mapping[str, Mapping[str, Any]], seeds: int) -> 
     return notes
 
 
+def curation_notes(curate: Mapping[str, Any]) -> list[str]:
+    """What texts were measured in, where it is not words, and what decided which are too far from the task."""
+    notes = []
+    if curate.get("length_unit") == "characters":
+        notes.append("The task's language is written without spaces, so lengths are counted in characters, not words.")
+    found = curate.get("off_task_yardstick", {})
+    for question, own in ({"": found} if "shots" in found else found).items():
+        of = f" of {question}" if question else ""
+        if "bound" in own:
+            notes.append(
+                f"Off task{of}: a similarity of {own['bound']:.2f} or less to the task (the mean cosine of the five "
+                f"nearest shots, or that of a label's description if it is higher). {own['shots_at_or_below']} of the "
+                f"{own['shots']} shots ({own['share_of_shots']:.1%}), each left out once, lie so far away."
+            )
+        else:
+            notes.append(f"Off task{of}: not sought, {own['shots']} shots are too few ({own['off']}).")
+    return notes
+
+
 def held_out_notes(prepare: Mapping[str, Any], curate: Mapping[str, Any]) -> list[str]:
     """What was left out of the real texts for being like held-out ones, and who reads the test texts."""
     test, validation, warm = (

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from standin.config import TASK_NAME, Prepare, Select
+from standin.curation.lengths import length, unit_of_texts
 from standin.errors import StandinError, nearest
 from standin.sources.files import RawRows, Reading, cell_text, missing, rows_of
 from standin.sources.proportions import fitting_sizes
@@ -38,7 +39,7 @@ class Added:
         lines.append(f"versioned: data/raw/{self.name}.dvc, staged in Git; `dvc push` shares the data")
         task = task_path(self.name)
         if self.task_written:
-            lines += _lookalikes(self.parts["train"], task)
+            lines += [*_lookalikes(self.parts["train"], task), *_unspaced(self.parts["train"], task)]
             lines.append(f"written: {task}. Edit descriptions and prompts, then `git add {task}`")
             lines.append("queued experiments see what Git knows: commit task and pointer before `dvc exp run --queue`")
         options = " ".join([f"-S base.task={self.name}", *fitting(self.parts)])
@@ -50,7 +51,8 @@ class Added:
 def _found(found: RawRows) -> str:
     counts = Counter(row.label for row in found.rows if row.label is not None)
     labels = ", ".join(f"{label} {count}" for label, count in counts.most_common()) or "none"
-    lengths = sorted(len(row.text.split()) for row in found.rows)
+    unit = unit_of_texts([row.text for row in found.rows])
+    lengths = sorted(length(row.text, unit) for row in found.rows)
     left_out = {
         "empty": found.empty_texts,
         "unwanted labels": found.unwanted_labels,
@@ -58,7 +60,7 @@ def _found(found: RawRows) -> str:
     }
     skipped = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
     return (
-        f"{len(found.rows)} texts, labels: {labels}, words: {lengths[0]} to {lengths[-1]}, median {median(lengths):g}"
+        f"{len(found.rows)} texts, labels: {labels}, {unit}: {lengths[0]} to {lengths[-1]}, median {median(lengths):g}"
         + (f"; left out: {skipped}" if skipped else "")
     )
 
@@ -75,6 +77,16 @@ def _lookalikes(found: RawRows, task: Path) -> list[str]:
                 f"the same, take it out of labels in {task} and write {label}: {near[0]} into source.values"
             )
     return lines
+
+
+def _unspaced(found: RawRows, task: Path) -> list[str]:
+    """What the starter's language must say where texts have no words to count."""
+    if unit_of_texts([row.text for row in found.rows]) == "words":
+        return []
+    return [
+        f"look at: the texts are written without spaces: write their language into {task} (language, as in ja, zh or "
+        "th), so that they are measured in characters; now each counts as one word"
+    ]
 
 
 def fitting(parts: Mapping[str, RawRows]) -> list[str]:

@@ -10,10 +10,12 @@ import numpy as np
 from standin.config import Params
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
 from standin.curation.duplicates import Cosine, similar_pairs
+from standin.curation.lengths import unit_of, unit_of_texts
+from standin.curation.off_task import Far, Yardstick, off_task
 from standin.curation.reasons import REASONS
 from standin.curation.rules import Curated, Removal, curate, tally
 from standin.errors import StandinError
-from standin.measures.embeddings import Embeddings, read_embeddings
+from standin.measures.embeddings import DESCRIPTIONS, Embeddings, read_embeddings
 from standin.task import Task
 
 BEFORE = {"refused", "unparsable"}
@@ -33,6 +35,13 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     judged = _judged_labels(params, rows, Path("data/judged/texts.jsonl"))
     generated = read_embeddings(Path("data/embeddings/generated"))
     real = read_embeddings(Path("data/embeddings/real"))
+    far = _far(params, task, rows, generated, shots, real)
+    unit = unit_of(task.language)
+    if unit == "words" and unit_of_texts([row.text for row in (*shots, *validation)]) == "characters":
+        print(  # noqa: T201
+            f"curate: warning: the texts are written without spaces, but language in tasks/{task.name}.yaml is "
+            f"{task.language!r}, so each counts as one word: write their language, as in ja, zh or th"
+        )
     found = curate(
         rows,
         generated.of([row.id for row in rows]) if rows else None,
@@ -42,6 +51,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         params.curate,
         params.verify.remove,
         _examples(plan, shots),
+        far.texts,
+        unit,
     )
     removed = [*before, *map(_removed, found.removed)]
     counts = tally(planned, len(found.kept), [row.reason for row in removed])
@@ -49,8 +60,63 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     write_rows(Path("data/synthetic/removed.jsonl"), removed)
     gone = ", ".join(f"{counts[reason]} {reason}" for reason in REASONS if counts[reason]) or "none removed"
     print(f"curate: {counts['kept']} of {planned} planned texts kept ({gone})")  # noqa: T201
+    for line in map(_without_bound, far.yardsticks):
+        if line:
+            print(line)  # noqa: T201
     like = _pool_texts_like_test(pool, test, real, params.curate.contaminated_cosine)
-    return {**counts, **_shares(counts), **_breakdown(task, rows, judged, found), "pool_texts_like_test": like}
+    return {
+        **counts,
+        **_shares(counts),
+        **_breakdown(task, rows, judged, found),
+        "pool_texts_like_test": like,
+        "length_unit": unit,
+        **_yardsticks(far),
+    }
+
+
+def _far(
+    params: Params,
+    task: Task,
+    rows: Sequence[SyntheticRow],
+    generated: Embeddings,
+    shots: Sequence[Row],
+    real: Embeddings,
+) -> Far:
+    """The texts off the task; none, and no yardstick, where ``curate.off_task`` is null or there are no real texts."""
+    if params.curate.off_task is None or not rows:
+        return Far({}, ())
+    said = read_embeddings(Path("data/embeddings/real") / DESCRIPTIONS)
+    labels = [f"label:{name}" for name in task.label_names]
+    asked: list[str | None] = [question.id for question in task.questions] or [None]
+    descriptions: dict[str | None, Any] = {
+        question: said.of([*labels, f"question:{question}"] if question is not None else labels) for question in asked
+    }
+    vectors, known = generated.of([row.id for row in rows]), real.of([row.id for row in shots])
+    return off_task(rows, vectors, shots, known, descriptions, params.curate.off_task)
+
+
+def _without_bound(found: Yardstick) -> str | None:
+    """What to say where the shots are too few to tell what is far; None where there is a bound."""
+    if found.bound is not None:
+        return None
+    of = f" of question {found.question_id}" if found.question_id is not None else ""
+    return (
+        f"curate: no text is off_task{of}: {found.shots} shots are too few to say how far real texts lie, "
+        f"{found.needed} are needed (prepare.shots, or a larger share in curate.off_task)"
+    )
+
+
+def _yardsticks(far: Far) -> dict[str, Any]:
+    """The yardsticks as metrics: one, or one for each question; none where the rule is off."""
+    named = {
+        found.question_id: {"shots": found.shots}
+        | ({"off": f"needs {found.needed} shots"} if found.bound is None else
+           {"bound": found.bound, "shots_at_or_below": found.removed, "share_of_shots": found.removed / found.shots})
+        for found in far.yardsticks
+    }  # fmt: skip
+    if not named:
+        return {}
+    return {"off_task_yardstick": named.get(None, named)}
 
 
 def _examples(plan: Sequence[Mapping[str, Any]], shots: Sequence[Row]) -> dict[str, list[Row]]:

@@ -38,6 +38,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "held_out": counts.held_out_notes(
             read_json(REPORTS / "prepare/metrics.json"), read_json(REPORTS / "curate/metrics.json")
         ),
+        "curated": counts.curation_notes(read_json(REPORTS / "curate/metrics.json")),
         "several_questions": len(task.questions) > 1,
         "made": gather_making(params, task),
         "published": [(name, _plain(value)) for name, value in task.published.items()],

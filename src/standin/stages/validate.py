@@ -6,9 +6,10 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json
+from standin.curation.lengths import unit_of
 from standin.errors import StandinError
 from standin.task import Task
-from standin.validation.columns import make_tables, mean_words
+from standin.validation.columns import make_tables, mean_length
 from standin.validation.result import Verdict, describe, failure_message, to_result
 from standin.validation.run import evaluate
 from standin.validation.suite import make_checks
@@ -24,9 +25,11 @@ def check(params: Params, task: Task, docs: Path | None) -> Verdict:
     real = {split: read_rows(Path(f"data/real/{split}.jsonl"), Row) for split in ("shots", "validation", "test")}
     questions = [question.id for question in task.questions]
     held_out = [*real["validation"], *real["test"]]
-    tables = make_tables(task.labels, questions, kept, removed, held_out, real["shots"])
-    real_words = mean_words([*real["shots"], *real["validation"]])  # a person tunes by it, so never of test texts
-    checks = make_checks(params.validation, task.label_names, questions, tables, planned, real_words)
+    unit = unit_of(task.language)
+    tables = make_tables(task.labels, questions, kept, removed, held_out, real["shots"], unit)
+    tuned_by = [*real["shots"], *real["validation"]]  # a person tunes by their length, so never by that of test texts
+    real_length = mean_length(tuned_by, unit)
+    checks = make_checks(params.validation, task.label_names, questions, tables, planned, real_length, unit)
     return evaluate(tables, checks, docs)
 
 

@@ -12,13 +12,14 @@ from typing import TypeAlias
 
 from standin.corpus import Removed, Row, SyntheticRow, by_question
 from standin.curation.duplicates import normalise
-from standin.curation.reasons import REASONS, count_words
+from standin.curation.lengths import Unit, characters, length
+from standin.curation.reasons import REASONS
 from standin.task import Label
 
 Table: TypeAlias = list[dict[str, str | int | float | None]]
 UNKNOWN, NO_QUESTION = "(unknown)", "(none)"
-OWN_WORDS = 3
-"""A text that holds fewer words beside its label's name and phrase merely names the label."""
+OWN: dict[Unit, int] = {"words": 3, "characters": 5}
+"""A text that holds fewer words (or characters) beside its label's name and phrase merely names the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ def make_tables(
     removed: Sequence[Removed],
     held_out: Sequence[Row],
     shots: Sequence[Row],
+    unit: Unit = "words",
 ) -> Tables:
-    """Compute the columns.
+    """Compute the columns; that of the texts' lengths is called after their unit.
 
     Args:
         labels: the task's labels.
@@ -50,9 +52,10 @@ def make_tables(
         removed: rows taken out, with their reasons.
         held_out: rows of validation and test.
         shots: rows that prompts may have shown.
+        unit: what the task's language is measured in.
     """
     return Tables(
-        _texts(labels, questions, kept, held_out, shots),
+        _texts(labels, questions, kept, held_out, shots, unit),
         _plan(kept, removed),
         _labels([label.name for label in labels], questions, kept),
     )
@@ -71,9 +74,10 @@ def _texts(
     kept: Sequence[SyntheticRow],
     held_out: Sequence[Row],
     shots: Sequence[Row],
+    unit: Unit,
 ) -> Table:
     names = [label.name for label in labels]
-    label_words = {label.name: set(normalise(f"{label.name} {label.phrase}").split()) for label in labels}
+    named = {label.name: [normalise(label.name), normalise(label.phrase)] for label in labels}
     forbidden = {normalise(row.text) for row in held_out}
     shown = {normalise(row.text) for row in shots}
     seen: set[tuple[str | None, str]] = set()
@@ -81,22 +85,34 @@ def _texts(
     for row in kept:
         text = row.text or ""
         key = normalise(text)
-        own = [word for word in key.split() if word not in label_words.get(row.label or "", ())]
         table.append(
             {
                 "id": html.escape(row.id),
                 "label": known(row.label, names),
                 "question": known(row.question_id, questions, NO_QUESTION),
-                "words": count_words(text),
+                unit: length(text, unit),
                 "is_blank": int(not text.strip()),
                 "is_duplicate": int((row.question_id, key) in seen),
                 "is_contaminated": int(key in forbidden),
-                "names_label": int(len(own) < OWN_WORDS),
+                "names_label": int(_beside(key, named.get(row.label or "", ()), unit) < OWN[unit]),
                 "copies_shot": int(key in shown),
             }
         )
         seen.add((row.question_id, key))
     return table
+
+
+def _beside(key: str, names: Sequence[str], unit: Unit) -> int:
+    """Words of a normalised text that are none of a label's; or its characters without the places that say the label's.
+
+    Longer names go first, so that a phrase that holds the name goes as a whole.
+    """
+    if unit == "words":
+        label_words = {word for name in names for word in name.split()}
+        return sum(word not in label_words for word in key.split())
+    for name in sorted(filter(None, names), key=len, reverse=True):
+        key = key.replace(name, "")
+    return len(characters(key))
 
 
 def _plan(kept: Sequence[SyntheticRow], removed: Sequence[Removed]) -> Table:
@@ -129,6 +145,6 @@ def _labels(names: Sequence[str], questions: Sequence[str], kept: Sequence[Synth
     return table
 
 
-def mean_words(rows: Sequence[Row]) -> float | None:
-    """Mean number of words of real texts, or None where there are none."""
-    return sum(count_words(row.text) for row in rows) / len(rows) if rows else None
+def mean_length(rows: Sequence[Row], unit: Unit = "words") -> float | None:
+    """Mean length of real texts, or None where there are none."""
+    return sum(length(row.text, unit) for row in rows) / len(rows) if rows else None

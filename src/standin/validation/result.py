@@ -24,7 +24,7 @@ class Check:
     advice: str
     expectation: str
     arguments: Mapping[str, Any]
-    unit: Literal["texts", "rows", "labels", "words", "share"] = "texts"
+    unit: Literal["texts", "rows", "labels", "words", "characters", "share"] = "texts"
 
 
 @dataclass(frozen=True, slots=True)

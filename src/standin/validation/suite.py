@@ -9,22 +9,26 @@ import html
 from collections.abc import Iterator, Sequence
 
 from standin.config import Validate
+from standin.curation.lengths import Unit
 from standin.curation.reasons import REASONS
-from standin.validation.columns import NO_QUESTION, OWN_WORDS, Tables
+from standin.validation.columns import NO_QUESTION, OWN, Tables
 from standin.validation.result import Check
 
 LENGTH_RATIO = 2.0
-"""Mean words of synthetic texts may be up to twice or down to half of the real texts' before the warning."""
+"""The mean length of synthetic texts may be up to twice or down to half of the real texts' before the warning."""
 COPIED = 0.2
 """Share of the planned texts that may be copies of their prompt's examples before the warning. They are removed, so no
 run stops for them (texts_per_label does, where too few are left), but a model that copies a fifth does not generate."""
+OFF_TASK = 0.3
+"""Share of the planned texts that may be far from the task before the warning. They are removed too; so many say that
+the model does not write what it is asked for."""
 JUDGED_AGREEMENT = 0.7
 """Share of judged texts with the label asked for; a judge that guesses reaches 0.5 with two labels."""
 
 BOUNDED = (
     ("refused", "max_refused", "Reword the prompts in the task file, use another model (generator.model)"),
     ("unparsable", "max_unparsable", "Raise generator.max_tokens, use another model (generator.model)"),
-    ("invalid", "max_invalid", "See invalid_by in reports/curate/metrics.json, mend prompts or curate.min_words"),
+    ("invalid", "max_invalid", "See invalid_by in reports/curate/metrics.json, mend prompts or curate's lengths"),
     ("contaminated", "max_contaminated", "See survivor and score in data/synthetic/removed.jsonl"),
     ("duplicate", "max_duplicates", "Raise generator.temperature or generator.shots, or generator.diversity_every"),
 )
@@ -36,7 +40,8 @@ def make_checks(
     questions: Sequence[str],
     tables: Tables,
     planned: int,
-    real_words: float | None,
+    real_length: float | None,
+    unit: Unit = "words",
 ) -> list[Check]:
     """All checks that the tables can answer; ones over no row at all are left out, as they would hold or fail idly.
 
@@ -46,13 +51,14 @@ def make_checks(
         questions: the ids of its questions; none in a task without questions.
         tables: the columns to check.
         planned: number of planned rows.
-        real_words: mean words of the real texts of shots and validation, or None where there are none.
+        real_length: mean length of the real texts of shots and validation, or None where there are none.
+        unit: what lengths are counted in.
     """
     checks = [*_sums(planned), *_labels(bounds)]
     if tables.texts:
-        checks += [*_texts(labels, questions), *_lengths(bounds, real_words), *_leaks()]
+        checks += [*_texts(labels, questions), *_lengths(bounds, real_length, unit), *_leaks(unit)]
     if tables.plan:
-        checks += [*_fates(), *_shares(bounds), _copies()]
+        checks += [*_fates(), *_shares(bounds), _copies(), _far()]
     if any(row["judged_agrees"] is not None for row in tables.plan):
         checks.append(
             Check(
@@ -161,32 +167,34 @@ def _texts(labels: Sequence[str], questions: Sequence[str]) -> Iterator[Check]:
     )
 
 
-def _lengths(bounds: Validate, real_words: float | None) -> Iterator[Check]:
+def _lengths(bounds: Validate, real_length: float | None, unit: Unit) -> Iterator[Check]:
+    least, most = bounds.lengths(unit)
     yield Check(
-        name="words",
+        name=unit,
         table="texts",
         severity="critical",
-        says=f"every text must have {bounds.min_words} to {bounds.max_words} words",
-        advice="Let curation remove such texts (curate.min_words, curate.max_words in params.yaml), or widen "
-        "validate.min_words and validate.max_words.",
+        says=f"every text must have {least} to {most} {unit}",
+        advice=f"Let curation remove such texts (curate.min_{unit}, curate.max_{unit} in params.yaml), or widen "
+        f"validate.min_{unit} and validate.max_{unit}.",
         expectation="ExpectColumnValuesToBeBetween",
-        arguments={"column": "words", "min_value": bounds.min_words, "max_value": bounds.max_words},
+        arguments={"column": unit, "min_value": least, "max_value": most},
     )
-    if real_words is not None:
-        low, high = round(real_words / LENGTH_RATIO, 6), round(real_words * LENGTH_RATIO, 6)
+    if real_length is not None:
+        low, high = round(real_length / LENGTH_RATIO, 6), round(real_length * LENGTH_RATIO, 6)
         yield Check(
-            name="mean_words",
+            name=f"mean_{unit}",
             table="texts",
             severity="warning",
-            says=f"texts should have {low:.3g} to {high:.3g} words on average (shots and validation: {real_words:.3g})",
+            says=f"texts should have {low:.3g} to {high:.3g} {unit} on average "
+            f"(shots and validation: {real_length:.3g})",
             advice="State the length in prompts.generation of the task file, or set generator.max_tokens.",
             expectation="ExpectColumnMeanToBeBetween",
-            arguments={"column": "words", "min_value": low, "max_value": high},
-            unit="words",
+            arguments={"column": unit, "min_value": low, "max_value": high},
+            unit=unit,
         )
 
 
-def _leaks() -> Iterator[Check]:
+def _leaks(unit: Unit) -> Iterator[Check]:
     yield Check(
         name="no_contamination",
         table="texts",
@@ -209,8 +217,8 @@ def _leaks() -> Iterator[Check]:
         name="names_label",
         table="texts",
         severity="warning",
-        says=f"a text should hold at least {OWN_WORDS} words beside its label's name and phrase",
-        advice="The model repeats the instruction: give examples (generator.shots) or raise curate.min_words.",
+        says=f"a text should hold at least {OWN[unit]} {unit} beside its label's name and phrase",
+        advice=f"The model repeats the instruction: give examples (generator.shots) or raise curate.min_{unit}.",
         expectation="ExpectColumnValuesToBeInSet",
         arguments={"column": "names_label", "value_set": [0]},
     )
@@ -264,5 +272,19 @@ def _copies() -> Check:
         "use a stronger model.",
         expectation="ExpectColumnMeanToBeBetween",
         arguments={"column": "is_copied", "max_value": COPIED},
+        unit="share",
+    )
+
+
+def _far() -> Check:
+    return Check(
+        name="share_off_task",
+        table="plan",
+        severity="warning",
+        says=f"at most {OFF_TASK:.0%} of the planned texts should be far from the task",
+        advice="Read some in data/synthetic/removed.jsonl. Say in prompts.context and the labels' descriptions what "
+        "such texts are about, give examples (generator.shots), or lower curate.off_task.",
+        expectation="ExpectColumnMeanToBeBetween",
+        arguments={"column": "is_off_task", "max_value": OFF_TASK},
         unit="share",
     )
