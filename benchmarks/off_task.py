@@ -8,7 +8,8 @@ share (0.01 to 0.2) of real texts, by the 64 shots of the seed, each left out on
 in curation, and by shots alone. A logistic regression on frozen embeddings of what is left is scored on up to 800 real
 test texts. Differences to no removal are paired by seed, with 95 % t intervals; "random" takes as many texts of each
 label at random (mean of 20 draws), which tells the rule's worth from that of fewer texts. "pool" is the share of the
-seed's 240 real pool texts that the rule would take. ``--parse`` takes the texts from the raw answers by today's parser.
+seed's 240 real pool texts that the rule would take; it exceeds the bound's where labels are rare, as the shots are
+equally many a label and the pool is not. ``--parse`` takes the texts from the raw answers by today's parser.
 Writes ``benchmarks/results/off-task.json``. Tasks other than city-topics need ``../shared/datasets``.
 """
 

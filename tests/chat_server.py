@@ -34,6 +34,8 @@ class Server(ThreadingHTTPServer):
 
     finish: str | None = "stop"
     counts = True
+    first = " Pro"
+    """The most probable first token of a judge."""
 
     def __init__(self, fault: Fault, say: Callable[[dict[str, Any]], str], stall: float) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -110,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
         if body.get("logprobs"):
             tokens = [
                 {"token": token, "logprob": logprob, "bytes": None}
-                for token, logprob in ((" Pro", -0.1), ("con", -3.0), ("maybe", -5.0))
+                for token, logprob in ((self.server.first, -0.1), ("con", -3.0), ("maybe", -5.0))
             ]
             choice["logprobs"] = {"content": [{**tokens[0], "top_logprobs": tokens}]}
         usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12} | self.server.usage

@@ -579,11 +579,15 @@ def test_a_judge_is_asked_with_the_fields_that_its_server_takes() -> None:
             judged(server)
 
 
-def test_a_judge_that_thinks_first_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_judge_that_thinks_first_is_refused() -> None:
     with serving() as server:
         server.message = {"content": None, "reasoning_content": "Okay"}
         with pytest.raises(StandinError, match="m thinks before it answers, so that its first token judges nothing"):
             judged(server)
+        server.message = {}
+        for server.first in ("<think>", "<|channel|>", "[THINK]"):
+            with pytest.raises(StandinError, match="m thinks before it answers"):
+                judged(server)
 
 
 # --- conversations ------------------------------------------------------------------------------------------------
