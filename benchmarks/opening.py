@@ -132,7 +132,7 @@ def guided(plan: list[Any], say: Any, others: dict[str, str], sampling: Sampling
     import torch
 
     from standin.engines.decoding import top_p_draw
-    from standin.engines.prompting import prompt_tokens
+    from standin.engines.prompting import Prompt, prompt_tokens
     from standin.engines.stops import Stops
 
     loaded = engine()
@@ -161,7 +161,8 @@ def guided(plan: list[Any], say: Any, others: dict[str, str], sampling: Sampling
                     break
                 both = torch.cat([tokens, tokens])
                 logits = decoder._step(both[:, None], torch.ones_like(both), cache, slice(None))
-        answers += [loaded._answer(prompt, own, stops) for prompt, own in zip(prompts[:n], drawn, strict=True)]
+        for prompt, own in zip(prompts[:n], drawn, strict=True):
+            answers.append(loaded._answer(Prompt(prompt, ""), own, stops, begun=True))
     return answers
 
 

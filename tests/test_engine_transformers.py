@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from standin import embedded
@@ -171,3 +171,20 @@ def test_the_embedded_generator_is_converted_once(monkeypatch: pytest.MonkeyPatc
     found = registry.load("transformers", embedded.GENERATOR, "main", "float32", Runtime())
     paris, banana = found.choose([(("user", "What is the capital of France?"),)], ["Paris", "Banana"])[0]
     assert paris > banana + 3, "the weights survived the conversion"
+
+
+def test_an_answer_that_goes_on_keeps_the_blank_before_its_first_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = Tokenizer(models.WordLevel({"[PAD]": 0, "</s>": 1, "▁I": 2, "▁ride": 3, "▁trams": 4}, unk_token="[PAD]"))
+    words.pre_tokenizer = pre_tokenizers.Metaspace()
+    words.decoder = decoders.Metaspace()  # as Llama 2 and Mistral: the first blank is lost
+    made = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]", eos_token="</s>")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=5, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=64, eos_token_id=1, pad_token_id=0,
+    )  # fmt: skip
+    engine = transformers.TransformersEngine(LlamaForCausalLM(config).eval(), made, "v")
+    monkeypatch.setattr(engine.decoder, "generate", lambda *_, **__: [[3, 4]])
+    sampling = Sampling(0.0, 1.0, 2, begin=" I")
+    ((_, answer),) = engine.answer([Request((("user", "trams"),), 1)], sampling)
+    assert answer.text == " ride trams"

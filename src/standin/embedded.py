@@ -11,6 +11,8 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -112,13 +114,14 @@ def _converted(gguf: Path) -> Path:
     return target
 
 
-def _convert(gguf: Path, folder: Path) -> None:
+def _convert(file: Path, folder: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    config = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    with _read_once(file):
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+        config = AutoConfig.from_pretrained(file.parent, gguf_file=file.name)
     if hasattr(config, "quantization_config"):  # saving is refused while the config calls the weights quantised
         del config.quantization_config
     plain = type(loaded)(config).to(torch.float32)
@@ -126,3 +129,16 @@ def _convert(gguf: Path, folder: Path) -> None:
     plain.tie_weights()
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _read_once(file: Path) -> Iterator[None]:
+    """Transformers reads a GGUF file four times, for tokenizer, configuration and weights, seconds each: here once."""
+    import gguf
+
+    reader, read = gguf.GGUFReader(str(file)), gguf.GGUFReader
+    gguf.GGUFReader = lambda *_, **__: reader
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = read

@@ -65,24 +65,28 @@ def _template(params: Params) -> Callable[[Chat], str]:
         )
     from standin.engines.prompting import prompt_tokens
 
-    return lambda chat: str(tokenizer.decode(prompt_tokens(tokenizer, chat)))
+    begin, template = _opening(params), params.generator.template
+    return lambda chat: str(tokenizer.decode(prompt_tokens(tokenizer, chat, begin, template)))
 
 
 def _tokenizer(params: Params) -> Any:
     """The model's tokenizer, for engines that run it here; None for the others."""
     if params.generator.engine not in LOCAL_ENGINES:
         return None
-    from transformers import AutoTokenizer
-
     from standin.embedded import resolve
+    from standin.engines.checkpoints import read_tokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(resolve(params.generator.model), revision=params.generator.revision)
-    except (OSError, ValueError) as error:
-        raise StandinError(
-            f"params.yaml: generator.model {params.generator.model!r}: its tokenizer cannot be loaded: "
-            f"{str(error).splitlines()[0]}"
-        ) from None
+    chosen = params.generator
+    return read_tokenizer(resolve(chosen.model), chosen.model, chosen.revision)
+
+
+def _opening(params: Params) -> str:
+    """How answers of a model that runs here begin."""
+    from standin.generation.store import AnswerStore
+    from standin.stages.generate import opening
+
+    with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
+        return opening(params, load_task(params.base.task), store)
 
 
 def plan_of(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRow], str]]:
@@ -99,7 +103,7 @@ def plan_of(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRo
 def dry_run(params: Params) -> Iterator[str]:
     """Numbers of rows, an example prompt a label, tokens, time and price, as lines."""
     from standin.engines import registry
-    from standin.engines.prompting import prompt_tokens
+    from standin.engines.prompting import prompt_tokens, thinks
     from standin.generation.estimate import estimate, lines
     from standin.generation.store import AnswerStore
 
@@ -110,9 +114,10 @@ def dry_run(params: Params) -> Iterator[str]:
     tokenizer = _tokenizer(params)
     with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
         measured = store.rate(chosen.engine, chosen.model)
+    begin = _opening(params) if tokenizer else ""
 
     def count(chat: Chat) -> int:
-        return len(prompt_tokens(tokenizer, chat))
+        return len(prompt_tokens(tokenizer, chat, begin, chosen.template))
 
     found = estimate(
         plan, say, count if tokenizer else None, chosen.max_tokens or MOST_UNBOUND, measured, params.runtime
@@ -123,6 +128,13 @@ def dry_run(params: Params) -> Iterator[str]:
     if warning := task.unedited():
         yield f"{warning}\n"
     yield f"engine:        {chosen.engine}, {chosen.model}"
+    if begin:
+        yield f"answers begin: {begin}"
+    if tokenizer and thinks(tokenizer, chosen.template, begin):
+        yield (
+            "reasoning:     the model thinks before it writes, within generator.max_tokens: turn it off or down by "
+            "generator.template, as {enable_thinking: false} or {reasoning_effort: low}, or leave it room"
+        )
     yield from lines(found)
 
 

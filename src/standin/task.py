@@ -124,7 +124,7 @@ class Prompts(Group):
     diversity: str
     judge: str
     begin: str = ""
-    """How every answer begins, as an opening quotation mark; the model continues it."""
+    """How every answer begins; the model goes on. After an opening quotation mark alone the closing one ends it."""
     attributes: dict[str, Attribute] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from standin.config import Runtime
 from standin.embedded import resolve
-from standin.engines.prompting import check_window, fitting, judge_tokens, prompt, prompt_tokens, templated, turn_ends
+from standin.engines.prompting import (
+    Prompt,
+    check_window,
+    fitting,
+    judge_tokens,
+    prompt,
+    prompt_tokens,
+    templated,
+    turn_ends,
+)
 from standin.engines.protocol import Answer, Chat, Finish, Request, Sampling, loops
 from standin.engines.stops import Stops
 
@@ -82,17 +91,20 @@ class TransformersEngine:
             ended=stops.ended,
         )
         yield from enumerate(
-            self._answer(len(each.tokens), each.opened, row, stops) for each, row in zip(prompts, drawn, strict=True)
+            self._answer(each, row, stops, bool(sampling.begin)) for each, row in zip(prompts, drawn, strict=True)
         )
 
-    def _answer(self, read: int, opened: str, tokens: list[int], stops: Stops) -> Answer:
+    def _answer(self, asked: Prompt, tokens: list[int], stops: Stops, begun: bool = False) -> Answer:
         finish: Finish = "loop" if loops(tokens) else "length"
         text = stops.text(tokens)
+        if begun:  # decoded alone, an answer's first token loses its blank with some tokenizers
+            last, both = stops.text(asked.tokens[-1:]), stops.text([*asked.tokens[-1:], *tokens])
+            text = both.removeprefix(last) if both.startswith(last) else text
         before = stops.cut(text)
         if tokens[-1] in self.ends or before is not None:
             finish = "stop"
         text = text if before is None else before
-        return Answer(text=opened + text, finish=finish, tokens_in=read, tokens_out=len(tokens))
+        return Answer(text=asked.opened + text, finish=finish, tokens_in=len(asked.tokens), tokens_out=len(tokens))
 
     def stop(self) -> None:
         """Nothing is under way between answers."""

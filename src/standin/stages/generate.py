@@ -23,6 +23,8 @@ from standin.progress import progress
 from standin.task import Task
 
 OUT = Path("data/generated")
+CLOSING = {'"': '"', "\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb", "\u300c": "\u300d"}
+"""Quotation marks: an answer that begins with one alone ends at its closing one."""
 
 
 def run(params: Params, task: Task, item: str) -> dict[str, Any]:
@@ -49,20 +51,21 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         identity["base_url"] = params.runtime.base_url
     elif chosen.engine != "replay" and (content := registry.digest(chosen.model)):
         identity["content"] = content
-    sampling = Sampling(
-        chosen.temperature,
-        chosen.top_p,
-        chosen.max_tokens,
-        chosen.pattern,
-        seeded=chosen.seed is not None,
-        stop=tuple(chosen.stop),
-        begin=_begin(params, task),
-        template=chosen.template,
-    )
     with (
         AnswerStore(repository_root() / ".standin" / "answers.db") as store,
         progress("generate", len(plan), "texts") as done,
     ):
+        begin = opening(params, task, store)
+        sampling = Sampling(
+            chosen.temperature,
+            chosen.top_p,
+            chosen.max_tokens,
+            chosen.pattern,
+            seeded=chosen.seed is not None,
+            stop=(*chosen.stop, *([CLOSING[begin]] if begin in CLOSING else [])),
+            begin=begin,
+            template=chosen.template,
+        )
         batched = chosen.engine in registry.BATCHED
         spent = budget(params.runtime)
         answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
@@ -70,20 +73,26 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     return metrics(answered, seeded=sampling.seeded or chosen.engine != "openai")
 
 
-def _begin(params: Params, task: Task) -> str:
-    """How answers begin: the task's opening where it is wanted and the engine can go on from it.
+def opening(params: Params, task: Task, store: AnswerStore) -> str:
+    """How answers begin: the task's opening where it is wanted and the engine can go on from it, else empty.
 
     Raises StandinError where it must and cannot.
     """
     chosen, begin = params.generator, task.prompts.begin
     if chosen.begin == "never" or not begin or (chosen.engine == "replay" and chosen.begin == "auto"):
         return ""
-    if chosen.engine not in BEGIN_ENGINES:
-        raise StandinError(
-            f"params.yaml: generator.begin is 'always', and the {chosen.engine} engine cannot continue an answer begun "
-            f"for it: set it to auto or never, or engine to one of {', '.join(BEGIN_ENGINES)}"
+    if registry.continues(chosen.engine, params.runtime, store):
+        return begin
+    if chosen.begin == "auto":
+        print(  # noqa: T201
+            f"generate: the server at {params.runtime.base_url} cannot continue an answer begun for it, so answers do "
+            f"not begin with {begin!r} (prompts.begin)"
         )
-    return begin
+        return ""
+    raise StandinError(
+        "params.yaml: generator.begin is 'always', and what answers cannot continue an answer begun for it: set it to "
+        f"auto or never, or engine to one of {', '.join(BEGIN_ENGINES)} (openai: a vLLM server)"
+    )
 
 
 def planned(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRow], str]]:
@@ -149,12 +158,14 @@ def metrics(answered: Sequence[Answered], seeded: bool = True) -> dict[str, Any]
     """Counts of rows, tokens and parsing changes; ``seeded`` says whether rows' seeds were to be sent."""
     changes = Counter(change for each in answered for change in each.parsed.changes)
     reasons = Counter(each.parsed.reason for each in answered)
+    details = Counter(each.parsed.detail for each in answered)
     labels = dict.fromkeys(each.row.label for each in answered)
     counted = {
         "planned": len(answered),
         "parsed": reasons[None],
         "refused": reasons["refused"],
         "unparsable": reasons["unparsable"],
+        "unfinished_reasoning": details["reasoning"],
         "cut_by_length": sum(each.answer.finish == "length" for each in answered),
         "tokens_in": sum(each.answer.tokens_in for each in answered),
         "tokens_out": sum(each.answer.tokens_out for each in answered),
@@ -165,6 +176,11 @@ def metrics(answered: Sequence[Answered], seeded: bool = True) -> dict[str, Any]
         "per_label": {label: _of_label([each for each in answered if each.row.label == label]) for label in labels},
     }
     print(f"generate: {counted['planned']} planned, {counted['parsed']} parsed")  # noqa: T201
+    if unfinished := counted["unfinished_reasoning"]:
+        print(  # noqa: T201
+            f"generate: {unfinished} answers ended inside the model's reasoning: raise generator.max_tokens, or turn "
+            "it off or down by generator.template, as {enable_thinking: false} or {reasoning_effort: low}"
+        )
     return counted
 
 

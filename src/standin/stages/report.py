@@ -204,10 +204,11 @@ def gather_making(params: Params, task: Task) -> dict[str, Any]:
     """Model, prompts and training in names a reader knows."""
     made, tuned = params.generator, params.finetune
     real = read_json(REPORTS / "prepare/metrics.json")["real_texts"]
+    fields = {"temperature": made.temperature, "top-p": made.top_p, "most tokens": made.max_tokens}
+    sampled = ", ".join(f"{name} {'as the server has it' if v is None else v}" for name, v in fields.items())
     rows = [
         ("Generator", f"{made.model} ({made.engine}, {made.dtype})"),
-        ("Sampling", f"temperature {made.temperature}, top-p {made.top_p}, at most {made.max_tokens} tokens"
-                     + (f", bound to the pattern {made.pattern}" if made.pattern else "")),
+        ("Sampling", sampled + (f", bound to the pattern {made.pattern}" if made.pattern else "")),
         ("Prompts", f"{made.shots or 'no'} examples, {made.conversation} texts a chat, "
                     f"a diversity turn every {made.diversity_every}"),
         ("Real texts", ", ".join(f"{split} {count}" for split, count in real.items() if count)),
