@@ -432,7 +432,7 @@ def test_the_stage_writes_plan_answers_texts_and_what_it_could_not_use(
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setattr(generate.registry, "load", lambda *_: Mixed())
     write_rows(Path("data/real/shots.jsonl"), SHOTS)
-    params = Params(generator=Generator(texts=4, conversation=1))
+    params = Params(generator=Generator(texts=4, conversation=1, begin="never"))
     found = generate.run(params, TASK, "")
     assert (found["planned"], found["parsed"], found["refused"], found["unparsable"]) == (16, 8, 4, 4)
     assert found["changes"] == {"cut_sentence": 4, "quotes": 4}

@@ -63,7 +63,8 @@ def test_an_opening_quotation_mark_is_closed_where_the_text_ends(
     monkeypatch: pytest.MonkeyPatch, begin: str, given: list[str], stop: tuple[str, ...]
 ) -> None:
     engine = Scripted(" the bus was late again.")
-    run(monkeypatch, engine, begin, stop=given)
+    found = run(monkeypatch, engine, begin, stop=given)
+    assert found["changes"] == {}, "what we put there is no change of the text"
     assert engine.sampling is not None
     assert (engine.sampling.begin, engine.sampling.stop) == (begin, stop)
     whole = "I ride the tram and the bus was late again." if begin.startswith("I") else "the bus was late again."

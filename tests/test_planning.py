@@ -116,7 +116,9 @@ def test_what_is_shown_is_what_is_sent(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("project")
 def test_the_prompts_shown_are_the_turns_of_a_chat_with_examples_of_the_label() -> None:
-    said = "\n".join(show_prompts(load_params_with(["generator.shots=2"]), "housing", 1, rendered=False))
+    said = "\n".join(
+        show_prompts(load_params_with(["generator.shots=2", "generator.conversation=3"]), "housing", 1, rendered=False)
+    )
     assert said.count("user, turn") == 3
     assert said.count("--- housing-") == 1
     assert "transport" not in said.split("\n")[0]
@@ -135,7 +137,7 @@ def test_recorded_texts_have_no_chat_template(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("project")
 def test_a_dry_run_of_a_server_needs_no_server_and_asks_nothing() -> None:
     params = load_params_with(
-        ["generator.engine=openai", "generator.model=gpt", "runtime.price_in=1.5", "runtime.price_out=2"]
+        ["generator.engine=openai", "generator.conversation=3", "runtime.price_in=1.5", "runtime.price_out=2"]
     )
     said = "\n".join(dry_run(params))
     assert "texts:         168 in 56 conversations" in said
@@ -146,7 +148,7 @@ def test_a_dry_run_of_a_server_needs_no_server_and_asks_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_rendered_prompts_are_what_the_model_reads() -> None:
-    said = "\n".join(show_prompts(load_params_with([]), "housing", 1, rendered=True))
+    said = "\n".join(show_prompts(load_params_with(["generator.conversation=3"]), "housing", 1, rendered=True))
     assert said.count("<|im_start|>user") == 3
     assert said.rstrip().endswith("<|im_start|>assistant")
     assert load_params_with([]).generator.model == GENERATOR

@@ -67,7 +67,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     params = {"base": {"task": "toy"}, "prepare": sizes, "select": {"budgets": [8]}, "embed": {"model": model}}
     # random weights put all texts close together
     near = {"near_duplicate_cosine": 1.0, "contaminated_cosine": 1.0}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params | {"curate": near}))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params | {"curate": near, "generator": {"conversation": 3}}))
     monkeypatch.setattr(registry, "load", lambda *_: Scripted())
     return tmp_path
 

@@ -60,7 +60,7 @@ class Generator(Group):
     shots: int = Field(0, ge=0)
     redraw: Literal["text", "conversation", "label"] = "text"
     attributes: list[str] = Field(default_factory=list)
-    conversation: int = Field(3, ge=1)
+    conversation: int = Field(1, ge=1)
     diversity_every: int = Field(1, ge=1)
     temperature: float | None = Field(0.8, ge=0)
     top_p: float | None = Field(0.95, gt=0, le=1)

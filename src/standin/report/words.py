@@ -76,11 +76,17 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
 
 
 def reasoned(generated: Mapping[str, Any]) -> str:
-    """A sentence on the written tokens that were reasoning; empty where there were none."""
-    tokens = generated.get("reasoning_tokens", 0)
-    return (
+    """On the model's reasoning: tokens that were written for it, answers that ended inside it; empty without any."""
+    tokens, unfinished = generated.get("reasoning_tokens", 0), generated.get("unfinished_reasoning", 0)
+    said = (
         f" {tokens:,} of the written tokens were the model's reasoning, which is no part of a text." if tokens else ""
     )
+    if unfinished:
+        said += (
+            f" {unfinished:,} answers ended inside the model's reasoning: raise generator.max_tokens, or turn it off by "
+            "generator.template."
+        )
+    return said
 
 
 def unseeded(generated: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from standin.embedded import pinned
 from standin.engines import registry
 from standin.engines.protocol import Answer, Engine, Sampling
 from standin.errors import StandinError
-from standin.generation.answering import Answered, answer_plan
+from standin.generation.answering import QUOTED, Answered, answer_plan
 from standin.generation.budget import budget
 from standin.generation.plan import PlanRow, make_plan
 from standin.generation.prompts import turn
@@ -23,8 +23,6 @@ from standin.progress import progress
 from standin.task import Task
 
 OUT = Path("data/generated")
-CLOSING = {'"': '"', "\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb", "\u300c": "\u300d"}
-"""Quotation marks: an answer that begins with one alone ends at its closing one."""
 
 
 def run(params: Params, task: Task, item: str) -> dict[str, Any]:
@@ -62,7 +60,7 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
             chosen.max_tokens,
             chosen.pattern,
             seeded=chosen.seed is not None,
-            stop=(*chosen.stop, *([CLOSING[begin]] if begin in CLOSING else [])),
+            stop=(*chosen.stop, *([QUOTED[begin]] if begin in QUOTED else [])),
             begin=begin,
             template=chosen.template,
         )

@@ -209,8 +209,9 @@ def gather_making(params: Params, task: Task) -> dict[str, Any]:
     rows = [
         ("Generator", f"{made.model} ({made.engine}, {made.dtype})"),
         ("Sampling", sampled + (f", bound to the pattern {made.pattern}" if made.pattern else "")),
-        ("Prompts", f"{made.shots or 'no'} examples, {made.conversation} texts a chat, "
-                    f"a diversity turn every {made.diversity_every}"),
+        ("Prompts", f"{made.shots or 'no'} examples, "
+                    + (f"{made.conversation} texts a chat, a diversity turn every {made.diversity_every}"
+                       if made.conversation > 1 else "one text a chat")),
         ("Real texts", ", ".join(f"{split} {count}" for split, count in real.items() if count)),
         ("Labels", ", ".join(task.label_names)),
         ("Classifier", f"{tuned.encoder}, {tuned.epochs:g} passes over the texts ({tuned.min_steps} to "
