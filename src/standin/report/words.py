@@ -83,8 +83,8 @@ def reasoned(generated: Mapping[str, Any]) -> str:
     )
     if unfinished:
         said += (
-            f" {unfinished:,} answers ended inside the model's reasoning: raise generator.max_tokens, or turn it off by "
-            "generator.template."
+            f" {unfinished:,} answers ended inside the model's reasoning: raise generator.max_tokens, or turn it "
+            "off by generator.template."
         )
     return said
 
