@@ -148,7 +148,10 @@ def test_a_dry_run_of_a_server_needs_no_server_and_asks_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_rendered_prompts_are_what_the_model_reads() -> None:
-    said = "\n".join(show_prompts(load_params_with(["generator.conversation=3"]), "housing", 1, rendered=True))
+    chats = ["generator.conversation=3"]
+    said = "\n".join(show_prompts(load_params_with([*chats, "generator.begin=never"]), "housing", 1, rendered=True))
     assert said.count("<|im_start|>user") == 3
     assert said.rstrip().endswith("<|im_start|>assistant")
+    begun = "\n".join(show_prompts(load_params_with(chats), "housing", 1, rendered=True))
+    assert begun.rstrip() == said.rstrip() + '\n"', "the task's opening stands where the answer goes on"
     assert load_params_with([]).generator.model == GENERATOR
