@@ -131,7 +131,7 @@ def guided(plan: list[Any], say: Any, others: dict[str, str], sampling: Sampling
     """Answers under label-contrastive decoding (as classifier-free guidance, Sanchez et al. 2023), 64 at a time."""
     import torch
 
-    from standin.engines.decoding import top_p_draw
+    from standin.engines.decoding import top_p_draw, uniforms
     from standin.engines.prompting import Prompt, prompt_tokens
     from standin.engines.stops import Stops
 
@@ -143,7 +143,7 @@ def guided(plan: list[Any], say: Any, others: dict[str, str], sampling: Sampling
         chats = [(("user", say(row)),) for row in rows] + [(("user", others[row.plan_id]),) for row in rows]
         prompts = [prompt_tokens(loaded.tokenizer, chat, sampling.begin) for chat in chats]
         n, most = len(rows), sampling.max_tokens or 64
-        uniform = torch.tensor(np.stack([np.random.Generator(np.random.Philox(r.seed)).random(most) for r in rows]))
+        uniform = uniforms([row.seed for row in rows], most)
         drawn: list[list[int]] = [[] for _ in rows]
         done = [False] * n
         with torch.inference_mode():

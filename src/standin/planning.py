@@ -64,8 +64,11 @@ def _template(params: Params) -> Callable[[Chat], str]:
             "the messages are shown as they are sent"
         )
     from standin.engines.prompting import prompt_tokens
+    from standin.generation.store import AnswerStore
+    from standin.stages.generate import opening
 
-    begin, template = _opening(params), params.generator.template
+    with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
+        begin, template = opening(params, load_task(params.base.task), store), params.generator.template
     return lambda chat: str(tokenizer.decode(prompt_tokens(tokenizer, chat, begin, template)))
 
 
@@ -78,15 +81,6 @@ def _tokenizer(params: Params) -> Any:
 
     chosen = params.generator
     return read_tokenizer(resolve(chosen.model), chosen.model, chosen.revision)
-
-
-def _opening(params: Params) -> str:
-    """How answers of a model that runs here begin."""
-    from standin.generation.store import AnswerStore
-    from standin.stages.generate import opening
-
-    with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
-        return opening(params, load_task(params.base.task), store)
 
 
 def plan_of(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRow], str]]:
@@ -106,6 +100,7 @@ def dry_run(params: Params) -> Iterator[str]:
     from standin.engines.prompting import prompt_tokens, thinks
     from standin.generation.estimate import estimate, lines
     from standin.generation.store import AnswerStore
+    from standin.stages.generate import opening
 
     task = load_task(params.base.task)
     chosen = params.generator
@@ -114,7 +109,7 @@ def dry_run(params: Params) -> Iterator[str]:
     tokenizer = _tokenizer(params)
     with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
         measured = store.rate(chosen.engine, chosen.model)
-    begin = _opening(params) if tokenizer else ""
+        begin = opening(params, task, store) if tokenizer else ""
 
     def count(chat: Chat) -> int:
         return len(prompt_tokens(tokenizer, chat, begin, chosen.template))

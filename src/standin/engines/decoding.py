@@ -53,6 +53,11 @@ def top_p_draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, 
     return result
 
 
+def uniforms(seeds: Sequence[int], count: int) -> torch.Tensor:
+    """The first ``count`` numbers of each row's own random stream, uniform in [0, 1), shape (rows, count)."""
+    return torch.tensor(np.stack([np.random.Generator(np.random.Philox(seed)).random(count) for seed in seeds]))
+
+
 def _invert(probabilities: torch.Tensor, uniform: torch.Tensor, top_p: float) -> torch.Tensor:
     """Index (rows, 1) of the token drawn from the nucleus of falling probabilities (rows, n)."""
     cumulated = probabilities.cumsum(-1)
@@ -239,9 +244,7 @@ class Decoder:
             continued: which prompts continue a chat of the call before; its keys and values are kept.
             ended: whether a row's new tokens hold a string that ends it.
         """
-        uniform = torch.tensor(
-            np.stack([np.random.Generator(np.random.Philox(seed)).random(max_tokens) for seed in seeds])
-        ).to(self.device)
+        uniform = uniforms(seeds, max_tokens).to(self.device)
         cache, logits = self.go_on(prompts, max_tokens, continued or [False] * len(prompts))
         self._keep(prompts, cache)
         stop = torch.tensor(sorted(self.stop), device=self.device)

@@ -12,11 +12,10 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
-from standin.engines.decoding import Decoder, top_p_draw
+from standin.engines.decoding import Decoder, top_p_draw, uniforms
 from standin.engines.protocol import loops
 
 PART = 4096
@@ -124,9 +123,9 @@ class PlainDecoder:
         results: list[list[int]] = [[] for _ in prompts]
         for places in self._together(prompts):
             ids, mask = self._padded([prompts[place] for place in places])
-            uniform = np.stack([np.random.Generator(np.random.Philox(seeds[at])).random(max_tokens) for at in places])
+            uniform = uniforms([seeds[place] for place in places], max_tokens).to(self.device)
             start = ids.shape[1]
-            draws = _Draws(torch.tensor(uniform).to(self.device), start, temperature, top_p)
+            draws = _Draws(uniform, start, temperature, top_p)
             ends = _Ends(start, lambda row: loops(row) or bool(ended and ended(row)))
             if not self.pads:  # RecurrentGemma keeps the state of the row before, until a call without a cache
                 self._logits([[self.pad]], 1)

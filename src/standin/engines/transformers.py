@@ -46,6 +46,7 @@ class TransformersEngine:
         self.decoder = Decoder(model, self.ends) if self.reach else None
         self.plain = PlainDecoder(model, self.ends) if self.reach < self.window else None
         self._told = False
+        self._stops = Stops(tokenizer, ())
 
     def tokens(self, chat: Chat) -> list[int]:
         """The prompt's token ids, the assistant's turn opened."""
@@ -80,7 +81,9 @@ class TransformersEngine:
         prompts = [prompt(self.tokenizer, request.chat, sampling.begin, sampling.template) for request in requests]
         tokens = [each.tokens for each in prompts]
         check_window(tokens, sampling.max_tokens, self.window)
-        stops = Stops(self.tokenizer, sampling.stop)
+        if sampling.stop != self._stops.strings:  # it looks through the vocabulary once
+            self._stops = Stops(self.tokenizer, sampling.stop)
+        stops = self._stops
         drawn = self._for(max(map(len, tokens)) + sampling.max_tokens).generate(
             tokens,
             [request.seed for request in requests],

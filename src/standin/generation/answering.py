@@ -20,11 +20,10 @@ from standin.generation.budget import Budget
 from standin.generation.parsing import REFUSED, UNPARSABLE, Parsed, parse
 from standin.generation.plan import PlanRow
 from standin.generation.prompts import OPENING
+from standin.generation.quotes import CLOSING
 from standin.generation.store import AnswerStore, request_key
 
 LOOP = [*LOOP_PATTERN, LOOP_COUNT]
-QUOTED = {'"': '"', "\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb", "\u300c": "\u300d"}
-"""Opening quotation marks: an answer that begins with one alone ends at its closing one."""
 _PLAIN: dict[str, Any] = {"pattern": None, "seeded": True, "stop": (), "begin": "", "template": {}}
 """Fields that change nothing at these values: they are no part of a key then."""
 
@@ -126,7 +125,7 @@ def _parsed(answer: Answer, sampling: Sampling) -> Parsed:
         return Parsed(None, UNPARSABLE)
     ended = "length" if answer.finish == "filter" else answer.finish  # broken off, its last sentence is open too
     found = parse(sampling.begin + answer.text, ended)
-    opened = sampling.begin in QUOTED  # put there by us, so that taking it away changes nothing
+    opened = sampling.begin in CLOSING  # put there by us, so that taking it away changes nothing
     return replace(found, changes=tuple(name for name in found.changes if not (opened and name == "quotes")))
 
 

@@ -12,6 +12,8 @@ _PAIRS = {
 }  # fmt: skip
 OPENING = '"\u201c\u201e\u00ab\u300c'
 """Marks that open a quotation and, unlike the apostrophe, do nothing else."""
+CLOSING = {mark: _PAIRS[mark][0] for mark in OPENING}
+"""How each of them is closed: an answer that begins with one alone ends there."""
 MOST = 1000
 """Quotation marks looked at; what holds more is no quotation."""
 _BOLD = re.compile(r"(\*{2,3}|__)(?![\s*_])((?:(?!\1).)+)(?<!\s)\1\Z", re.DOTALL)

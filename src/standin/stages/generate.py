@@ -14,10 +14,11 @@ from standin.embedded import pinned
 from standin.engines import registry
 from standin.engines.protocol import Answer, Engine, Sampling
 from standin.errors import StandinError
-from standin.generation.answering import QUOTED, Answered, answer_plan
+from standin.generation.answering import Answered, answer_plan
 from standin.generation.budget import budget
 from standin.generation.plan import PlanRow, make_plan
 from standin.generation.prompts import turn
+from standin.generation.quotes import CLOSING
 from standin.generation.store import AnswerStore
 from standin.progress import progress
 from standin.task import Task
@@ -60,7 +61,7 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
             chosen.max_tokens,
             chosen.pattern,
             seeded=chosen.seed is not None,
-            stop=(*chosen.stop, *([QUOTED[begin]] if begin in QUOTED else [])),
+            stop=(*chosen.stop, *([CLOSING[begin]] if begin in CLOSING else [])),
             begin=begin,
             template=chosen.template,
         )

@@ -12,7 +12,7 @@ from standin.config import Validate
 from standin.curation.lengths import Unit
 from standin.curation.reasons import REASONS
 from standin.validation.columns import NO_QUESTION, OWN, Tables
-from standin.validation.result import Check
+from standin.validation.result import Check, Severity
 
 LENGTH_RATIO = 2.0
 """The mean length of synthetic texts may be up to twice or down to half of the real texts' before the warning."""
@@ -58,7 +58,7 @@ def make_checks(
     if tables.texts:
         checks += [*_texts(labels, questions), *_lengths(bounds, real_length, unit), *_leaks(unit)]
     if tables.plan:
-        checks += [*_fates(), *_shares(bounds), _copies(), _far()]
+        checks += [*_fates(), *_shares(bounds)]
     if any(row["judged_agrees"] is not None for row in tables.plan):
         checks.append(
             Check(
@@ -250,41 +250,35 @@ def _fates() -> Iterator[Check]:
 def _shares(bounds: Validate) -> Iterator[Check]:
     for reason, key, advice in BOUNDED:
         most: float = getattr(bounds, key)
-        yield Check(
-            name=f"share_{reason}",
-            table="plan",
-            severity="critical",
-            says=f"at most {most:.1%} of the planned texts may be {reason}",
-            advice=f"{advice}, or raise validate.{key} in params.yaml.",
-            expectation="ExpectColumnMeanToBeBetween",
-            arguments={"column": f"is_{reason}", "max_value": most},
-            unit="share",
-        )
-
-
-def _copies() -> Check:
-    return Check(
-        name="share_copied",
-        table="plan",
-        severity="warning",
-        says=f"at most {COPIED:.0%} of the planned texts should be copies of an example",
-        advice="The model repeats its prompt: ask for variation in prompts.few_shot, raise generator.temperature, or "
+        says = f"at most {most:.1%} of the planned texts may be {reason}"
+        yield _share(reason, most, "critical", says, f"{advice}, or raise validate.{key} in params.yaml.")
+    yield _share(
+        "copied",
+        COPIED,
+        "warning",
+        f"at most {COPIED:.0%} of the planned texts should be copies of an example",
+        "The model repeats its prompt: ask for variation in prompts.few_shot, raise generator.temperature, or "
         "use a stronger model.",
-        expectation="ExpectColumnMeanToBeBetween",
-        arguments={"column": "is_copied", "max_value": COPIED},
-        unit="share",
+    )
+    yield _share(
+        "off_task",
+        OFF_TASK,
+        "warning",
+        f"at most {OFF_TASK:.0%} of the planned texts should be far from the task",
+        "Read some in data/synthetic/removed.jsonl. Say in prompts.context and the labels' descriptions what "
+        "such texts are about, give examples (generator.shots), or lower curate.off_task.",
     )
 
 
-def _far() -> Check:
+def _share(reason: str, most: float, severity: Severity, says: str, advice: str) -> Check:
+    """A bound on the share of planned texts that were removed for a reason."""
     return Check(
-        name="share_off_task",
+        name=f"share_{reason}",
         table="plan",
-        severity="warning",
-        says=f"at most {OFF_TASK:.0%} of the planned texts should be far from the task",
-        advice="Read some in data/synthetic/removed.jsonl. Say in prompts.context and the labels' descriptions what "
-        "such texts are about, give examples (generator.shots), or lower curate.off_task.",
+        severity=severity,
+        says=says,
+        advice=advice,
         expectation="ExpectColumnMeanToBeBetween",
-        arguments={"column": "is_off_task", "max_value": OFF_TASK},
+        arguments={"column": f"is_{reason}", "max_value": most},
         unit="share",
     )
