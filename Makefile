@@ -11,6 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
 export OMP_WAIT_POLICY := PASSIVE
+export GOMP_SPINCOUNT := 1000
 
 .PHONY: repro setup test test-all test-vllm test-llamacpp lint release-example clean help
 
@@ -25,6 +26,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c "import torch" || { echo "torch does not import: the package index gave a CUDA build. Set PIP_EXTRA_INDEX_URL to PyTorch's CPU index and run make setup again."; exit 1; }
+	@$(BIN)/python -c "from standin import embedded; embedded.resolve(embedded.GENERATOR)"
 	@touch $@
 
 test: $(READY)  ## the fast tests

@@ -52,9 +52,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "opened": {"begin": '"', "stop": ('"',)},
     "guided": {"begin": '"', "stop": ('"',)},
     "opened-chat": {"begin": '"', "stop": ('"',)},
+    "opened-shared": {"begin": '"', "stop": ('"',)},
 }
 CONVERSATION = {"opened-chat": 3}
 """Texts a chat, with a diversity turn before each but the first; 1 elsewhere."""
+REDRAW: dict[str, Any] = {"opened-shared": 3}
+"""Texts that share examples; elsewhere every text has its own."""
 GUIDANCE = {"guided": 1.0}
 """Weight of the contrast: log-probabilities under the asked label's prompt, plus so often their distance to those under
 another label's prompt, each text another one in turn."""
@@ -85,7 +88,8 @@ def generate(folder: Path, task_name: str, shots: int, variant: str, seed: int) 
         return path
     task = load_task(task_name, ROOT)
     known, _, _ = split(task_name, seed)
-    chosen = Generator(texts=TEXTS, shots=shots, conversation=CONVERSATION.get(variant, 1))
+    redraw = REDRAW.get(variant, "text")
+    chosen = Generator(texts=TEXTS, shots=shots, conversation=CONVERSATION.get(variant, 1), redraw=redraw)
     labels = {label.name: label for label in task.labels}
     by_id = {row.id: row for row in known}
     plan = make_plan(task.labels, (), known, chosen, seed, {})

@@ -57,6 +57,12 @@ def test_every_parameter_is_read_somewhere() -> None:
         ({"generator": {"shot": 5}}, r"unknown key 'generator\.shot': did you mean 'shots'"),
         ({"generator": {"shots": "many"}}, r"generator\.shots is 'many': input should be a valid integer"),
         ({"generator": {"shots": -1}}, r"generator\.shots is -1: input should be greater than or equal to 0"),
+        (
+            {"generator": {"redraw": "texts"}},
+            r"^params\.yaml: generator\.redraw: 'texts': it must be text.*share their examples",
+        ),
+        ({"generator": {"redraw": 0}}, r"generator\.redraw: 0: it must be text"),
+        ({"generator": {"redraw": True}}, r"generator\.redraw: True: it must be text"),
         ({"base": {"task": "City Topics"}}, "no task name"),
         ({"select": {"budgets": [48, 12]}}, "budgets must rise"),
         ({"select": {"budgets": [500]}}, "more than the pool's 240"),

@@ -95,6 +95,16 @@ def test_examples_may_be_drawn_once_a_conversation_or_once_a_label() -> None:
     assert {row.seed for row in once} == {row.seed for row in plan(shots=2)}
 
 
+def test_examples_may_be_drawn_for_so_many_texts_of_a_label() -> None:
+    shown = [row.shots for row in plan(shots=2, redraw=3, texts=7, conversation=1) if row.label == "housing"]
+    assert shown[0] == shown[1] == shown[2]
+    assert shown[3] == shown[4] == shown[5]
+    assert len({shown[0], shown[3], shown[6]}) > 1
+    chats = [row.shots for row in plan(shots=2, redraw=3, texts=7, conversation=4) if row.label == "housing"]
+    assert [bool(shots) for shots in chats] == [True, False, False, True, True, False, True], "a new chat, a new draw"
+    assert chats[3] == chats[4], "the second chat begins with the examples of its texts"
+
+
 @pytest.mark.parametrize("texts", [5, 20, 47])
 def test_every_value_of_every_attribute_is_planned_equally_often(texts: int) -> None:
     # D3: a product of 4 styles, 2 lengths and 10 topics cut at 20 rows only ever asked for the first style

@@ -53,6 +53,12 @@ def test_what_was_measured_gives_time_and_length() -> None:
     assert "four characters count as one" in said
 
 
+def test_without_a_tokenizer_a_character_of_japanese_is_a_token() -> None:
+    rows = [row(0, 0)]
+    assert estimate(rows, lambda _: "駅前の道が暗い。", None, 50, None, Runtime()).tokens_in == 8
+    assert estimate(rows, lambda _: "the street is so dark at night..", None, 50, None, Runtime()).tokens_in == 8
+
+
 def test_the_store_knows_the_rate_of_each_engine_and_model(tmp_path: Path) -> None:
     with AnswerStore(tmp_path / "a.db") as store:
         assert store.rate("e", "m") is None

@@ -58,7 +58,7 @@ class Generator(Group):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     texts: int = Field(42, ge=1)
     shots: int = Field(0, ge=0)
-    redraw: Literal["text", "conversation", "label"] = "text"
+    redraw: Literal["text", "conversation", "label"] | int = "text"
     attributes: list[str] = Field(default_factory=list)
     conversation: int = Field(1, ge=1)
     diversity_every: int = Field(1, ge=1)
@@ -70,7 +70,16 @@ class Generator(Group):
     begin: Literal["auto", "always", "never"] = "auto"
     stop: list[str] = Field(default_factory=list)
     template: dict[str, Any] = Field(default_factory=dict)
-    chunk: int = Field(64, ge=1)
+    chunk: int = Field(96, ge=1)
+
+    @field_validator("redraw", mode="before")
+    @classmethod
+    def _redraw_is_known(cls, redraw: Any) -> Any:
+        if redraw in ("text", "conversation", "label") or (type(redraw) is int and redraw >= 1):
+            return redraw
+        raise ValueError(
+            f"{redraw!r}: it must be text, conversation, label, or how many texts share their examples (1 or more)"
+        )
 
     @field_validator("stop")
     @classmethod

@@ -181,15 +181,18 @@ class Decoder:
         """Read prompts, what they share only once; a cache with ``room`` more tokens a row, and the next logits."""
         shared = shared_prefixes(rows)
         rest = [prompt[len(shared.groups[group]) :] for prompt, group in zip(shared.prompts, shared.group, strict=True)]
+        by_length = sorted(range(len(rest)), key=lambda prompt: len(rest[prompt]))  # parts of like lengths: no padding
         # A short row is padded to the widest rest, so writes reach past the longest prompt.
         capacity = max(len(group) for group in shared.groups) + max(len(tokens) for tokens in rest)
         cache = RowCache(self.layers, len(shared.groups), capacity, self.device)
         self.forward([group or [0] for group in shared.groups], cache)  # a lone token shares nothing: overwritten
         cache.lengths = torch.tensor([len(group) for group in shared.groups], device=self.device)
-        if shared.group != list(range(len(shared.groups))):  # groups stand in an order of their own
-            cache.take(torch.tensor(shared.group, device=self.device))
-        logits = self.forward(rest, cache)
-        order = torch.tensor(shared.row, device=self.device)
+        groups = [shared.group[prompt] for prompt in by_length]
+        if groups != list(range(len(shared.groups))):  # groups stand in an order of their own
+            cache.take(torch.tensor(groups, device=self.device))
+        logits = self.forward([rest[prompt] for prompt in by_length], cache)
+        place = {prompt: place for place, prompt in enumerate(by_length)}
+        order = torch.tensor([place[prompt] for prompt in shared.row], device=self.device)
         cache.take(order, capacity=max(len(prompt) for prompt in shared.prompts) + room)
         return cache, logits[order]
 

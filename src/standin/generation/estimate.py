@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from standin.config import Runtime
 from standin.engines.protocol import Message
@@ -19,7 +20,7 @@ class Estimate:
     tokens_in: int
     tokens_out: int
     exact: bool
-    """Whether a tokenizer counted; otherwise four characters count as a token."""
+    """Whether a tokenizer counted; otherwise four characters count as a token, or one of East Asia's."""
     measured: Rate | None
     seconds: float | None
     money: float
@@ -49,8 +50,8 @@ def estimate(
     tokens_in = 0.0
     for row in plan:
         chat = (*chats.get(row.conversation, ()), ("user", say(row)))
-        words = sum(len(content) for _, content in chat) // 4
-        tokens_in += (count(chat) if count else words) + answers.get(row.conversation, 0) * answer
+        prompt = count(chat) if count else sum(_guessed(content) for _, content in chat)
+        tokens_in += prompt + answers.get(row.conversation, 0) * answer
         chats[row.conversation] = (*chat, ("assistant", ""))
         answers[row.conversation] = answers.get(row.conversation, 0) + 1
     tokens_out = answer * len(plan)
@@ -64,6 +65,12 @@ def estimate(
         seconds=measured.seconds * len(plan) if measured else None,
         money=cost(round(tokens_in), round(tokens_out), runtime.price_in, runtime.price_out),
     )
+
+
+def _guessed(text: str) -> float:
+    """Tokens of a text without a tokenizer: four characters count as one, and each one of Chinese, Japanese, Korean."""
+    wide = sum(east_asian_width(character) in "WF" for character in text)
+    return wide + (len(text) - wide) / 4
 
 
 def lines(found: Estimate) -> list[str]:

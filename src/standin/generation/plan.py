@@ -50,7 +50,8 @@ def make_plan(
 
     Each conversation holds ``generator.conversation`` texts; after every ``generator.diversity_every`` texts its next
     turn asks for something more diverse. Examples are drawn without replacement from the real shots of the same label
-    and question: for every text, for every conversation (then its first turn shows them), or once for the label.
+    and question: for every text, for every so many texts of the label, for every conversation (then its first turn
+    shows them), or once for the label.
 
     Args:
         labels: the task's labels.
@@ -85,10 +86,10 @@ def make_plan(
                 kind = OPENING if turn == 0 else DIVERSITY if turn % generator.diversity_every == 0 else GENERATION
                 own = row_seed(seed, question_id, label.name, f"{kind}/{turn}", conversation)
                 chat = "-".join([*([question_id] if question_id else []), label.name, f"{conversation:04d}"])
-                drawn_by = (
-                    own if generator.redraw != "label" else row_seed(seed, question_id, label.name, "examples", 0)
-                )
-                shown = generator.shots if turn == 0 or generator.redraw == "text" else 0
+                drawn_by, shown = own, turn == 0 or generator.redraw == "text"
+                if generator.redraw == "label" or isinstance(generator.redraw, int):
+                    draw, within = divmod(number, generator.texts if generator.redraw == "label" else generator.redraw)
+                    drawn_by, shown = row_seed(seed, question_id, label.name, "examples", draw), shown or within == 0
                 plan.append(
                     PlanRow(
                         plan_id=f"{chat}-{turn}",
@@ -98,7 +99,7 @@ def make_plan(
                         conversation=chat,
                         turn=turn,
                         kind=kind,
-                        shots=tuple(known[place] for place in _draw(drawn_by, len(known), shown)),
+                        shots=tuple(known[place] for place in _draw(drawn_by, len(known), generator.shots * shown)),
                         attributes={name: found[number] for name, found in values.items()},
                         seed=own,
                     )

@@ -55,6 +55,8 @@ prompts:
   diversity: >-
     Can you provide something more diverse compared to the previously generated texts? Write one more example of
     {phrase}, on another subject, from a different person. Answer with the text only.
+  # begin: how every answer begins; a small model that goes on from '"' writes the text instead of talking of it.
+  begin: ''
   judge: |-
     Text: "{text}"
     Which of these is it: {labels}?
