@@ -2,6 +2,7 @@
 
 import json
 import operator
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -220,3 +221,14 @@ def test_what_a_machine_took_goes_to_the_timing_file_and_the_tracker_not_to_the_
     (events,) = (project.root / ".standin/runs").glob("*.jsonl")
     finished = [json.loads(line) for line in events.read_text().splitlines()][-1]
     assert finished["figures"] == {"tokens_per_second": 12.5}
+
+
+def test_waiting_threads_spin_briefly_unless_a_person_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "to be restored")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    runner.limit_threads(2)
+    assert [os.environ[name] for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")] == [
+        "4", "PASSIVE", "1000"
+    ]  # fmt: skip
