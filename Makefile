@@ -22,11 +22,12 @@ setup: $(READY)  ## make the virtual environment
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))" || { echo "Python 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing packages and converting the embedded model: three to five minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c "import torch" || { echo "torch does not import: the package index gave a CUDA build. Set PIP_EXTRA_INDEX_URL to PyTorch's CPU index and run make setup again."; exit 1; }
-	@$(BIN)/python -c "from standin import embedded; embedded.resolve(embedded.GENERATOR)"
+	@TQDM_DISABLE=1 $(BIN)/python -c "from standin import embedded; embedded.resolve(embedded.GENERATOR)"
 	@touch $@
 
 test: $(READY)  ## the fast tests

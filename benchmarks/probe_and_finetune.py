@@ -45,7 +45,7 @@ BEFORE = {"pooling": "cls", "probe": False, "frozen_layers": 3, "learning_rate":
 """What the default was: 25 steps of 16 texts from a random head."""
 GRID = [
     {"learning_rate": rate, "epochs": epochs}
-    for rate, epochs in ((1e-4, 4.0), (2e-4, 4.0), (5e-4, 4.0), (2e-4, 2.0), (2e-4, 8.0))
+    for rate, epochs in ((1e-4, 4.0), (2e-4, 4.0), (5e-4, 4.0), (2e-4, 2.0), (2e-4, 3.0), (2e-4, 8.0))
 ]
 PENALTIES = (0.1, 1.0, 10.0, 100.0)
 

@@ -50,6 +50,7 @@ class Server(ThreadingHTTPServer):
         self.pages: dict[str, Any] = {}
         self.headers: list[dict[str, str]] = []
         self.keys: set[str | None] = set()
+        self.paths: set[str] = set()
         self.now = self.most = 0
         self.lock = threading.Lock()
 
@@ -77,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
             server.bodies.append(body)
             server.keys.add(self.headers.get("Authorization"))
             server.headers.append(dict(self.headers))
+            server.paths.add(self.path)
             fault = server.fault(body, times)
             server.faults[str(fault)] += 1
             server.now += 1

@@ -113,6 +113,10 @@ def test_a_budget_needs_a_server_that_counts() -> None:
         assert len(answers(engine(server.url), 2)) == 2
         with pytest.raises(StandinError, match="counts no tokens, so no budget can be kept"):
             answers(engine(server.url, token_budget=100), 2)
+        server.counts = True
+        server.usage = {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None}
+        with pytest.raises(StandinError, match="counts no tokens, so no budget can be kept"):
+            answers(engine(server.url, money_budget=1.0, price_in=1.0), 2)
 
 
 def test_a_server_that_answers_with_errors_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

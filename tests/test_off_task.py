@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from standin.config import parse_params
 from standin.corpus import Removed, Row, SyntheticRow, read_rows, write_json_lines, write_rows
 from standin.curation.off_task import off_task, similarity, yardstick
-from standin.curation.reasons import REASONS
 from standin.measures.embeddings import Embeddings, embed, write_embeddings
 from standin.report import content, counts
 from standin.stages import curate
@@ -239,7 +238,6 @@ def test_the_page_names_the_bound_and_the_share_of_real_texts_beyond_it() -> Non
 
 
 def test_the_page_counts_them_shows_their_similarity_and_compares_them_with_no_survivor() -> None:
-    assert tuple(content.REASONS) == REASONS
     gone = Removed(id="s", plan_id="p", label="a", text="Please specify", reason="off_task", score=0.154)
     assert content.why(gone) == "off task, similarity 0.15"
     assert content.borderline([gone], [], 5) == []

@@ -50,7 +50,7 @@ def test_what_was_measured_gives_time_and_length() -> None:
     assert (found.tokens_out, found.seconds, found.exact) == (120, 3.0, False)
     said = "\n".join(lines(found))
     assert "about 3 s, at 40 tokens a second as measured" in said
-    assert "four characters count as one" in said
+    assert "guessed, four characters each" in said
 
 
 def test_without_a_tokenizer_a_character_of_japanese_is_a_token() -> None:

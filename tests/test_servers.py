@@ -335,6 +335,58 @@ def test_a_server_that_counts_nothing_is_told_once(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "openai: the server counts no tokens: they stand as 0\n"
 
 
+def test_a_server_that_reads_a_part_of_the_prompt_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ollama cuts what exceeds its context of 4,096 tokens or less, and answers with status 200."""
+    long = [Request((("user", "word " * 41),), seed=1)]
+    with serving() as server:
+        server.usage = {"prompt_tokens": 41}
+        list(engine(server.url).answer(long, SAMPLING))
+        assert capsys.readouterr().err == ""
+        server.usage = {"prompt_tokens": 40}
+        list(engine(server.url).answer(long * 2, SAMPLING))
+    said = capsys.readouterr().err
+    assert said.count("seems to read a part") == 1
+    assert "OLLAMA_CONTEXT_LENGTH" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"choices": [{"message": {"content": "A text."}}]}, "A text."),
+        ({"choices": [{"message": {"content": "A text."}, "finish_reason": ["stop"]}]}, "A text."),
+        ({"choices": [{"message": {"role": "assistant"}, "finish_reason": "stop"}]}, ""),
+        ({"choices": [{"message": {"content": 5}, "finish_reason": "stop"}]}, ""),
+        ({"choices": [{"message": {"content": "A text."}}], "usage": {"prompt_tokens": None}}, "A text."),
+        ({"choices": [{"message": "A text."}]}, None),
+        ({"choices": [{"text": "A text.", "finish_reason": "stop"}]}, None),
+        ({"choices": ["A text."]}, None),
+        ({"choices": None}, None),
+        ([{"choices": []}], None),
+    ],
+)
+def test_an_answer_of_another_shape_is_read_or_is_none(given: Any, text: str | None) -> None:
+    with serving() as server:
+        server.refuse = lambda _: (200, given)
+        if text is None:
+            with pytest.raises(StandinError, match="last: an answer without content"):
+                asked(server, 1, attempts=1)
+        else:
+            assert (asked(server, 1)[0].text, asked(server, 1)[0].tokens_in) == (text, 0)
+
+
+def test_a_query_of_the_address_goes_along_and_azure_gets_the_key_as_it_wants_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-own")
+    with serving() as server:
+        list(engine(f"{server.url}/deployments/m?api-version=2024-10-21").answer(requests(1), SAMPLING))
+        assert server.paths == {"/v1/deployments/m/chat/completions?api-version=2024-10-21"}
+        assert server.headers[-1]["api-key"] == "sk-own"
+        list(engine(f"{server.url}?tenant=a%20b").answer(requests(1), SAMPLING))
+        assert "/v1/chat/completions?tenant=a+b" in server.paths
+        assert "api-key" not in server.headers[-1]
+
+
 def test_tokens_that_all_went_into_reasoning_get_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as server:
         server.finish, server.message = "length", {"content": None, "reasoning_content": "Okay, the user"}

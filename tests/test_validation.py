@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from standin.config import Validate, parse_params
-from standin.corpus import Removed, Row, SyntheticRow, write_json_lines, write_rows
-from standin.curation.reasons import REASONS
+from standin.corpus import REASONS, Removed, Row, SyntheticRow, write_json_lines, write_rows
 from standin.errors import StandinError
 from standin.stages import validate
 from standin.task import Label, Task, load_task

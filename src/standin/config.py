@@ -200,7 +200,7 @@ class Length(Group):
     Where the two contradict each other the ceiling holds: ``-S finetune.max_steps=5`` alone makes a short run.
     """
 
-    epochs: float = Field(4.0, gt=0)
+    epochs: float = Field(3.0, gt=0)
     min_steps: int = Field(32, ge=1)
     max_steps: int = Field(2000, ge=1)
 
@@ -208,7 +208,6 @@ class Length(Group):
 class Warmstart(Length):
     """The length of the warm start, the classifier of other questions' rows; its other settings are finetune's."""
 
-    epochs: float = Field(3.0, gt=0)
     min_steps: int = Field(50, ge=1)
 
 

@@ -74,6 +74,10 @@ class Prediction:
     p: dict[str, float]
 
 
+REASONS = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
+"""Why a planned row is no text of the data, in the order in which they are tried: the first that holds counts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
     """A text that curation took out: why, which text survives in its place or it collides with, at which score."""

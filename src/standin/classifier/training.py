@@ -16,7 +16,7 @@ from standin.classifier.probe import linear_probe
 from standin.config import Length
 from standin.errors import StandinError
 
-WINDOW = 4  # batches sorted together by length: city-topics is padded to 57 tokens instead of 94 (47 without padding)
+WINDOW = 8  # batches sorted together by length: city-topics is padded to 53 tokens instead of 94 (47 without padding)
 RECORDED = 100  # points of the loss curve at most
 
 

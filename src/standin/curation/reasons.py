@@ -1,10 +1,7 @@
-"""Why a planned row does not become a text of the synthetic data."""
+"""What makes a text unfit for training."""
 
 from standin.curation.lengths import Unit, length
 from standin.generation.marks import first_mark
-
-REASONS = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
-"""In the order in which they are tried; a row is counted under the first that holds."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from standin.config import Curate
-from standin.corpus import Row, SyntheticRow, by_question
+from standin.corpus import REASONS, Row, SyntheticRow, by_question
 from standin.curation.contamination import contaminated
 from standin.curation.copies import copied
 from standin.curation.duplicates import Vectors, deduplicate, normalise
 from standin.curation.lengths import Unit
-from standin.curation.reasons import REASONS, invalidity
+from standin.curation.reasons import invalidity
 from standin.errors import StandinError
 
 

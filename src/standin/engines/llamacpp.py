@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,34 @@ import numpy.typing as npt
 
 from standin.config import Runtime
 from standin.embedded import GENERATOR, gguf_file
+from standin.engines.prompting import Prompt, prompt
 from standin.engines.protocol import Answer, Chat, Request, Sampling
 from standin.errors import StandinError
+
+
+class GgufTokenizer:
+    """A GGUF file's tokenizer and chat template, as far as ``prompting`` asks for them."""
+
+    def __init__(self, llm: Any, template: str) -> None:
+        self.llm = llm
+        self.chat_template = template
+
+    def __call__(self, text: str, add_special_tokens: bool = False) -> SimpleNamespace:
+        """``input_ids`` of a text, whose special tokens are read as such."""
+        return SimpleNamespace(input_ids=self.llm.tokenize(text.encode(), add_bos=add_special_tokens, special=True))
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, special ones included; empty for a token that the model does not have."""
+        known = [token for token in tokens if token >= 0]
+        return str(self.llm.detokenize(known, special=True).decode(errors="replace"))
+
+    def apply_chat_template(self, messages: list[dict[str, str]], tokenize: bool = False, **options: Any) -> Any:
+        """A chat as the file's template puts it; with ``tokenize`` as tokens."""
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        marks = {"bos_token": self.decode([self.llm.token_bos()]), "eos_token": self.decode([self.llm.token_eos()])}
+        text = render_jinja_template([messages], chat_template=self.chat_template, **marks, **options)[0][0]
+        return self(text).input_ids if tokenize else text
 
 
 class LlamaCppEngine:
@@ -21,14 +48,16 @@ class LlamaCppEngine:
     def __init__(self, llm: Any, version: str) -> None:
         self.llm = llm
         self.version = version
+        template = llm.metadata.get("tokenizer.chat_template")
+        self.tokenizer = GgufTokenizer(llm, template) if template else None
 
     def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         """Answer chats one by one, each with its own seed. Raises StandinError where a prompt is too long."""
         for place, request in enumerate(requests):
             try:
-                prompt = self._prompt(request.chat, sampling)
+                asked = self._prompt(request.chat, sampling)
                 said = self.llm.create_completion(
-                    prompt=prompt,
+                    prompt=asked.tokens,
                     temperature=sampling.temperature,
                     top_p=sampling.top_p,
                     top_k=0,
@@ -44,29 +73,19 @@ class LlamaCppEngine:
             yield (
                 place,
                 Answer(
-                    choice["text"],
+                    asked.opened + choice["text"],
                     "length" if choice["finish_reason"] == "length" else "stop",
-                    len(prompt),
+                    len(asked.tokens),
                     usage["completion_tokens"],
                 ),
             )
 
-    def _prompt(self, chat: Chat, sampling: Sampling) -> list[int]:
+    def _prompt(self, chat: Chat, sampling: Sampling) -> Prompt:
         """A chat by the file's own template with the assistant's turn opened; plain text for a file without one."""
-        if template := self.llm.metadata.get("tokenizer.chat_template"):
-            from transformers.utils.chat_template_utils import render_jinja_template
-
-            messages = [{"role": role, "content": content} for role, content in chat]
-            marks = {"bos_token": self._text(self.llm.token_bos()), "eos_token": self._text(self.llm.token_eos())}
-            options = {"add_generation_prompt": True, **marks, **sampling.template}
-            text = render_jinja_template([messages], chat_template=template, **options)[0][0]
-        else:
-            text = self._text(self.llm.token_bos()) + "\n\n".join(content for _, content in chat) + "\n\n"
-        return list(self.llm.tokenize((text + sampling.begin).encode(), add_bos=False, special=True))
-
-    def _text(self, token: int) -> str:
-        """A special token's text; empty where the model has none."""
-        return "" if token < 0 else str(self.llm.detokenize([token], special=True).decode(errors="replace"))
+        if self.tokenizer:
+            return prompt(self.tokenizer, chat, sampling.begin, sampling.template)
+        text = "\n\n".join(content for _, content in chat) + "\n\n" + sampling.begin
+        return Prompt(self.llm.tokenize(text.encode(), add_bos=self.llm.token_bos() >= 0, special=True))
 
     def stop(self) -> None:
         """Nothing is under way between answers."""

@@ -115,7 +115,7 @@ class OpenAIEngine:
             return None
         if reply.said is None:
             return Answer("", reply.without, 0, 0, reply.attempts, unsent=reply.unsent)
-        read, written, total = self._counts(reply.said)
+        read, written, total = self._counts(reply.said, request.chat)
         text, reasoning, thought = replies.texts(reply.said, written)
         finish, odd = replies.finish(reply.said.choices[0], written, sampling.max_tokens)
         if odd:
@@ -125,20 +125,24 @@ class OpenAIEngine:
                        "think less, as {reasoning_effort: low} or {enable_thinking: false}")  # fmt: skip
         return Answer(text, finish, read, total, reply.attempts, reasoning, reply.unsent)
 
-    def _counts(self, said: Any) -> tuple[int, int, int]:
+    def _counts(self, said: Any, chat: Chat) -> tuple[int, int, int]:
         """Tokens read, tokens written as the server counts them, and all that were written.
 
         Some count reasoning only in the total. Raises StandinError where there is a budget and no count.
         """
         usage = said.usage
-        if usage is None and (self.runtime.token_budget or self.runtime.money_budget):
+        read, written, total = (replies.number(usage, f"{name}_tokens") for name in ("prompt", "completion", "total"))
+        counted = bool(read or written or total)
+        if not counted and (self.runtime.token_budget or self.runtime.money_budget):
             raise StandinError(
                 f"the server at {self.client.base_url} counts no tokens, so no budget can be kept: set "
                 "runtime.token_budget and runtime.money_budget to null"
             )
-        if usage is None:
+        if not counted:
             self._once("the server counts no tokens: they stand as 0")
-        read, written, total = (replies.number(usage, f"{name}_tokens") for name in ("prompt", "completion", "total"))
+        if 0 < read < sum(len(content.split()) for _, content in chat):  # a word is a token or more
+            self._once("the server counts fewer tokens than the prompt has words, so it seems to read a part: raise "
+                       "its context, which Ollama sets to 4,096 or less (OLLAMA_CONTEXT_LENGTH)")  # fmt: skip
         return read, written, max(written, total - read)
 
     def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:

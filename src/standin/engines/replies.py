@@ -33,7 +33,7 @@ def checked(said: Any, url: str) -> Any:
     if is_page(said):
         raise StandinError(f"the server at {url} answers with a page of HTML: the address looks wrong: {SHAPE}")
     choices = getattr(said, "choices", None)
-    if not choices or getattr(choices[0], "message", None) is None:
+    if not choices or not hasattr(getattr(choices[0], "message", None), "content"):
         raise _no_answer(getattr(said, "error", None), url)
     if str(choices[0].finish_reason).lower() in BROKEN_OFF:
         raise UnusableError(f"an answer that ended with {choices[0].finish_reason!r}")
@@ -60,7 +60,7 @@ def finish(choice: Any, written: int, most: int | None) -> tuple[Finish, str | N
         written: its tokens, 0 where they are not counted.
         most: ``max_tokens``.
     """
-    reason = choice.finish_reason
+    reason = None if choice.finish_reason is None else str(choice.finish_reason)
     if reason in STANDARD:
         return ("filter" if getattr(choice.message, "refusal", None) else STANDARD[reason]), None
     taken = OTHERS.get(str(reason).lower(), "stop")

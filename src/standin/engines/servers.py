@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from threading import Event
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from standin.config import Runtime
 from standin.engines import refusals
@@ -46,15 +46,20 @@ class Notes(Protocol):
 def connect(runtime: Runtime) -> Any:
     """A client of ``runtime.base_url``; nothing is sent yet. The key comes from the environment.
 
-    Proxies of the environment are used for other machines, never for this one. Raises StandinError where a variable of
-    the environment cannot be used.
+    A query, as Azure's ``?api-version=``, goes along with every request; with that one the key is also sent as Azure's
+    deployments want it. Proxies of the environment are used for other machines, never for this one. Raises
+    StandinError where a variable of the environment cannot be used.
     """
     import openai
 
+    query = dict(parse_qsl(urlsplit(runtime.base_url).query))
+    key = api_key()
     try:
         return openai.OpenAI(
-            base_url=runtime.base_url,
-            api_key=api_key() or "none",
+            base_url=_without_query(runtime.base_url),
+            default_query=query,
+            default_headers={"api-key": key} if key and "api-version" in query else None,
+            api_key=key or "none",
             organization=from_environment("OPENAI_ORG_ID", "organization") or None,
             project=from_environment("OPENAI_PROJECT_ID", "project") or None,
             timeout=runtime.timeout,
@@ -68,6 +73,10 @@ def connect(runtime: Runtime) -> Any:
         ) from None
     except ValueError as error:
         raise StandinError(f"the environment's proxy cannot be used ({_proxies()}): {sentence(error)}") from None
+
+
+def _without_query(url: str) -> str:
+    return urlsplit(url)._replace(query="", fragment="").geturl()
 
 
 def is_loopback(url: str) -> bool:
@@ -100,7 +109,7 @@ def continues(runtime: Runtime, notes: Notes | None = None) -> bool:
     from tenacity import RetryError
 
     name = f"continues {runtime.base_url}"
-    root = re.sub(r"(/v1)?/?\Z", "", runtime.base_url)
+    root = re.sub(r"(/v1)?/?\Z", "", _without_query(runtime.base_url))
     client = connect(runtime).with_options(base_url=root, timeout=min(SHORT, runtime.timeout))
     said: Any = None
     try:

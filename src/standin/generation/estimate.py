@@ -75,7 +75,7 @@ def _guessed(text: str) -> float:
 
 def lines(found: Estimate) -> list[str]:
     """The estimate as a person reads it."""
-    how = "" if found.exact else " (four characters count as one: the tokenizer is not at hand)"
+    how = "" if found.exact else " (guessed, four characters each or one of East Asia's: the tokenizer is not at hand)"
     if found.measured:
         length = f"{found.measured.tokens_out:.0f} a text, the mean of {found.measured.answers} stored answers"
     else:

@@ -65,6 +65,8 @@ def make_plan(
         StandinError: fewer shots than ``generator.shots``, or an attribute that the task does not have.
     """
     varied = _chosen(generator.attributes, attributes or {})
+    redraw = generator.redraw
+    sharing = generator.texts if redraw == "label" else redraw if isinstance(redraw, int) else 0
     plan = []
     asked: list[tuple[str | None, str | None]] = [(found.id, found.text) for found in questions]
     for question_id, question in asked or [(None, None)]:
@@ -86,9 +88,9 @@ def make_plan(
                 kind = OPENING if turn == 0 else DIVERSITY if turn % generator.diversity_every == 0 else GENERATION
                 own = row_seed(seed, question_id, label.name, f"{kind}/{turn}", conversation)
                 chat = "-".join([*([question_id] if question_id else []), label.name, f"{conversation:04d}"])
-                drawn_by, shown = own, turn == 0 or generator.redraw == "text"
-                if generator.redraw == "label" or isinstance(generator.redraw, int):
-                    draw, within = divmod(number, generator.texts if generator.redraw == "label" else generator.redraw)
+                drawn_by, shown = own, turn == 0 or redraw == "text"
+                if sharing:  # texts of the label that share their examples
+                    draw, within = divmod(number, sharing)
                     drawn_by, shown = row_seed(seed, question_id, label.name, "examples", draw), shown or within == 0
                 plan.append(
                     PlanRow(

@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from standin.corpus import Removed, SyntheticRow
-
-REASONS = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
+from standin.corpus import REASONS, Removed, SyntheticRow
 
 
 def arm_name(row: Mapping[str, Any], budgets: Sequence[int]) -> str:

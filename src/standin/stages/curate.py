@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from standin.config import Params
-from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
+from standin.corpus import REASONS, Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
 from standin.curation.duplicates import Cosine, similar_pairs
 from standin.curation.lengths import unit_of, unit_of_texts
 from standin.curation.off_task import Far, Yardstick, off_task
-from standin.curation.reasons import REASONS
 from standin.curation.rules import Curated, Removal, curate, tally
 from standin.errors import StandinError
 from standin.measures.embeddings import DESCRIPTIONS, Embeddings, read_embeddings

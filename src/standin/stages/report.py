@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from standin.config import Params
-from standin.corpus import Removed, SyntheticRow, read_json, read_json_lines, read_rows
+from standin.corpus import REASONS, Removed, SyntheticRow, read_json, read_json_lines, read_rows
 from standin.evaluation.recipe import evaluated, recipe
 from standin.report import content, counts, figures, measured, seeds, words
 from standin.report.page import render
@@ -122,7 +122,7 @@ def gather_texts() -> dict[str, Any]:
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
     planned = [str(row["label"]) for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
-    by_reason = [[row for row in removed if row.reason == reason] for reason in content.REASONS]
+    by_reason = [[row for row in removed if row.reason == reason] for reason in REASONS]
     return {
         "flow": content.flow(planned, kept, removed),
         "kept": content.spread(kept, 10),

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from standin.corpus import Removed, Row, SyntheticRow, by_question
+from standin.corpus import REASONS, Removed, Row, SyntheticRow, by_question
 from standin.curation.duplicates import normalise
 from standin.curation.lengths import Unit, characters, length
-from standin.curation.reasons import REASONS
 from standin.task import Label
 
 Table: TypeAlias = list[dict[str, str | int | float | None]]

@@ -9,8 +9,8 @@ import html
 from collections.abc import Iterator, Sequence
 
 from standin.config import Validate
+from standin.corpus import REASONS
 from standin.curation.lengths import Unit
-from standin.curation.reasons import REASONS
 from standin.validation.columns import NO_QUESTION, OWN, Tables
 from standin.validation.result import Check, Severity
 
