@@ -99,7 +99,7 @@ def test_a_default_arm_may_be_taken_out_without_naming_the_references_anew() -> 
     ("content", "message"),
     [
         (None, "there is no such file"),
-        (b"base:\n  task: [\n", "line 3: broken YAML"),
+        (b"base:\n  task: [\n", "line 2: broken YAML"),
         (b"base: \xff", "not UTF-8"),
     ],
 )

@@ -302,9 +302,9 @@ def test_a_number_is_the_same_however_dvc_or_a_person_writes_it(project: ToyProj
 def test_broken_yaml_names_file_and_commit(project: ToyProject) -> None:
     project.write("params.yaml", "base: [")
     rev = project.commit()
-    with pytest.raises(StandinError, match=r"params\.yaml: broken YAML"):
+    with pytest.raises(StandinError, match=r"params\.yaml, line 1: broken YAML"):
         read_state(Workspace())
-    with pytest.raises(StandinError, match=rf"params\.yaml of commit {rev[:7]}: broken YAML"):
+    with pytest.raises(StandinError, match=rf"params\.yaml of commit {rev[:7]}, line 1: broken YAML"):
         read_state(Commit(rev))
 
 

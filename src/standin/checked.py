@@ -1,13 +1,30 @@
-"""YAML files that people write, read and checked: what is wrong becomes one message."""
+"""YAML that people write, read and checked: what is wrong becomes one message.
 
+Files of strangers come this way too, so that nothing in them may hang, grow beyond memory or end in a traceback.
+"""
+
+import os
 import re
+import reprlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, first_line, nearest
+
+MOST_BYTES = 10_000_000
+"""Largest file that is read: dvc.lock has 100,000 bytes, a task file 4,000."""
+MOST_DEPTH = 50
+"""Deepest nesting; the deepest file of ours has six levels."""
+MOST_REPEATED = 100_000
+"""Most values a file may hold once its aliases are followed: nine lines of aliases can stand for a billion."""
+MOST_FINDINGS = 8
+"""Wrong keys that one message names."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxother = 2, 3, 4, 80, 80
 
 
 class Group(BaseModel):
@@ -16,35 +33,133 @@ class Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _within(path: str) -> str:
+    named = Path(os.path.normpath(path))
+    if "\0" in path or named.is_absolute() or named.parts[:1] in ((), ("..",)):
+        raise ValueError(f"{shown(path)} lies outside the project: name a file in it, as data/raw/my-task/train.csv")
+    return path
+
+
+Within = Annotated[str, AfterValidator(_within)]
+"""A path from the project's root that does not lead out of it."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """libyaml's loader of plain values, in which a value that is none of its kind and a key twice are YAML errors."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ):  # PyYAML's, of 2020-13-45 or !!int x
+            kind = node.tag.rpartition(":")[2]
+            problem = f"{shown(node.value)} is no {kind}; put quotation marks around a text"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            named = (key.tag, str(key.value))
+            if isinstance(key, yaml.ScalarNode) and named in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {shown(key.value)} stands twice", key.start_mark
+                )
+            seen.add(named)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: bytes | str, where: str) -> Any:
+    """One YAML document as plain values; ``where`` begins the message of what is wrong.
+
+    Raises StandinError, with the line, where the text is broken, larger than 10 MB, nested deeper than 50 levels, or
+    stands for more than 100,000 values by its aliases.
+    """
+    if len(text) > MOST_BYTES:
+        raise StandinError(f"{where}: {len(text):,} bytes; at most {MOST_BYTES:,} are read")
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise StandinError(f"{where}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
+    try:
+        _check_size(text, where)
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{where}, line {min(mark.line, text.rstrip().count(chr(10))) + 1}" if mark else where
+        raise StandinError(f"{place}: broken YAML: {getattr(error, 'problem', None) or first_line(error)}") from None
+
+
+def _check_size(text: str, where: str) -> None:
+    """Raise StandinError where a document is nested too deep or its aliases stand for too much: read without them."""
+    sizes: list[int] = [0]  # values in each collection that is open
+    names: list[str | None] = [None]
+    known: dict[str, int] = {}
+    repeated = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        assert event.start_mark
+        line = f"{where}, line {event.start_mark.line + 1}"
+        if isinstance(event, yaml.CollectionStartEvent):
+            if len(sizes) > MOST_DEPTH:
+                raise StandinError(f"{line}: nested deeper than {MOST_DEPTH} levels: a bracket too many?")
+            sizes.append(1)
+            names.append(event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            size, name = sizes.pop(), names.pop()
+            sizes[-1] += size
+            if name:
+                known[name] = size
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor in names:
+                raise StandinError(f"{line}: the alias *{event.anchor} stands within itself")
+            size = known.get(str(event.anchor), 1)
+            repeated += size
+            sizes[-1] += size
+            if repeated > MOST_REPEATED:
+                raise StandinError(f"{line}: the file's aliases stand for more than {MOST_REPEATED:,} values")
+        elif isinstance(event, yaml.ScalarEvent):
+            sizes[-1] += 1
+
+
 def read_yaml(path: Path) -> Any:
     """Read one YAML file, safely. Raises StandinError with the line where the file is missing or broken."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise StandinError(f"{path}: there is no such file. Run from the project's root, or create it.") from None
-    except UnicodeDecodeError as error:
-        raise StandinError(f"{path}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise StandinError(f"{path}{where}: broken YAML: {getattr(error, 'problem', error)}") from None
+    except IsADirectoryError:
+        raise StandinError(f"{path}: a folder, expected a file") from None
+
+
+def shown(value: object) -> str:
+    """A value as a message repeats it: of a long or deep one the beginning."""
+    return _SHORT.repr(value)
 
 
 def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> StandinError:
-    """Turn pydantic's findings into one message: file, key, what was found, what is allowed."""
+    """Turn pydantic's findings into one message: file, key, what was found, what is allowed; the first eight."""
     lines = []
-    for found in error.errors():
-        key = ".".join(str(part) for part in found["loc"]) or "(whole file)"
+    findings = error.errors()
+    for found in findings[:MOST_FINDINGS]:
+        key = ".".join(shown(part) if len(str(part)) > 80 else str(part) for part in found["loc"]) or "(whole file)"
+        message = found["msg"] if len(found["msg"]) <= 500 else f"{found['msg'][:500]} ..."
         if found["type"] == "extra_forbidden":
             known = _known_keys(model, found["loc"][:-1])
-            lines.append(f"{path}: unknown key {key!r}: {nearest(str(found['loc'][-1]), known)}" if known
+            lines.append(f"{path}: unknown key {key!r}: {nearest(str(found['loc'][-1])[:80], known)}" if known
                          else f"{path}: unknown key {key!r}: remove it")  # fmt: skip
         elif found["type"] == "value_error":
-            lines.append(f"{path}: {key}: {found['msg'].removeprefix('Value error, ')}")
+            lines.append(f"{path}: {key}: {message.removeprefix('Value error, ')}")
         elif found["type"] == "missing":
             lines.append(f"{path}: {key} is missing")
         else:
-            lines.append(f"{path}: {key} is {found['input']!r}: {found['msg'][0].lower()}{found['msg'][1:]}")
+            lines.append(f"{path}: {key} is {shown(found['input'])}: {message[0].lower()}{message[1:]}")
+    if len(findings) > MOST_FINDINGS:
+        lines.append(f"{path}: and {len(findings) - MOST_FINDINGS} more")
     return StandinError(re.sub(r"//[^\n]*@", "//[secret]@", "\n".join(lines)))
 
 

@@ -15,9 +15,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from standin.bounds import Curate as Curate
 from standin.bounds import Validate as Validate
 from standin.checked import Group as Group
-from standin.checked import explain, read_yaml
+from standin.checked import Within, explain, read_yaml, shown
 from standin.choices import DEFAULT_REFERENCES, PATTERN_ENGINES, RESERVED_ARMS, Engine, JudgeEngine
-from standin.errors import nearest
+from standin.errors import StandinError, nearest
 from standin.machine import Runtime as Runtime
 from standin.machine import Tracking as Tracking
 
@@ -178,7 +178,7 @@ class Select(Group):
     budgets: list[int] = Field(default_factory=lambda: [48], min_length=1)
     neighbours: int = Field(10, ge=1)
     balance: bool = True
-    labels: str = "data/real/oracle.jsonl"
+    labels: Within = "data/real/oracle.jsonl"
 
     @model_validator(mode="after")
     def _strategies_exist(self) -> Self:
@@ -312,9 +312,18 @@ def parse_params(raw: Any, path: Path = Path("params.yaml")) -> Params:
         raise explain(path, error, Params) from None
 
 
+def raw_params(path: Path) -> dict[str, Any]:
+    """The values of ``params.yaml``, unchecked. Raises StandinError where the file is empty or holds no groups."""
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        found = "the file is empty" if raw is None else f"expected groups of parameters, found {shown(raw)}"
+        raise StandinError(f"{path}: {found}: `git checkout params.yaml` brings the last version back")
+    return raw
+
+
 def load_params(root: Path = Path()) -> Params:
     """Read and check ``params.yaml`` of a project."""
-    return parse_params(read_yaml(root / "params.yaml"), root / "params.yaml")
+    return parse_params(raw_params(root / "params.yaml"), root / "params.yaml")
 
 
 def repository_root() -> Path:

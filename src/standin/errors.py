@@ -1,15 +1,31 @@
 """The one error type a person ever sees."""
 
 import errno
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class StandinError(Exception):
     """A mistake that a person can mend: the message names the place, what was found, what is allowed, the likely fix.
 
-    The command line and the stages print the message without a traceback and exit with status 1.
+    The command line and the stages print the message without a traceback and exit with status 1. It may repeat what a
+    file or a server says, so control characters in it are made visible.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
+
+
+def visible(text: str) -> str:
+    """A text of others as a terminal may show it: what would steer it or turn the text around is written as an escape.
+
+    Line breaks and tabs stay. Escaped are all other control characters (C0 and C1), the separators of lines and
+    paragraphs, and the characters that override the direction of writing.
+    """
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

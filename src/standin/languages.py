@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from standin.checked import parse_yaml
 from standin.choices import LOCAL_ENGINES
 from standin.config import Params
 from standin.embedded import ENCODER, GENERATOR
+from standin.errors import StandinError
 from standin.task import Task
 
 USES = {"generate": "generator.model", "embed": "embed.model", "warmstart": "finetune.encoder",
@@ -50,8 +50,8 @@ def card_languages(model: str) -> frozenset[str] | None:
     if parts[0].strip() or len(parts) < 3:
         return None
     try:
-        head: Any = yaml.safe_load(parts[1])
-    except yaml.YAMLError:
+        head: Any = parse_yaml(parts[1], str(card))
+    except StandinError:
         return None
     said = head.get("language") if isinstance(head, dict) else None
     listed = ["no" if name is False else name for name in (said if isinstance(said, list) else [said])]  # YAML: no

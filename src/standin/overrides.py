@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from standin.checked import read_yaml
-from standin.config import Params, parse_params
+from standin.checked import parse_yaml, shown
+from standin.config import Params, parse_params, raw_params
 from standin.errors import StandinError
 
 
 def load_params_with(changes: Sequence[str], root: Path = Path()) -> Params:
     """Read ``params.yaml`` with some values changed. Raises StandinError naming the change that cannot be made."""
     path = root / "params.yaml"
-    values = read_yaml(path) or {}
+    values = raw_params(path)
     for change in changes:
         _apply(values, change)
     return parse_params(values, path)
@@ -25,9 +23,9 @@ def _apply(values: dict[str, Any], change: str) -> None:
     if not sign or not key:
         raise StandinError(f"-S {change!r}: write key=value, as in generator.shots=5")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise StandinError(f"-S {change!r}: {text!r} is no YAML value, as 5, 0.8, text or [1,2]") from None
+        value = parse_yaml(text, "its value")
+    except StandinError as error:
+        raise StandinError(f"-S {shown(change)}: no YAML value, as 5, 0.8, text or [1,2]: {error}") from None
     *groups, last = key.split(".")
     place = values
     for group in groups:

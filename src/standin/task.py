@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from standin.checked import explain, read_yaml
+from standin.checked import Within, explain, read_yaml
 from standin.config import NAME, TASK_NAME, Group
 from standin.errors import StandinError, nearest
 
@@ -71,9 +71,9 @@ class Source(Group):
     other questions, for the classifier that every arm starts from, or is null.
     """
 
-    train: str
-    test: str | None
-    warmstart: str | None
+    train: Within
+    test: Within | None
+    warmstart: Within | None
     hub: Hub | None = None
     columns: Columns
     values: dict[str, str] = Field(default_factory=dict)

@@ -259,6 +259,8 @@ def _copy(sources: Mapping[str, Path], files: Mapping[str, Path], root: Path, re
         raise StandinError(f"{found[0]} holds other data. Choose another name, or say --replace.")
     for part, file in files.items():
         target = root / file
+        if not target.parent.resolve().is_relative_to(root.resolve()):
+            raise StandinError(f"{file.parent}: a link leads out of the project: take it away, then add the data again")
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (target.exists() and filecmp.cmp(sources[part], target, shallow=False)):
             partial = target.with_name(f".{target.name}.{os.getpid()}")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from standin.checked import parse_yaml
 from standin.config import Params, parse_params
 from standin.errors import StandinError
 from standin.evaluation.recipe import evaluated, recipe
@@ -45,9 +45,9 @@ def read_made(tree: Tree) -> Made | None:
     """What a tree's parameters and task file ask for; None where they do not fit today's groups."""
     try:
         params = parse_params(read_params(tree))
-        task: Any = yaml.safe_load(tree.read(f"tasks/{params.base.task}.yaml") or b"")
+        task: Any = parse_yaml(tree.read(f"tasks/{params.base.task}.yaml") or b"", "its task file")
         return Made(recipe(params, Task.model_validate(task)), params.base.seed, params)
-    except (StandinError, ValidationError, yaml.YAMLError):
+    except (StandinError, ValidationError):
         return None
 
 

@@ -11,11 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from standin.checked import parse_yaml
 from standin.choices import UNSETTLED
 from standin.config import Tracking
-from standin.errors import StandinError
 from standin.tracking.trees import Tree, Workspace
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
@@ -238,11 +236,7 @@ def _essence(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _yaml(tree: Tree, path: str) -> dict[str, Any]:
-    """A mapping from a YAML file, empty where there is none. libyaml reads a long dvc.lock ten times as fast."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        value = yaml.load(tree.read(path) or b"", Loader=loader)
-    except yaml.YAMLError as error:
-        where = "" if isinstance(tree, Workspace) else f" of commit {getattr(tree, 'rev', '')[:7]}"
-        raise StandinError(f"{path}{where}: broken YAML: {getattr(error, 'problem', error)}") from None
+    """A mapping from a YAML file, empty where there is none."""
+    where = "" if isinstance(tree, Workspace) else f" of commit {getattr(tree, 'rev', '')[:7]}"
+    value = parse_yaml(tree.read(path) or b"", f"{path}{where}")
     return value if isinstance(value, dict) else {}
