@@ -8,7 +8,7 @@ import typer
 from standin.choices import LOCAL_ENGINES
 from standin.config import Params, repository_root
 from standin.engines.protocol import Chat, Message
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, nearest, visible
 from standin.generation.plan import PlanRow
 from standin.task import Task, load_task
 
@@ -134,6 +134,6 @@ def dry_run(params: Params) -> Iterator[str]:
 
 
 def echo(found: Iterator[str]) -> None:
-    """Print lines as they come."""
+    """Print lines as they come, in which a task's words and texts steer no terminal."""
     for line in found:
-        typer.echo(line)
+        typer.echo(visible(line))

@@ -18,7 +18,7 @@ import yaml
 
 from standin.config import Params, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows
-from standin.errors import StandinError
+from standin.errors import StandinError, visible
 from standin.generation.answering import as_asked
 from standin.generation.plan import PlanRow
 from standin.generation.prompts import OPENING, turn
@@ -205,18 +205,21 @@ def show(found: Preview, task_name: str, console: Any) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    def plain(text: str) -> str:
+        return escape(visible(text))
+
     asked = dict.fromkeys((text.question, text.label) for text in found.texts)
     for question, label in asked:
         mine = [text for text in found.texts if (text.question, text.label) == (question, label)]
-        console.rule(escape(f"{label}: {question}" if question else label))
+        console.rule(plain(f"{label}: {question}" if question else label))
         console.print("Prompt:", style="bold")
-        console.print(escape(mine[0].prompt) + "\n")
+        console.print(plain(mine[0].prompt) + "\n")
         table = Table("text", "answer as it came", "kept, or why not", box=box.SIMPLE_HEAD, show_lines=True)
         for text in mine:
             same = text.text is not None and text.text == text.raw.strip()
-            outcome = "kept as it is" if same else escape(text.text or "")
+            outcome = "kept as it is" if same else plain(text.text or "")
             table.add_row(
-                text.plan_id, escape(text.raw.strip()), f"[red]{escape(text.why)}[/red]" if text.why else outcome
+                text.plan_id, plain(text.raw.strip()), f"[red]{plain(text.why)}[/red]" if text.why else outcome
             )
         console.print(table)
     kept = sum(text.text is not None for text in found.texts)
@@ -225,7 +228,7 @@ def show(found: Preview, task_name: str, console: Any) -> None:
         f"{kept} of {len(found.texts)} texts kept; {found.checks - len(found.findings)} of {found.checks} checks hold"
     )
     for finding in found.findings:
-        console.print(escape(f"- {finding}"))
+        console.print(plain(f"- {finding}"))
     if found.findings:
         console.print("Shares over so few texts are rough: read the texts first.")
     console.print(f"Prompts: {task_path(task_name)}. All texts: standin run", style="bold")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from standin.errors import StandinError
+from standin.errors import StandinError, visible
 
 REFUSING = (400, 422)
 """Statuses of a request that the server understood and will not take as it is."""
@@ -59,9 +59,9 @@ def sentence(error: BaseException | None) -> str:
 
 
 def shown(line: str) -> str:
-    """A server's line as a message repeats it: without the key, at most 200 characters."""
+    """A server's line as a message repeats it: without the key, at most 200 characters, steering no terminal."""
     key = os.environ.get("OPENAI_API_KEY", "").strip()
-    return (line.replace(key, "[key]") if key else line)[:MOST]
+    return visible((line.replace(key, "[key]") if key else line)[:MOST])
 
 
 def api_key() -> str:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from standin.errors import visible
+
 Severity = Literal["critical", "warning"]
 NAMED = 3
 """Ids named in a message; Data Docs count the rest."""
@@ -97,7 +99,7 @@ def _found(outcome: Outcome) -> str:
         return f"{outcome.observed:.1%}"
     unit = outcome.check.unit.removesuffix("s") if outcome.observed == 1 else outcome.check.unit
     number = f"{outcome.observed:.3g}" if isinstance(outcome.observed, float) else str(outcome.observed)
-    named = ", ".join(html.unescape(place) for place in outcome.places[:NAMED])
+    named = ", ".join(visible(html.unescape(place)) for place in outcome.places[:NAMED])
     more = ", ..." if len(outcome.places) > NAMED else ""
     return f"{number} {unit}" + (f" ({named}{more})" if named else "")
 
