@@ -17,10 +17,12 @@ ASKED: Chat = (("system", "You judge."), ("user", "Which one?"))
 
 
 class Llm:
-    """What the engine asks of ``llama_cpp.Llama``; it answers "It is." and keeps the prompt's text."""
+    """What the engine asks of ``llama_cpp.Llama``; it gives its answer and keeps the prompt's text."""
+
+    said = "It is."
 
     def __init__(self, template: str | None) -> None:
-        self.tokenizer = tokenizer()
+        self.tokenizer = tokenizer(special=("[THINK]", "[/THINK]", "<|channel|>", "<|message|>"))
         self.metadata = {"tokenizer.chat_template": template} if template else {}
         self.read: list[str] = []
 
@@ -29,9 +31,9 @@ class Llm:
         found = self.tokenizer(text.decode(), add_special_tokens=False).input_ids
         return [*([self.token_bos()] if add_bos else []), *found]
 
-    def detokenize(self, tokens: list[int], special: bool) -> bytes:
-        assert special
-        return str(self.tokenizer.decode(tokens)).encode()
+    def detokenize(self, tokens: list[int], prev_tokens: list[int] | None = None, special: bool = False) -> bytes:
+        del prev_tokens
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=not special)).encode()
 
     def token_bos(self) -> int:
         return int(self.tokenizer.bos_token_id)
@@ -41,12 +43,14 @@ class Llm:
 
     def create_completion(self, prompt: list[int], **_: Any) -> dict[str, Any]:
         self.read.append(self.tokenizer.decode(prompt))
-        return {"choices": [{"text": "It is.", "finish_reason": "stop"}], "usage": {"completion_tokens": 3}}
+        text = self.detokenize(self.tokenize(self.said.encode(), False, True)).decode()
+        return {"choices": [{"text": text, "finish_reason": "stop"}], "usage": {"completion_tokens": 3}}
 
 
-def answered(own: str | None, chat: Chat = ASKED[1:], **chosen: Any) -> tuple[str, Answer]:
+def answered(own: str | None, chat: Chat = ASKED[1:], said: str = "It is.", **chosen: Any) -> tuple[str, Answer]:
     """The prompt that was read and the answer."""
     llm = Llm(own)
+    llm.said = said
     ((_, answer),) = LlamaCppEngine(llm, "1").answer([Request(chat, 1)], Sampling(0.8, 0.95, 8, **chosen))
     return llm.read[0], answer
 
@@ -61,6 +65,18 @@ def test_reasoning_that_the_prompt_opens_stands_before_the_answer() -> None:
     assert read.endswith("<think>\n")
     assert answer.text == "<think>\nIt is."
     assert answer.tokens_in == len(tokenizer()(read).input_ids)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("[THINK]Hm.[/THINK]It is.", "[THINK]Hm.[/THINK]It is."),
+        ("<|channel|>final<|message|>It is.", "<|channel|>final<|message|>It is."),
+        ("<|im_start|>It is.", "It is."),
+    ],
+)
+def test_special_tokens_that_tell_reasoning_apart_stay(said: str, text: str) -> None:
+    assert answered(R1.replace("<think>", ""), said=said)[1].text == text
 
 
 def test_an_opening_closes_reasoning_that_the_prompt_opened() -> None:

@@ -361,6 +361,8 @@ def test_a_server_that_reads_a_part_of_the_prompt_is_told(capsys: pytest.Capture
         ({"choices": [{"text": "A text.", "finish_reason": "stop"}]}, None),
         ({"choices": ["A text."]}, None),
         ({"choices": None}, None),
+        ({"choices": {"0": "A text."}}, None),
+        ({"choices": [{"message": {"content": "A text."}}], "usage": {"prompt_tokens": float("inf")}}, "A text."),
         ([{"choices": []}], None),
     ],
 )
@@ -629,6 +631,27 @@ def test_a_judge_is_asked_with_the_fields_that_its_server_takes() -> None:
         server.refuse = lambda _: (404, {"error": {"message": "no"}})
         with pytest.raises(StandinError, match=r"check runtime\.base_url and the model of the judge"):
             judged(server)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        [],
+        [{"token": "yes", "logprob": -0.1}],
+        [{"token": "yes", "logprob": -0.1, "top_logprobs": []}],
+        [{"token": "yes", "logprob": -0.1, "top_logprobs": None}],
+        [{"token": "yes", "logprob": -0.1, "top_logprobs": {"yes": -0.1}}],
+        [{"token": None, "logprob": None, "top_logprobs": [{"token": None, "logprob": None}]}],
+        "yes",
+    ],
+)
+def test_a_judge_without_log_probabilities_is_refused_in_words(content: Any) -> None:
+    choice = {"message": {"content": "yes"}, "finish_reason": "stop", "logprobs": {"content": content}}
+    with serving() as server:
+        server.refuse = lambda _: (200, {"choices": [choice]})
+        with pytest.raises(StandinError, match="gives no log-probabilities, which a judge needs"):
+            engine(server.url).choose([(("user", "Pro or con?"),)], ["pro", "con"])
 
 
 def test_a_judge_that_thinks_first_is_refused() -> None:

@@ -1,6 +1,7 @@
 """The llama.cpp engine: GGUF files, one answer after the other. Optional: the package is compiled when installed."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from standin.config import Runtime
 from standin.embedded import GENERATOR, gguf_file
 from standin.engines.prompting import Prompt, prompt
 from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.engines.thinking import tells_apart
 from standin.errors import StandinError
 
 
@@ -46,7 +48,7 @@ class LlamaCppEngine:
     name = "llamacpp"
 
     def __init__(self, llm: Any, version: str) -> None:
-        self.llm = llm
+        self.llm = _with_reasoning_marks(llm)
         self.version = version
         template = llm.metadata.get("tokenizer.chat_template")
         self.tokenizer = GgufTokenizer(llm, template) if template else None
@@ -93,6 +95,22 @@ class LlamaCppEngine:
     def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> npt.NDArray[np.float64]:  # noqa: ARG002
         """llama.cpp gives no log-probabilities of closed choices: raises StandinError."""
         raise StandinError("the llamacpp engine cannot judge: set verify.by to classifier or none")
+
+
+def _with_reasoning_marks(llm: Any) -> Any:
+    """llama.cpp leaves all special tokens out of its texts: where some tell reasoning apart, they stay in."""
+    plain = llm.detokenize
+
+    @cache
+    def told_apart(token: int) -> bool:
+        return tells_apart(plain([token], special=True).decode(errors="replace")) and not plain([token])
+
+    def detokenize(tokens: list[int], prev_tokens: list[int] | None = None, special: bool = False) -> bytes:
+        marked = any(map(told_apart, tokens))
+        return bytes(plain(tokens, prev_tokens=prev_tokens, special=special or marked))
+
+    llm.detokenize = detokenize
+    return llm
 
 
 def load(model: str, runtime: Runtime, version: str) -> LlamaCppEngine:

@@ -169,8 +169,8 @@ class OpenAIEngine:
                 f"the server at {self.client.base_url} does not judge a text: set verify.by to classifier"
             )
         choice = reply.said.choices[0]
-        found = getattr(choice.logprobs, "content", None)
-        if replies.thought(choice.message) or (found and found[0].token.strip().lower().startswith(replies.THINKING)):
+        first, found = replies.first_tokens(choice)
+        if replies.thought(choice.message) or first.startswith(replies.THINKING):
             raise StandinError(
                 f"{self.model} thinks before it answers, so that its first token judges nothing: take a judge that "
                 "does not think, or set verify.by to classifier or none"
@@ -180,7 +180,7 @@ class OpenAIEngine:
                 f"the server at {self.client.base_url} gives no log-probabilities, which a judge needs: set verify.by "
                 "to classifier or none"
             )
-        tokens = {each.token.strip().lower(): float(each.logprob) for each in reversed(found[0].top_logprobs)}
+        tokens = dict(reversed(found))
         begun = [[token for token in tokens if token and choice.lower().startswith(token)] for choice in choices]
         longest = [max(mine, key=len, default=None) for mine in begun]
         known = [token for token in longest if token]

@@ -1,5 +1,6 @@
 """Reading what a server answers: the text and nothing else, how it ended, and what stands where no answer is."""
 
+import math
 from typing import Any
 
 from standin.engines.protocol import Finish
@@ -33,7 +34,7 @@ def checked(said: Any, url: str) -> Any:
     if is_page(said):
         raise StandinError(f"the server at {url} answers with a page of HTML: the address looks wrong: {SHAPE}")
     choices = getattr(said, "choices", None)
-    if not choices or not hasattr(getattr(choices[0], "message", None), "content"):
+    if not choices or not isinstance(choices, list) or not hasattr(getattr(choices[0], "message", None), "content"):
         raise _no_answer(getattr(said, "error", None), url)
     if str(choices[0].finish_reason).lower() in BROKEN_OFF:
         raise UnusableError(f"an answer that ended with {choices[0].finish_reason!r}")
@@ -72,7 +73,22 @@ def finish(choice: Any, written: int, most: int | None) -> tuple[Finish, str | N
 def number(counts: Any, name: str) -> int:
     """A count of a server; 0 where it gives none."""
     value = counts.get(name) if isinstance(counts, dict) else getattr(counts, name, None)
-    return int(value) if isinstance(value, int | float) and value > 0 else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < math.inf else 0
+
+
+def first_tokens(choice: Any) -> tuple[str, list[tuple[str, float]]]:
+    """The first token of a judge, and the most probable ones in its place with their log-probabilities.
+
+    Tokens are in lower case without blanks. The list is empty where the server gives none that can be read.
+    """
+    content = getattr(choice.logprobs, "content", None)
+    first = content[0] if isinstance(content, list) and content else None
+    top = getattr(first, "top_logprobs", None)
+    pairs = [(getattr(each, "token", 0), getattr(each, "logprob", "")) for each in top] if isinstance(top, list) else []
+    read = [(token.strip().lower(), float(value)) for token, value in pairs
+            if isinstance(token, str) and isinstance(value, int | float)]  # fmt: skip
+    token = getattr(first, "token", None)
+    return (token.strip().lower() if isinstance(token, str) else ""), read
 
 
 def texts(said: Any, written: int) -> tuple[str, int, bool]:

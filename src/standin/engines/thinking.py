@@ -84,11 +84,14 @@ def aside(tokenizer: Any) -> dict[int, str]:
         special = specials(tokenizer)
         harmony = HARMONY in special.values()
         _ASIDES[tokenizer] = {
-            token: mark
-            for token, mark in special.items()
-            if _ASIDE.search(mark) or (harmony and mark in _HARMONY_MARKS)
+            token: mark for token, mark in special.items() if tells_apart(mark) or (harmony and mark in _HARMONY_MARKS)
         }
     return _ASIDES[tokenizer]
+
+
+def tells_apart(mark: str) -> bool:
+    """Whether a special token's text is one that tells reasoning apart."""
+    return bool(_ASIDE.search(mark))
 
 
 def specials(tokenizer: Any) -> dict[int, str]:
