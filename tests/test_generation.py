@@ -20,7 +20,7 @@ from standin.engines.protocol import Answer, Chat, Request, Sampling, loops
 from standin.errors import StandinError
 from standin.generation import answering
 from standin.generation.answering import answer_plan, describe
-from standin.generation.parsing import parse
+from standin.generation.parsing import Parsed, parse
 from standin.generation.plan import PlanRow, make_plan
 from standin.generation.prompts import turn
 from standin.generation.store import AnswerStore, request_key
@@ -460,3 +460,30 @@ def test_the_stage_writes_plan_answers_texts_and_what_it_could_not_use(
     before = {path.name: path.read_bytes() for path in Path("data/generated").iterdir()}
     generate.run(params, TASK, "")
     assert {path.name: path.read_bytes() for path in Path("data/generated").iterdir()} == before
+
+
+def test_an_answer_that_cannot_be_parsed_costs_its_row_alone_and_is_read_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    engine = Echo()
+    monkeypatch.setattr(generate.registry, "load", lambda *_: engine)
+    write_rows(Path("data/real/shots.jsonl"), SHOTS)
+    params = Params(generator=Generator(texts=2, conversation=1, begin="never"))
+    broken = plan(texts=2, conversation=1)[3]
+
+    def faulty(raw: str, finish: str) -> Parsed:
+        return parse(raw, finish) if str(broken.seed) not in raw else parse(None, finish)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(answering, "parse", faulty)
+    found = generate.run(params, TASK, "")
+    assert (found["parsed"], found["unparsable"], found["parsing_failed"]) == (7, 1, 1)
+    said = capsys.readouterr().err
+    assert said.count("parsing failed") == 1
+    assert f"generate: {broken.plan_id}: parsing failed (TypeError), so the row counts as unparsable" in said
+    monkeypatch.setattr(answering, "parse", parse)
+    asked = list(engine.sizes)
+    again = generate.run(params, TASK, "")
+    assert (again["parsed"], again["parsing_failed"]) == (8, 0)
+    assert engine.sizes == asked, "the stored answers are read again"

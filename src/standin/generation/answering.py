@@ -8,6 +8,7 @@ logits depend on the batch, and on what an engine has kept of the turns before).
 import hashlib
 import json
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,8 @@ from standin.generation.prompts import OPENING
 from standin.generation.quotes import CLOSING
 from standin.generation.store import AnswerStore, request_key
 
+FAULT = "fault"
+"""Detail of a row on which parsing failed."""
 LOOP = [*LOOP_PATTERN, LOOP_COUNT]
 _PLAIN: dict[str, Any] = {"pattern": None, "seeded": True, "stop": (), "begin": "", "template": {}}
 """Fields that change nothing at these values: they are no part of a key then."""
@@ -98,7 +101,7 @@ def answer_plan(
             spent = budget or Budget()
             found = _answers(asked, keyed, sampling, store, engine, batched, spent, stored_turns, unsent)
             for row, request, (key, answer) in zip(turn, asked, found, strict=True):
-                parsed = _parsed(answer, sampling)
+                parsed = _read(row, answer, sampling)
                 if parsed.text is not None:
                     chats[row.conversation] = (*request.chat, ("assistant", parsed.text))
                 answered[row.plan_id] = Answered(row, key, answer, parsed)
@@ -115,6 +118,22 @@ def as_asked(row: PlanRow, opening: PlanRow | None, begun: bool) -> PlanRow:
     if begun or opening is None or row.kind == OPENING:
         return row
     return replace(row, kind=OPENING, shots=row.shots or opening.shots)
+
+
+def _read(row: PlanRow, answer: Answer, sampling: Sampling) -> Parsed:
+    """What parsing makes of a row's answer. Where it fails, which is our fault, the row is unparsable, which is told.
+
+    The run goes on, and the answer stays in the store for a version of this program that can read it.
+    """
+    try:
+        return _parsed(answer, sampling)
+    except Exception as error:
+        print(  # noqa: T201
+            f"generate: {row.plan_id}: parsing failed ({type(error).__name__}), so the row counts as unparsable. "
+            "Please report its line of data/generated/answers.jsonl; its stored answer is read again after an upgrade",
+            file=sys.stderr,
+        )
+        return Parsed(None, UNPARSABLE, detail=FAULT)
 
 
 def _parsed(answer: Answer, sampling: Sampling) -> Parsed:

@@ -14,7 +14,7 @@ from standin.embedded import pinned
 from standin.engines import registry
 from standin.engines.protocol import Answer, Engine, Sampling
 from standin.errors import StandinError
-from standin.generation.answering import Answered, answer_plan
+from standin.generation.answering import FAULT, Answered, answer_plan
 from standin.generation.budget import budget
 from standin.generation.plan import PlanRow, make_plan
 from standin.generation.prompts import turn
@@ -165,6 +165,7 @@ def metrics(answered: Sequence[Answered], seeded: bool = True) -> dict[str, Any]
         "refused": reasons["refused"],
         "unparsable": reasons["unparsable"],
         "unfinished_reasoning": details["reasoning"],
+        "parsing_failed": details[FAULT],
         "cut_by_length": sum(each.answer.finish == "length" for each in answered),
         "tokens_in": sum(each.answer.tokens_in for each in answered),
         "tokens_out": sum(each.answer.tokens_out for each in answered),
