@@ -461,3 +461,17 @@ def test_dvc_s_own_refs_are_no_experiments(project: ToyProject) -> None:
     for ref in (f"refs/exps/{rev[:2]}/{rev[2:]}/mine", "refs/exps/stash", "refs/exps/exec/a/b"):
         project.run("git", "update-ref", ref, rev)
     assert trees.experiments() == [(rev, rev, "mine")]
+
+
+def test_a_folder_that_git_refuses_is_told_once_in_its_words(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.commit()
+    trees._tell_refused.cache_clear()
+    assert trees.head()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert (trees.head(), trees.head()) == ("", "")
+    said = capsys.readouterr().err
+    assert said.count("tracking: commit and changed code are not recorded: git says: fatal: detected dubious") == 1
+    assert "git config --global --add safe.directory" in said

@@ -4,9 +4,12 @@ import difflib
 import functools
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+
+from standin.errors import visible
 
 USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
 
@@ -97,12 +100,23 @@ class Commit:
 
 
 def git(*arguments: str) -> bytes:
-    """What git prints; nothing where it fails, is not installed, or there is no repository."""
+    """What git prints; nothing where it fails, is not installed, or there is no repository.
+
+    Where it refuses the folder because of its owner that is told once, in its words: commit and code would be missing
+    from the records without a word.
+    """
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, check=False)
     except FileNotFoundError:
         return b""
+    if done.returncode and b"safe.directory" in done.stderr:
+        _tell_refused(" ".join(done.stderr.decode(errors="replace").split()))
     return done.stdout if done.returncode == 0 else b""
+
+
+@functools.cache
+def _tell_refused(said: str) -> None:
+    print(f"tracking: commit and changed code are not recorded: git says: {visible(said)}", file=sys.stderr)  # noqa: T201
 
 
 def head() -> str:
