@@ -463,10 +463,10 @@ def test_dvc_s_own_refs_are_no_experiments(project: ToyProject) -> None:
     assert trees.experiments() == [(rev, rev, "mine")]
 
 
+@pytest.mark.usefixtures("project")
 def test_a_folder_that_git_refuses_is_told_once_in_its_words(
-    project: ToyProject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project.commit()
     trees._tell_refused.cache_clear()
     assert trees.head()
     assert capsys.readouterr().err == ""
