@@ -21,7 +21,9 @@ def table(root: Path = ROOT) -> str:
     lines = ["| difference in macro-F1 | | 95 % interval | verdict |", "|---|---:|---:|---|"]
     for row in rows:
         value, low, high = (decimal(float(row[name]), 2, "+") for name in ("difference", "low", "high"))
-        lines.append(f"| {row['arm_a']} - {row['arm_b']} | {value} | {low} to {high} | {row['verdict_holm']} |")
+        alone = row["verdict_holm"] == "no difference" and float(row["low"]) * float(row["high"]) > 0
+        verdict = "not clear" if alone else row["verdict_holm"]
+        lines.append(f"| {row['arm_a']} - {row['arm_b']} | {value} | {low} to {high} | {verdict} |")
     kept = round(100 * curated["kept"] / curated["planned"])
     return "\n".join([*lines, "", f"Of {curated['planned']} planned synthetic texts {kept} % were kept."])
 

@@ -79,6 +79,10 @@ def test_every_parameter_is_read_somewhere() -> None:
             {"runtime": {"base_url": "http://me:pass@example.org/v1"}},
             r"runtime.base_url: 'http://\[secret\]@example.org/v1'",
         ),
+        (
+            {"runtime": {"base_url": "https://example.org/v1?api-version=1&api-key=sk-own"}},
+            r"runtime.base_url: the query names 'api-key', which logs would show: the key belongs in OPENAI_API_KEY$",
+        ),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(change: dict[str, Any], message: str) -> None:

@@ -107,6 +107,14 @@ MISTAKES: dict[str, tuple[Callable[[Project], object], str, str]] = {
         lambda p: (p.prepared(), p.params(generator={"model": "smollm2-135m-instrct"})), "generate",
         r"no model 'smollm2-135m-instrct': did you mean 'smollm2-135m-instruct'\?",
     ),
+    "model: a folder that is not there": (
+        lambda p: (p.prepared(), p.params(generator={"model": "./models/mine"})), "generate",
+        r"params.yaml: model './models/mine': there is no such folder",
+    ),
+    "device: no GPU": (
+        lambda p: (p.prepared(), p.params(runtime={"device": "cuda"})), "embed real",
+        r"params.yaml: runtime.device is 'cuda', and torch sees no GPU: take 'auto' or 'cpu'",
+    ),
     "task: no language": (
         lambda p: p.task("language: en\ndemo", "language: english\ndemo"), "prepare",
         r"toy.yaml: language: 'english' is no language code: write one as in en or de",

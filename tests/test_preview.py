@@ -149,12 +149,16 @@ def test_too_many_texts_are_the_run(project: Path) -> None:
 
 
 def test_markup_in_texts_is_printed_as_it_is() -> None:
-    text = Previewed("p-0", None, "pro", "say [bold]it", 0, "an [red]answer[/red]", None, "refused")
+    text = Previewed(
+        "p-0", {"tone": "so [calm]\x1b[2J"}, None, "pro", "say [bold]it", 0, "an [red]answer[/red]", None, "refused"
+    )
     console = Console(file=io.StringIO(), width=100)
-    show(Preview((text,), 3, ("too [many] refused",)), "toy", console)
+    show(Preview((text,), 3, ("too [many] refused",)), "toy", "standin run -S 'a=[1]'", console)
     said = console.file.getvalue()
     for shown in (
         "say [bold]it",
+        r"so [calm]\x1b[2J",
+        "All texts: standin run -S 'a=[1]'",
         "an [red]answer[/red]",
         "refused",
         "0 of 1 texts kept; 2 of 3 checks hold",
@@ -167,7 +171,7 @@ def test_markup_in_texts_is_printed_as_it_is() -> None:
     ("change", "message"),
     [
         ("generator.shots", "write key=value"),
-        ("generator.shots=[1", "is no YAML value"),
+        ("generator.shots=[1", "no YAML value"),
         ("base.task.more=1", "'task' in 'base.task.more' holds one value"),
         ("generator.shot=1", "unknown key 'generator.shot': did you mean 'shots'"),
         ("generator.shots=many", "generator.shots is 'many'"),

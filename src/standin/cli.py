@@ -5,6 +5,7 @@ fast, and raises StandinError for a person's mistake: ``main`` prints the messag
 """
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -61,6 +62,8 @@ def run(
     llms = [(params.generator.engine, params.generator.model)]
     if params.verify.by == "llm":
         llms.append((params.verify.engine, params.verify.model))
+    if params.subjectivity.texts:
+        llms.append((params.subjectivity.engine, params.subjectivity.model))
     local = [model for engine, model in llms if engine in LOCAL_ENGINES]
     check_spelling(params.embed.model, params.finetune.encoder, *local)
     if preview is None:
@@ -73,7 +76,8 @@ def run(
     limit_threads(params.runtime.threads)
     found = previewing.preview(params, preview)
     width = None if sys.stdout.isatty() else 120
-    previewing.show(found, params.base.task, Console(width=width))
+    whole = shlex.join(["standin", "run", *(word for each in change or [] for word in ("-S", each))])
+    previewing.show(found, params.base.task, whole, Console(width=width))
 
 
 def _pipeline(*words: str) -> int:

@@ -68,11 +68,17 @@ def unavailable(model: str, revision: str, error: Exception) -> StandinError:
 
 
 def check_spelling(*models: str) -> None:
-    """Raise StandinError where a name is almost that of an embedded model, before the hub is asked for it."""
+    """Raise StandinError, before the hub is asked, for a folder that is not there or a misspelt embedded model."""
     for model in models:
-        near = get_close_matches(model, (GENERATOR, ENCODER), n=1, cutoff=0.8)
+        if model.startswith((".", "/", "~")) and not Path(model).is_dir():
+            raise StandinError(f"params.yaml: model {model!r}: there is no such folder{_home(model)}")
+        near = get_close_matches(model, (GENERATOR, ENCODER), n=1, cutoff=0.7)
         if near and model != near[0] and _digits(model) == _digits(near[0]) and not Path(model).exists():
             raise StandinError(f"params.yaml: no model {model!r}: did you mean {near[0]!r}?")
+
+
+def _home(model: str) -> str:
+    return ": write the home folder out, '~' is not read here" if model.startswith("~") else ""
 
 
 def _digits(name: str) -> str:

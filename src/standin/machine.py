@@ -6,6 +6,18 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from standin.checked import Group
+from standin.errors import StandinError
+
+
+def torch_device(runtime: "Runtime") -> Literal["cpu", "cuda"]:
+    """Set torch's threads and choose its device. Raises StandinError for a GPU that is not there."""
+    import torch
+
+    torch.set_num_threads(runtime.threads)
+    available = torch.cuda.is_available()
+    if runtime.device == "cuda" and not available:
+        raise StandinError("params.yaml: runtime.device is 'cuda', and torch sees no GPU: take 'auto' or 'cpu'")
+    return "cuda" if available and runtime.device != "cpu" else "cpu"
 
 
 class Tracking(Group):
@@ -44,4 +56,6 @@ class Runtime(Group):
     def _is_an_address(cls, url: str) -> str:
         if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^@\s/:]+)(:\d+)?(/[^@\s]*)?", url):
             raise ValueError(f"{url!r} is no address: http://HOST:PORT/v1, without user and password, which logs show")
+        if secret := re.search(r"[?&]([\w-]*(?:key|token|secret|sig|password)[\w-]*)=", url, re.IGNORECASE):
+            raise ValueError(f"the query names {secret[1]!r}, which logs would show: the key belongs in OPENAI_API_KEY")
         return url

@@ -35,6 +35,8 @@ def show_prompts(params: Params, label: str | None, number: int, rendered: bool)
         chats = shown.setdefault((row.question_id, row.label), [])
         if row.conversation not in chats:
             chats.append(row.conversation)
+    if task.prompts.begin and params.generator.begin != "never" and not rendered:
+        yield f"Every answer begins: {task.prompts.begin}   (where the engine can go on from it)\n"
     for chats in shown.values():
         for conversation in chats[:number]:
             rows = [row for row in plan if row.conversation == conversation]

@@ -8,7 +8,7 @@ one, as a batched engine's answers depend on their batch.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ class Previewed:
     """One planned text: what was asked, what came back, what is kept of it or why nothing is."""
 
     plan_id: str
+    attributes: Mapping[str, str]
     question: str | None
     label: str
     prompt: str
@@ -183,6 +184,7 @@ def _texts(task: Task) -> Iterator[Previewed]:
             begun.add(row.conversation)
         yield Previewed(
             plan_id=plan_id,
+            attributes=row.attributes,
             question=row.question,
             label=row.label,
             prompt=turn(task.prompts, row.kind, labels[row.label], row.question, examples, row.attributes),
@@ -199,8 +201,11 @@ def _why(row: Removed) -> str:
     return f"{row.reason}{like}{score}"
 
 
-def show(found: Preview, task_name: str, console: Any) -> None:
-    """Print a preview: for every label the first prompt, then answer and outcome of every text side by side."""
+def show(found: Preview, task_name: str, whole: str, console: Any) -> None:
+    """Print a preview: for every label the first prompt, then answer and outcome of every text side by side.
+
+    ``whole`` is the command that makes all texts.
+    """
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -219,7 +224,9 @@ def show(found: Preview, task_name: str, console: Any) -> None:
             same = text.text is not None and text.text == text.raw.strip()
             outcome = "kept as it is" if same else plain(text.text or "")
             table.add_row(
-                text.plan_id, plain(text.raw.strip()), f"[red]{plain(text.why)}[/red]" if text.why else outcome
+                plain("\n".join([text.plan_id, *text.attributes.values()])),
+                plain(text.raw.strip()),
+                f"[red]{plain(text.why)}[/red]" if text.why else outcome,
             )
         console.print(table)
     kept = sum(text.text is not None for text in found.texts)
@@ -231,4 +238,4 @@ def show(found: Preview, task_name: str, console: Any) -> None:
         console.print(plain(f"- {finding}"))
     if found.findings:
         console.print("Shares over so few texts are rough: read the texts first.")
-    console.print(f"Prompts: {task_path(task_name)}. All texts: standin run", style="bold")
+    console.print(f"Prompts: {task_path(task_name)}. All texts: {plain(whole)}", style="bold")

@@ -11,6 +11,7 @@ from standin.config import Finetune, Runtime
 from standin.corpus import write_json
 from standin.embedded import resolve
 from standin.errors import StandinError
+from standin.machine import torch_device
 
 Encoding = dict[str, list[int]]
 """One text, or one pair of question and text, as token ids (``input_ids``, ``token_type_ids``, ...)."""
@@ -234,16 +235,11 @@ def _read_head(head: Any, folder: Path) -> None:
 
 def prepare(runtime: Runtime) -> str:
     """Set the number of threads and choose "cuda" or "cpu". Raises StandinError for a GPU that is not there."""
-    import torch
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    torch.set_num_threads(runtime.threads)
-    available = torch.cuda.is_available()
-    if runtime.device == "cuda" and not available:
-        raise StandinError("params.yaml: runtime.device is 'cuda', and torch sees no GPU: take 'auto' or 'cpu'")
-    return "cuda" if available and runtime.device != "cpu" else "cpu"
+    return torch_device(runtime)
 
 
 def encode(tokenizer: Any, texts: Sequence[str], questions: Sequence[str | None], max_tokens: int) -> list[Encoding]:

@@ -21,6 +21,7 @@ from standin.engines.prompting import (
 )
 from standin.engines.protocol import Answer, Chat, Finish, Request, Sampling, loops
 from standin.engines.stops import Stops
+from standin.machine import torch_device
 
 
 class TransformersEngine:
@@ -136,11 +137,7 @@ def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
 
 def load(model: str, revision: str, dtype: str, runtime: Runtime, version: str) -> TransformersEngine:
     """Load a model by embedded name, folder or hub id. Raises StandinError where it cannot be had or used."""
-    import torch
-
     from standin.engines.checkpoints import read
 
-    torch.set_num_threads(runtime.threads)
-    cuda = runtime.device == "cuda" or (runtime.device == "auto" and torch.cuda.is_available())
-    loaded, tokenizer = read(resolve(model), model, revision, dtype, "cuda" if cuda else "cpu")
+    loaded, tokenizer = read(resolve(model), model, revision, dtype, torch_device(runtime))
     return TransformersEngine(loaded, tokenizer, version)

@@ -12,6 +12,7 @@ from standin.config import Runtime
 from standin.corpus import read_json_lines, write_json_lines
 from standin.embedded import resolve
 from standin.errors import StandinError
+from standin.machine import torch_device
 from standin.progress import progress
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ def load_encoder(model: str, revision: str, runtime: Runtime) -> "SentenceTransf
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    torch.set_num_threads(runtime.threads)
-    device = runtime.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch_device(runtime)
     weights: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32}
     try:
         return SentenceTransformer(

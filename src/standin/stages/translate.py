@@ -9,6 +9,7 @@ from typing import Any
 from standin.config import Params
 from standin.corpus import SyntheticRow, read_rows, write_rows
 from standin.errors import StandinError
+from standin.machine import torch_device
 from standin.progress import progress
 from standin.task import Task
 
@@ -28,7 +29,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     rows = read_rows(GENERATED, SyntheticRow)
     from standin.generation.translation import load_translator, sentence_count, translate
 
-    device = _device(params.runtime.device, params.runtime.threads)
+    device = torch_device(params.runtime)
     given = params.translate
     translator = load_translator(given.model, given.revision, task.prompts.language, task.language, device)
     texts = [row.text for row in rows]
@@ -40,12 +41,3 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         f"{given.model}; {found.cut} cut at {given.max_tokens} tokens"
     )
     return {"translated_texts": len(rows), "translated_sentences": found.sentences, "translations_cut": found.cut}
-
-
-def _device(wanted: str, threads: int) -> str:
-    import torch
-
-    torch.set_num_threads(threads)
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise StandinError("params.yaml: runtime.device is 'cuda', but no CUDA device is there: set 'auto' or 'cpu'")
-    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
