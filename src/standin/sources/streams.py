@@ -54,11 +54,10 @@ class _Unpacked(io.RawIOBase):
             raise StandinError(f"{self.path}: broken gzip file ({error}). Copy or pull it again.") from None
         self.unpacked += len(block)
         check_unpacked(self.path, self.unpacked)
-        if self.unpacked > max(SUSPECT, MOST_UNPACKED * self.size):
+        if self.unpacked > (most := max(SUSPECT, MOST_UNPACKED * self.size)):
             raise StandinError(
-                f"{self.path}: {self.size} bytes unpack to more than {self.unpacked - 1}, over {MOST_UNPACKED} times "
-                "as many: no file of texts packs that well. Look at it (`gzip -dc FILE | head -c 1000`), or give it "
-                "unpacked."
+                f"{self.path}: {self.size} bytes unpack to more than {most}, over {MOST_UNPACKED} times as many: no "
+                "file of texts packs that well. Look at it (`gzip -dc FILE | head -c 1000`), or give it unpacked."
             )
         buffer[: len(block)] = block
         return len(block)

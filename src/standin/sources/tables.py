@@ -136,7 +136,7 @@ def _parquet(path: Path) -> Table:
     except StandinError:
         raise
     except Exception as error:  # a dozen kinds, by which of pyarrow's and pandas' parts meets the broken bytes
-        raise StandinError(f"{path}: not a Parquet file, or a broken one: {first_line(error)}") from None
+        raise StandinError(f"{path}: not a Parquet file, or a broken one: {first_line(error)!r}") from None
     records = tuple(
         (number, {name: _plain(cell) for name, cell in zip(columns, row, strict=True)})
         for number, row in enumerate(zip(*cells, strict=True), 1)
