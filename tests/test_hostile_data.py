@@ -299,6 +299,14 @@ def test_numbers_and_harmless_texts_stay_as_they_are(cell: Cell) -> None:
     assert protected(cell) == cell
 
 
+def test_one_module_alone_writes_csv_files() -> None:
+    sources = Path(__file__).parents[1] / "src"
+    writing = [
+        path.name for path in sources.rglob("*.py") if re.search(r"csv\.(w|DictW)riter|to_csv", path.read_text())
+    ]
+    assert writing == ["sheets.py"]
+
+
 def test_a_report_that_was_cut_short_is_a_message() -> None:
     with pytest.raises(StandinError, match=r"scores\.csv: broken CSV .*`dvc repro` writes it again"):
         sheet_rows(b"a,b\n1\n", "scores.csv")
