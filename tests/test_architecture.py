@@ -28,6 +28,8 @@ FOUNDATION = {
     "progress",
     "embedded",
     "languages",
+    "names",
+    "sheets",
 }
 PLUMBING = frozenset(
     {

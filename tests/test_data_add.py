@@ -97,7 +97,7 @@ def test_a_task_file_that_exists_is_kept_and_its_reading_holds(project: Path, tm
     train = file(tmp_path / "a.jsonl", *ROWS)
     add("my-mail", train)
     path = project / "tasks/my-mail.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace("title: my-mail", "title: Mine"), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace('title: "my-mail"', "title: Mine"), encoding="utf-8")
     assert not add("my-mail", train).task_written
     assert load_task("my-mail").title == "Mine"
     with pytest.raises(StandinError, match=r"label 'junk' is not in the task"):

@@ -4,10 +4,12 @@ Files are written in a stable order and hold no times and no paths, so equal inp
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from standin.errors import StandinError
 
@@ -97,27 +99,57 @@ Record = TypeVar("Record", Row, SyntheticRow, ArmRow, SelectedRow, Prediction, R
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number, object). Raises StandinError naming the line that is not UTF-8, not JSON or no object."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        file = path.open("rb")
     except FileNotFoundError:
         raise StandinError(f"{path}: there is no such file; `dvc repro` or `dvc pull` brings it.") from None
+    with file:
+        yield from json_objects(path, file)
+
+
+def json_objects(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of the lines of a file; blank lines are passed over."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        try:
-            value = json.loads(line.decode("utf-8"))
-        except UnicodeDecodeError:
-            raise StandinError(f"{path}, line {number}: not UTF-8 text. Save the file as UTF-8.") from None
-        except json.JSONDecodeError as error:
-            raise StandinError(f"{path}, line {number}: broken JSON: {error.msg} at column {error.colno}") from None
+        value = json_value(path, line, number)
         if not isinstance(value, dict):
             raise StandinError(f"{path}, line {number}: expected a JSON object, found {type(value).__name__}")
         yield number, value
+
+
+def json_value(path: Path, content: bytes, line: int | None = None) -> Any:
+    """Decode JSON. Raises StandinError with the place of what is broken, nested too deep or too long a number.
+
+    Args:
+        path: the file, for the message.
+        content: one line of it, or all of it.
+        line: the line's number; None where ``content`` is all of the file.
+    """
+    where = f"{path}, line {line}" if line else str(path)
+    try:
+        return json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        found = line or content[: error.start].count(b"\n") + 1
+        raise StandinError(f"{path}, line {found}: not UTF-8 text. Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        place = f"{path}, line {line or error.lineno}"
+        rule = " One JSON object a line." if line else " Write the file again, whole."
+        raise StandinError(f"{place}: broken JSON: {error.msg} at column {error.colno}.{rule}") from None
+    except RecursionError:
+        raise StandinError(
+            f"{where}: JSON nested too deep to be read. A record is one object of texts, numbers and flat lists."
+        ) from None
+    except ValueError:
+        raise StandinError(
+            f"{where}: a number of more than {sys.get_int_max_str_digits()} digits. Write it as a text, in quotes."
+        ) from None
 
 
 def read_rows(path: Path, kind: type[Record]) -> list[Record]:
     """Read a file of rows. Raises StandinError naming the line with a missing or unknown column."""
     columns = {field.name for field in fields(kind)}
     required = {field.name for field in fields(kind) if field.default is MISSING}
+    kinds = {name: _kinds(hint) for name, hint in get_type_hints(kind).items()}
     rows = []
     for number, value in read_json_lines(path):
         if missing := required - value.keys():
@@ -125,9 +157,32 @@ def read_rows(path: Path, kind: type[Record]) -> list[Record]:
         if unknown := value.keys() - columns:
             raise StandinError(f"{path}, line {number}: unknown column {min(unknown)!r}; known: {sorted(columns)}")
         if isinstance(value.get("annotations"), list):
-            value["annotations"] = tuple(value["annotations"])
+            votes = value["annotations"]
+            value["annotations"] = tuple(votes) if all(isinstance(vote, str) for vote in votes) else votes
+        for column, cell in value.items():
+            if not isinstance(cell, kinds[column]):
+                wanted = " or ".join(WORDS[kind] for kind in kinds[column])
+                raise StandinError(
+                    f"{path}, line {number}: column {column!r} holds a {type(cell).__name__}, expected {wanted}"
+                )
         rows.append(kind(**value))
     return rows
+
+
+WORDS = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    tuple: "list of texts",
+    dict: "object",
+    NoneType: "null",
+}
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    """The types a column's values may have in JSON: whole numbers are numbers too."""
+    parts = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    return tuple(kind for part in parts for kind in ((float, int) if part is float else (get_origin(part) or part,)))
 
 
 def to_json(record: Any) -> dict[str, Any]:
@@ -159,11 +214,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read one small JSON file."""
+    """Read one small JSON file. Raises StandinError where it is missing or broken, as after a full disk."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise StandinError(f"{path}: there is no such file; `dvc repro` or `dvc pull` brings it.") from None
+    return json_value(path, content)
 
 
 Grouped = TypeVar("Grouped", Row, SyntheticRow, ArmRow, SelectedRow, Prediction)

@@ -3,13 +3,13 @@
 Docs/science.md says what depends on the machine. Only a run of the committed parameters and task reproduces anything.
 """
 
-import csv
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from standin.config import repository_root
+from standin.corpus import json_objects
 from standin.errors import StandinError
+from standin.sheets import sheet_rows
 from standin.tracking import trees
 from standin.tracking.evaluated import Evaluated, altered, read_evaluated, read_made
 from standin.tracking.states import State, md5
@@ -108,12 +108,11 @@ def texts(committed: State) -> str:
 
 
 def _texts(content: bytes) -> dict[str, str]:
-    rows = (json.loads(line) for line in content.splitlines() if line.strip())
-    return {str(row["plan_id"]): str(row["text"]) for row in rows}
+    return {str(row["plan_id"]): str(row["text"]) for _, row in json_objects(Path(TEXTS), content.split(b"\n"))}
 
 
 def _by_key(table: bytes, *columns: str) -> dict[Key, Mapping[str, str]]:
-    rows = csv.DictReader(table.decode("utf-8").splitlines())
+    rows = sheet_rows(table, "reports/evaluate")
     return {tuple(row[name] for name in columns): row for row in rows if row["measure"] == MEASURE}
 
 

@@ -1,6 +1,5 @@
 """Runs over several base seeds: found in the workspace, HEAD and all DVC experiments, and put into one table."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,10 @@ from standin.evaluation.base_seeds import TABLES, Run, scope, table_rows
 from standin.evaluation.recipe import recipe
 from standin.evaluation.tables import csv_text
 from standin.report.seeds import COMMANDS, arm_rows, pair_rows
+from standin.sheets import sheet_rows
 from standin.task import load_task
 from standin.tracking import trees
-from standin.tracking.evaluated import Evaluated, Made, altered, read_evaluated, read_made
+from standin.tracking.evaluated import COMPARISONS, SCORES, Evaluated, Made, altered, read_evaluated, read_made
 from standin.tracking.trees import Commit, Tree, Workspace
 
 FOLDER = Path("reports/seeds")
@@ -88,7 +88,10 @@ def write(found: Found) -> None:
             f"  {COMMANDS[0]}\n  {COMMANDS[1]}{left}"
         )
     confidence = found.made.params.evaluate.confidence
-    runs = [Run(seed, _rows(one.scores), _rows(one.comparisons)) for seed, (_, one) in found.runs.items()]
+    runs = [
+        Run(seed, sheet_rows(one.scores, SCORES), sheet_rows(one.comparisons, COMPARISONS))
+        for seed, (_, one) in found.runs.items()
+    ]
     tables = table_rows(runs, confidence)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, columns in TABLES.items():
@@ -111,7 +114,9 @@ def lines(found: Found) -> Iterator[str]:
         yield f"left out {reason}"
     if found.other:
         yield f"left out {found.other} with other parameters or another task"
-    scores, comparisons = (_rows((FOLDER / f"{name}.csv").read_bytes()) for name in ("scores", "comparisons"))
+    scores, comparisons = (
+        sheet_rows(path.read_bytes(), path) for path in (FOLDER / "scores.csv", FOLDER / "comparisons.csv")
+    )
     yield ""
     yield from _aligned([("", "macro-F1", "interval", "by base seed"), *arm_rows(scores)])
     yield ""
@@ -125,7 +130,3 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _rows(table: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(table.decode("utf-8").splitlines()))

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from standin.checked import Within, explain, read_yaml
 from standin.config import NAME, TASK_NAME, Group
 from standin.errors import StandinError, nearest
+from standin.names import fault
 
 PLACEHOLDERS = {
     "context": {"label", "description", "phrase", "question"},
@@ -25,10 +26,19 @@ PLACEHOLDERS = {
 }
 
 
+def _clean(name: str) -> str:
+    if wrong := fault(name):
+        raise ValueError(f"the label {name!r} {wrong}: write a plain name; source.values maps the file's value to it")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_clean)]
+
+
 class Label(Group):
     """A class: its name in the data, how prompts speak of it, and what belongs to it."""
 
-    name: str
+    name: Name
     phrase: str
     description: str
 

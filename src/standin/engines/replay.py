@@ -1,14 +1,15 @@
 """The replay engine: texts that were generated elsewhere go through the same pipeline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from standin.engines.protocol import Answer, Chat, Request, Sampling
 from standin.errors import StandinError, nearest
-from standin.sources.files import cell_text, missing, whole_text
+from standin.sources.files import missing, name_in, text_in
 from standin.sources.tables import Table, read_table
 
 
@@ -63,12 +64,14 @@ def load(model: str, version: str) -> ReplayEngine:
     texts: dict[tuple[str | None, str], list[str]] = {}
     for number, record in table.records:
         question = record.get("question_id")
-        key = (None if missing(question) else cell_text(question), _cell(table, number, record["label"], "label"))
-        texts.setdefault(key, []).append(_cell(table, number, record["text"], "text"))
+        asked = None if missing(question) else name_in(table, number, question, "question id")
+        label = name_in(table, number, _filled(table, number, record, "label"), "recorded label")
+        text = text_in(table, number, _filled(table, number, record, "text"))
+        texts.setdefault((asked, label), []).append(text)
     return ReplayEngine(path, texts, version)
 
 
-def _cell(table: Table, number: int, value: object, column: str) -> str:
-    if missing(value):
+def _filled(table: Table, number: int, record: Mapping[str, Any], column: str) -> Any:
+    if missing(record.get(column)):
         raise StandinError(f"{table.at(number)}: column {column!r} is empty; take the row out")
-    return cell_text(value) if column == "label" else whole_text(table, number, value)
+    return record[column]

@@ -1,20 +1,17 @@
 """Tables as CSV text with equal bytes for equal values."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
+
+from standin.sheets import Cell, sheet_text
 
 DIGITS = 6
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str | int | float | None]]) -> str:
-    """CSV with a header line: floats rounded to 6 digits, None as an empty field, lines ending in a line feed."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([rounded(value) if isinstance(value, float) else value for value in row])
-    return out.getvalue()
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """CSV as ``sheet_text`` writes it, floats rounded to 6 digits."""
+    return sheet_text(
+        columns, ([rounded(value) if isinstance(value, float) else value for value in row] for row in rows)
+    )
 
 
 def rounded(value: float) -> float:

@@ -15,7 +15,8 @@ from statistics import median
 from standin.config import TASK_NAME, Prepare, Select
 from standin.curation.lengths import length, unit_of_texts
 from standin.errors import StandinError, nearest
-from standin.sources.files import RawRows, Reading, cell_text, missing, rows_of
+from standin.names import fault
+from standin.sources.files import STRUCTURES, RawRows, Reading, cell_text, missing, name_in, rows_of
 from standin.sources.proportions import fitting_sizes
 from standin.sources.starter import starter
 from standin.sources.tables import Table, format_of, read_table
@@ -209,6 +210,9 @@ def _reading(tables: Mapping[str, Table], text: str, label: str | None, values: 
                     f"{table.path}: there is no column {column!r}: {nearest(column, table.columns)}. Name it with "
                     f"{option}{', or say --unlabelled' if option == '--label' else ''}."
                 )
+    for label_name in values.values():
+        if wrong := fault(label_name):
+            raise StandinError(f"--value: the label {label_name!r} {wrong}: write a plain name")
     columns = Columns(text=text, label=label, id="id" if _has_ids(tables) else None)
     if label is None:
         return Reading(columns, ("first", "second"), (), dict(values))
@@ -224,9 +228,9 @@ def _reading(tables: Mapping[str, Table], text: str, label: str | None, values: 
 
 def _labels_found(table: Table, column: str, values: Mapping[str, str]) -> list[str]:
     """The label names in a column, sorted; "a|b" is no label of its own where "a" and "b" are."""
-    cells = [record.get(column) for _, record in table.records]
-    parts = [part for cell in cells for part in (cell if isinstance(cell, list) else [cell])]
-    found = {cell_text(part) for part in parts if not missing(part)}
+    cells = [(number, record.get(column)) for number, record in table.records]
+    parts = [(number, part) for number, cell in cells for part in (cell if isinstance(cell, list) else [cell])]
+    found = {name_in(table, number, part, "label", values) for number, part in parts if not missing(part)}
     single = {cell for cell in found if "|" not in cell or not all(part.strip() in found for part in cell.split("|"))}
     return sorted({values.get(cell, cell) for cell in single} - {""})
 
@@ -234,7 +238,9 @@ def _labels_found(table: Table, column: str, values: Mapping[str, str]) -> list[
 def _has_ids(tables: Mapping[str, Table]) -> bool:
     """Whether a column "id" names every row of every file differently; otherwise ids are made from line numbers."""
     cells = [record.get("id") for table in tables.values() for _, record in table.records]
-    return not any(missing(cell) for cell in cells) and len({cell_text(cell) for cell in cells}) == len(cells)
+    if any(missing(cell) or isinstance(cell, STRUCTURES) for cell in cells):
+        return False
+    return len({cell_text(cell) for cell in cells}) == len(cells)
 
 
 def _target(name: str, part: str, file: Path, task: Task | None) -> Path:

@@ -7,15 +7,22 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from standin.corpus import Row
 from standin.errors import StandinError, nearest
+from standin.names import fault
 from standin.sources.tables import Table, read_table
 from standin.task import Columns, Question
+
+STRUCTURES = (dict, list, tuple, set, bytes)
+"""What a Parquet or JSON cell may hold that is no name of anything."""
+
+SHOWN = 60
+"""Characters of a faulty name that a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ def rows_of(table: Table, reading: Reading, prefix: str) -> RawRows:
     left_out: Counter[str] = Counter()
     unknown: list[tuple[int, str]] = []
     for number, record in table.records:
-        text = _text_of(table, number, record.get(reading.columns.text))
+        text = text_in(table, number, record.get(reading.columns.text))
         question = _question(table, number, record, reading)
         label = _label(table, number, record, reading) if labelled and text and question else None
         if not text:
@@ -121,7 +128,8 @@ def _check_values(reading: Reading) -> None:
             )
 
 
-def _text_of(table: Table, number: int, value: Any) -> str:
+def text_in(table: Table, number: int, value: Any) -> str:
+    """A cell as a text, "" where it is empty. Raises StandinError where it is a structure or no whole text."""
     if missing(value):
         return ""
     if not isinstance(value, str | int | float):
@@ -156,6 +164,41 @@ def cell_text(value: Any) -> str:
     return str(value).strip()
 
 
+def name_in(table: Table, number: int, value: Any, what: str, mapped: Container[str] = ()) -> str:
+    """A cell as the name of a label or question.
+
+    Args:
+        table: where the cell is, for the message.
+        number: its line or row.
+        value: the cell.
+        what: for the message: "label" or "annotation" where ``source.values`` counts, else another word.
+        mapped: values that ``source.values`` gives another name, whatever they hold.
+
+    Returns:
+        The name, without blanks around it.
+
+    Raises:
+        StandinError: the cell is a structure, or holds controls, line breaks and the like.
+    """
+    name = simple_text(table, number, value, what)
+    if name not in mapped and (wrong := fault(name)):
+        shown = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
+        mapping = "map it to a clean name in source.values (`data add`: --value), or "
+        fix = f"{mapping if what in ('label', 'annotation') else ''}mend it in the file"
+        raise StandinError(f"{table.at(number)}: {what} {shown!r} {wrong}; {fix}.")
+    return name
+
+
+def simple_text(table: Table, number: int, value: Any, what: str) -> str:
+    """A cell as text, without blanks around it. Raises StandinError where it is a list, an object or bytes."""
+    if isinstance(value, STRUCTURES):
+        raise StandinError(
+            f"{table.at(number)}: the {what} is a {type(value).__name__}, expected a text or a number. Write the part "
+            "that names it into a column of its own."
+        )
+    return cell_text(value)
+
+
 def _is_labelled(table: Table, column: str | None) -> bool:
     """Whether the file has labels. Raises StandinError where some rows have one and others have none."""
     if column is None:
@@ -175,7 +218,10 @@ def _label(table: Table, number: int, record: Mapping[str, Any], reading: Readin
     """The row's label by the task's name; "" where ``source.values`` leaves such rows out."""
     value = record[str(reading.columns.label)]
     known = {*reading.labels, *reading.values}
-    several = [cell_text(part) for part in value] if isinstance(value, list) else [cell_text(value)]
+    several = [
+        name_in(table, number, part, "label", reading.values)
+        for part in (value if isinstance(value, list) else [value])
+    ]
     if not isinstance(value, list) and all(part.strip() in known for part in several[0].split("|")):
         several = several if several[0] in known else several[0].split("|")
     if len(several) != 1:
@@ -215,10 +261,12 @@ def _question(
         return (reading.questions[0].id, reading.questions[0].text) if reading.questions else (None, None)
     if missing(record.get(column)):
         raise StandinError(f"{table.at(number)}: no question in column {column!r}")
-    value = cell_text(record[column])
+    wordings = {asked.text for asked in reading.questions}
+    value = name_in(table, number, record[column], "question id", wordings)
     own = next((asked for asked in reading.questions if value in (asked.id, asked.text)), None)
     if reading.others:
-        return None if own else (value, cell_text(record.get("question") or value))
+        wording = simple_text(table, number, record.get("question") or value, "question")
+        return None if own else (value, whole_text(table, number, wording))
     if not reading.questions:
         return None, None
     return (own.id, own.text) if own else None
@@ -229,7 +277,7 @@ def _id(table: Table, number: int, record: Mapping[str, Any], column: str | None
         return f"{prefix}-{number:05d}"
     if missing(record.get(column)):
         raise StandinError(f"{table.at(number)}: no id in column {column!r}; source.columns.id: null makes ids")
-    return cell_text(record[column])
+    return whole_text(table, number, simple_text(table, number, record[column], "id"))
 
 
 def _check_ids(table: Table, rows: Sequence[Row]) -> None:
@@ -251,8 +299,8 @@ def _annotations(table: Table, number: int, record: Mapping[str, Any], reading: 
     if column is None or missing(record.get(column)):
         return None
     value = record[column]
-    given = value if isinstance(value, list) else re.split(r"\s*\|\s*", str(value))
-    votes = [cell_text(vote) for vote in given if not missing(vote)]
+    given = value if isinstance(value, list) else re.split(r"\s*\|\s*", simple_text(table, number, value, "annotation"))
+    votes = [name_in(table, number, vote, "annotation", reading.values) for vote in given if not missing(vote)]
     for vote in votes:
         if vote not in reading.values and vote not in reading.labels:
             raise StandinError(

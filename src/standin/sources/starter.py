@@ -85,7 +85,7 @@ def starter(name: str, reading: Reading, files: Mapping[str, str]) -> str:
     values = "".join(f"    {_quoted(value)}: {_quoted(label)}\n" for value, label in reading.values.items())
     columns = reading.columns
     head = HEAD.format(
-        name=name,
+        name=_quoted(name),
         labels=labels,
         train=_quoted(files["train"]),
         test=_quoted(files.get("test")),
@@ -98,5 +98,12 @@ def starter(name: str, reading: Reading, files: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str | None) -> str:
-    """A JSON string is a YAML string, whatever it holds; null stays null."""
-    return json.dumps(value, ensure_ascii=False)
+    """A JSON string is a YAML string, whatever it holds; null stays null.
+
+    What cannot be seen is escaped: YAML refuses controls (U+0080 to U+009F) and folds U+0085 and U+2028 into a blank.
+    """
+    return "".join(one if one.isprintable() else _escape(one) for one in json.dumps(value, ensure_ascii=False))
+
+
+def _escape(sign: str) -> str:
+    return f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"

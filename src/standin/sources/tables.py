@@ -4,18 +4,29 @@ What is wrong with a file is said with its line or row, never mended in silence.
 """
 
 import csv
-import gzip
 import io
-import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from standin.errors import StandinError
+from standin.corpus import json_objects
+from standin.errors import StandinError, first_line
+from standin.sources.streams import check_unpacked, lines
 
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+
+LONGEST_CELL = 1_000_000
+"""Characters of one CSV cell. The library's own 131,072 are fewer than a long document has; a cell of more is most
+likely the rest of the file behind a lone quotation mark."""
+
+BATCH = 1000
+"""Rows of a Parquet file that are unpacked before their size is looked at."""
+
+POINTER = 8
+"""Bytes that any cell takes, an empty one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,53 +63,28 @@ def read_table(path: Path) -> Table:
     if suffix == ".parquet":
         table = _parquet(path)
     else:
-        text = _text(path)
-        table = _json_lines(path, text) if suffix.startswith(".jsonl") else _delimited(path, text, suffix)
+        table = _json_lines(path) if suffix.startswith(".jsonl") else _delimited(path, suffix)
     if not table.records:
         raise StandinError(f"{path}: the file holds no rows")
     return table
 
 
-def _text(path: Path) -> str:
-    data = path.read_bytes()
-    if path.name.lower().endswith(".gz"):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
-            raise StandinError(f"{path}: broken gzip file ({error}). Copy or pull it again.") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise StandinError(f"{path}, line {line}: not UTF-8 text. Save the file as UTF-8.") from None
+def _json_lines(path: Path) -> Table:
+    records = tuple(json_objects(path, lines(path)))
+    columns = dict.fromkeys(name for _, record in records for name in record)
+    return Table(path, "line", tuple(columns), records)
 
 
-def _json_lines(path: Path, text: str) -> Table:
-    records: list[tuple[int, Mapping[str, Any]]] = []
-    columns: dict[str, None] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise StandinError(
-                f"{path}, line {number}: broken JSON: {error.msg} at column {error.colno}. One JSON object a line."
-            ) from None
-        if not isinstance(value, dict):
-            raise StandinError(f"{path}, line {number}: expected a JSON object, found {type(value).__name__}")
-        columns.update(dict.fromkeys(value))
-        records.append((number, value))
-    return Table(path, "line", tuple(columns), tuple(records))
-
-
-def _delimited(path: Path, text: str, suffix: str) -> Table:
+def _delimited(path: Path, suffix: str) -> Table:
     """CSV or TSV with a header. Strict: a lone quote would otherwise swallow the rows up to the next one."""
     records: list[tuple[int, Mapping[str, Any]]] = []
     columns: list[str] = []
     number = 0
+    text = _text_lines(path)
+    csv.field_size_limit(LONGEST_CELL)  # of the process: no other place sets it
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, suffix), strict=True)
+        first = next(text, "")
+        reader = csv.reader(chain([first], text), delimiter=_delimiter(first, suffix), strict=True)
         for number, fields in enumerate(reader, 1):
             if not fields:
                 continue
@@ -114,34 +100,62 @@ def _delimited(path: Path, text: str, suffix: str) -> Table:
                 )
             records.append((number, dict(zip(columns, fields, strict=True))))
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise StandinError(
+                f"{path}, row {number + 1}: a cell of more than {LONGEST_CELL:,} characters, the most that is read. "
+                "Likely a quotation mark that is never closed: look at where the cell begins."
+            ) from None
         raise StandinError(
             f"{path}, row {number + 1}: {error}. A quote inside a quoted field is written twice; or save as JSON Lines."
         ) from None
     return Table(path, "row", tuple(columns), tuple(records))
 
 
-def _delimiter(text: str, suffix: str) -> str:
-    """Spreadsheets of half the world write ";" into CSV files: what divides the first row into more columns."""
+def _text_lines(path: Path) -> Iterator[str]:
+    """A file's lines as text, line ends as they are: a line feed, a carriage return (old Macs) or both."""
+    for number, line in enumerate(lines(path), 1):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            raise StandinError(f"{path}, line {number}: not UTF-8 text. Save the file as UTF-8.") from None
+        yield from io.StringIO(text, newline="")
+
+
+def _delimiter(first: str, suffix: str) -> str:
+    """Spreadsheets of half the world write ";" into CSV files: what divides the first line into more columns."""
     if suffix.startswith(".tsv"):
         return "\t"
-    head = [text.partition("\n")[0]]
-    return max(",;", key=lambda sign: len(next(csv.reader(head, delimiter=sign), [])))
+    return max(",;", key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
 
 
 def _parquet(path: Path) -> Table:
-    import pandas as pd
-
     try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise StandinError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    columns = tuple(str(name) for name in frame.columns)
-    cells = [frame.iloc[:, place].astype(object).tolist() for place in range(len(columns))]
+        frame = _frame(path)
+        columns = tuple(str(name) for name in frame.columns)
+        cells = [frame.iloc[:, place].astype(object).tolist() for place in range(len(columns))]
+    except StandinError:
+        raise
+    except Exception as error:  # a dozen kinds, by which of pyarrow's and pandas' parts meets the broken bytes
+        raise StandinError(f"{path}: not a Parquet file, or a broken one: {first_line(error)!r}") from None
     records = tuple(
         (number, {name: _plain(cell) for name, cell in zip(columns, row, strict=True)})
         for number, row in enumerate(zip(*cells, strict=True), 1)
     )
     return Table(path, "row", columns, records)
+
+
+def _frame(path: Path) -> Any:
+    """A Parquet file as pandas reads it, in batches: one text many times takes no room in the file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        batches, size = [], 0
+        for batch in file.iter_batches(batch_size=BATCH):
+            size += batch.nbytes + POINTER * batch.num_rows * batch.num_columns
+            check_unpacked(path, size)
+            batches.append(batch)
+        return pa.Table.from_batches(batches, file.schema_arrow).to_pandas()
 
 
 def _plain(cell: Any) -> Any:
@@ -150,4 +164,6 @@ def _plain(cell: Any) -> Any:
 
     if hasattr(cell, "tolist"):
         cell = cell.tolist()
-    return None if not isinstance(cell, list) and pd.isna(cell) else cell
+    if isinstance(cell, list):
+        return [_plain(part) for part in cell]
+    return None if pd.api.types.is_scalar(cell) and pd.isna(cell) else cell

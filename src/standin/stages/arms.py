@@ -1,6 +1,5 @@
 """Write exactly the rows each arm trains on: sources joined, labels looked up, per seed and budget; and count them."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import Any
 from standin.config import SOURCES, STRATEGY_EVIDENCE, Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_rows
 from standin.errors import StandinError, nearest
+from standin.sheets import sheet_text
 from standin.task import Task
 
 POOL = Path("data/real/pool.jsonl")
@@ -101,10 +101,8 @@ def _counted(
 def _write_counts(counts: Sequence[Mapping[str, Any]]) -> None:
     COUNTS.parent.mkdir(parents=True, exist_ok=True)
     columns = ["arm", "budget", "seed", "question_id", "label", "texts", "generated", "real_labels"]
-    with COUNTS.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(counts)
+    rows = ([count[column] for column in columns] for count in counts)
+    COUNTS.write_text(sheet_text(columns, rows), encoding="utf-8", newline="")
 
 
 def _labels(path: Path, names: list[str]) -> dict[str, Row]:

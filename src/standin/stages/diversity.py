@@ -4,7 +4,6 @@ Both kinds stand before and after the removal of near-duplicates by the rule of 
 raises Chamfer: of the default task from 0.347 (generated) to 0.422 (curated), beside 0.579 of real texts.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from standin.curation.duplicates import deduplicate
 from standin.measures.diversity import Spread, at_size
 from standin.measures.embeddings import Embeddings, read_embeddings
 from standin.measures.fidelity import principal_plane, similarity_at_size, similarity_of_halves
+from standin.sheets import sheet_text
 from standin.task import Task
 
 DIGITS = 6
@@ -141,8 +141,7 @@ def _write_projection(path: Path, real: Set, synthetic: Set) -> None:
     rows = [("real", row) for row in real[0]] + [("synthetic", row) for row in synthetic[0]]
     plane = principal_plane(np.concatenate([_vectors(real), _vectors(synthetic)])).round(4) + 0.0  # -0.0 becomes 0.0
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["id", "kind", "label", "x", "y"])
-        for (kind, row), (x, y) in zip(rows, plane, strict=True):
-            table.writerow([row.id, kind, row.label or "", f"{x:.4f}", f"{y:.4f}"])
+    cells = (
+        (row.id, kind, row.label or "", f"{x:.4f}", f"{y:.4f}") for (kind, row), (x, y) in zip(rows, plane, strict=True)
+    )
+    path.write_text(sheet_text(["id", "kind", "label", "x", "y"], cells), encoding="utf-8", newline="")

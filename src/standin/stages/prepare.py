@@ -1,6 +1,5 @@
 """Real rows in, splits out: data/raw/<task>/ -> data/real/, without texts nearly equal to held-out ones."""
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ import numpy as np
 from standin.config import Params
 from standin.corpus import Row, write_rows
 from standin.errors import StandinError
+from standin.sheets import sheet_text
 from standin.sources.files import RawRows, Reading, read_raw
 from standin.sources.splits import SPLITS, Likeness, Sizes, Splits, contradictions, distinct, draw, likenesses
 from standin.task import Task
@@ -113,10 +113,8 @@ def _write_left_out(left_out: Sequence[Likeness]) -> None:
     """Which rows were left out, and which test or validation text each is nearly equal to, most similar first."""
     ordered = sorted(left_out, key=lambda found: (-found.jaccard, found.row.id, found.split))
     NEAR.parent.mkdir(parents=True, exist_ok=True)
-    with NEAR.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "split", "other", "jaccard"])
-        writer.writerows((each.row.id, each.split, each.other.id, round(each.jaccard, 4)) for each in ordered)
+    rows = ((each.row.id, each.split, each.other.id, round(each.jaccard, 4)) for each in ordered)
+    NEAR.write_text(sheet_text(["id", "split", "other", "jaccard"], rows), encoding="utf-8", newline="")
 
 
 def _label_counts(task: Task, splits: Splits) -> dict[str, dict[str, int]]:

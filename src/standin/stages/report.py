@@ -1,6 +1,5 @@
 """Stage report: one self-contained page from what the other stages left."""
 
-import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from standin.corpus import REASONS, Removed, SyntheticRow, read_json, read_json_
 from standin.evaluation.recipe import evaluated, recipe
 from standin.report import content, counts, figures, measured, seeds, words
 from standin.report.page import render
+from standin.sheets import sheet_rows
 from standin.task import Task
 
 REPORTS = Path("reports")
@@ -228,8 +228,7 @@ def gather_making(params: Params, task: Task) -> dict[str, Any]:
 def _table(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return sheet_rows(path.read_bytes(), path)
 
 
 def _plain(value: Any) -> str:

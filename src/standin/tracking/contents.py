@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from standin.corpus import read_json
+from standin.corpus import json_value, read_json
 from standin.tracking.states import LockedStage, State
 from standin.tracking.trees import Workspace, redact
 
@@ -51,7 +51,7 @@ def collect(state: State, stale: Mapping[str, str], baseline: str) -> Contents:
     fresh = [stage for stage in state.stages if stage.address not in stale]
     for stage in fresh:
         if found := state.tree.read(f"{stage.folder}/metrics.json"):
-            numbers, words = split_metrics(stage.name, json.loads(found))
+            numbers, words = split_metrics(stage.name, json_value(Path(stage.folder, "metrics.json"), found))
             metrics |= numbers
             tags |= words
         if history := state.tree.read(f"{stage.folder}/history.csv"):

@@ -221,7 +221,7 @@ def _left_behind(path: Path, started: float) -> dict[str, Any]:
     """The metrics a stage wrote itself before it failed, as a failed gate does."""
     try:
         values = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_mtime >= started - 1 else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 
@@ -249,6 +249,6 @@ def _parsed(line: str) -> dict[str, Any] | None:
     """One event; None for a line that a full disk or a kill cut short."""
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and "event" in value else None

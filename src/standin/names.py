@@ -1,0 +1,30 @@
+"""What labels, ids and questions may be called: one line of text, as tables, prompts and terminals show it."""
+
+import re
+import unicodedata
+
+MOST_CHARACTERS = 1000
+"""A label or id of a text's length comes from the column of the texts; comparing such names would take minutes."""
+
+UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls (C0, DEL, C1), line and paragraph separators, marks that turn the direction of writing (as in Unicode's
+report 9, section 2; the harmless U+200E and U+200F stay), and halves of characters, which no UTF-8 file can hold."""
+
+KINDS = {
+    "Cc": "a control character",
+    "Cf": "a character that turns the direction of writing",
+    "Cs": "half a character",
+    "Zl": "a line break",
+    "Zp": "a line break",
+}
+
+
+def fault(name: str) -> str | None:
+    """What is wrong with a name, as in ``holds a control character (U+0085) at place 4``; None where nothing is."""
+    if found := UNCLEAN.search(name):
+        sign = found[0]
+        kind = "a line break" if sign in "\n\r\x85" else KINDS[unicodedata.category(sign)]
+        return f"holds {kind} (U+{ord(sign):04X}) at place {found.start() + 1}"
+    if len(name) > MOST_CHARACTERS:
+        return f"has {len(name)} characters, more than {MOST_CHARACTERS}"
+    return None

@@ -1,0 +1,52 @@
+"""CSV files that people open: no cell that a spreadsheet runs as a formula, and equal values when read again."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+
+from standin.errors import StandinError
+
+FORMULA = re.compile("'*[=+\\-@\t\r]")
+"""How cells begin that spreadsheets run (OWASP, CSV injection), or that ``protected`` made harmless."""
+
+NUMBERS = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?( [+-]?\d+(\.\d+)?(e[+-]?\d+)?)*")
+"""Numbers, one or several with blanks between: nothing to run."""
+
+Cell = str | int | float | None
+
+
+def protected(cell: Cell) -> Cell:
+    """A text that a spreadsheet would run, with ' before it, which shows it as text; numbers and others as they are.
+
+    A text that already begins so gets one ' more, so that ``plain`` gives every text back.
+    """
+    if not isinstance(cell, str) or not FORMULA.match(cell) or NUMBERS.fullmatch(cell):
+        return cell
+    return f"'{cell}"
+
+
+def plain(text: str) -> str:
+    """The text that ``protected`` was given."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
+def sheet_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """CSV with a header line, None as an empty field, lines ending in a line feed."""
+    lines: list[str] = []
+    # told that lines end in CR LF, the writer quotes cells that hold a CR: bare, it would begin a row of its own
+    writer = csv.writer(SimpleNamespace(write=lambda line: lines.append(line.removesuffix("\r\n") + "\n")))
+    writer.writerow(columns)
+    writer.writerows([protected(cell) for cell in row] for row in rows)
+    return "".join(lines)
+
+
+def sheet_rows(content: bytes, where: object) -> list[dict[str, str]]:
+    """The rows of a CSV that ``sheet_text`` wrote, by column. Raises StandinError where it is broken."""
+    try:
+        reader = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+        columns = next(reader, [])
+        return [dict(zip(columns, map(plain, row), strict=True)) for row in reader if row]
+    except (csv.Error, ValueError) as error:
+        raise StandinError(f"{where}: broken CSV ({error}); `dvc repro` writes it again.") from None
