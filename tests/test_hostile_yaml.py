@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from standin.checked import MOST_BYTES, Within, parse_yaml, read_yaml
 from standin.config import load_params, parse_params
-from standin.errors import StandinError, visible
+from standin.errors import StandinError, nearest, visible
 from standin.overrides import load_params_with
 from standin.sources.adding import add
 from standin.task import load_task
@@ -227,3 +227,9 @@ def test_mutated_files_end_in_one_message(tmp_path: Path) -> None:
 def test_ten_thousand_mutated_files_end_in_one_message(tmp_path: Path) -> None:
     found = check(int(os.environ.get("STANDIN_FUZZ", "10000")), tmp_path)
     assert min(found.values()) > 1000
+
+
+def test_known_names_are_listed_up_to_twenty() -> None:
+    assert nearest("a", map(str, range(10))).endswith("7, 8, 9")
+    said = nearest("x" * 500, [f"name{n:03}" for n in range(300)])
+    assert said.endswith("name018, name019 and 280 more")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_NAMES = 20
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -29,11 +30,12 @@ def visible(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Name the known spellings, the nearest first: ``did you mean 'random'? Known: cal, random, sqbc``."""
+    """Name the known spellings, the nearest first: ``did you mean 'random'? Known: cal, random, sqbc``; at most 20."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}Known: {', '.join(names)}"
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{hint}Known: {', '.join(name[:100] for name in names[:MOST_NAMES])}{more}"
 
 
 def first_line(error: BaseException) -> str:
