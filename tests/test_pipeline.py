@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from chat_server import serving
 from vllm_server import MODEL, vllm_server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -314,3 +315,48 @@ def test_a_task_of_unlabelled_texts_runs_as_far_as_it_can_and_says_what_is_skipp
     assert "skipped" in said
     assert "no predictions on labelled test texts" in said
     assert "No scores" in (project.root / "reports/report.html").read_text()
+
+
+SECRETS = {name: f"the-secret-of-{name}" for name in ("api", "tracking", "remote", "address")}
+
+
+def holding(project: Project, said: str) -> list[str]:
+    """Where a secret stands: files of the project, what git keeps packed, and what was printed."""
+    git = ["git", "cat-file", "--batch-all-objects", "--batch"]
+    packed = subprocess.run(git, cwd=project.root, capture_output=True, check=True).stdout
+    own = project.root / ".dvc/config.local"  # where a person writes it
+    files = [path for path in project.root.rglob("*") if path.is_file() and path != own]
+    contents = [("printed", said.encode()), ("git", packed), *((str(path), path.read_bytes()) for path in files)]
+    return [place for place, content in contents if any(secret.encode() in content for secret in SECRETS.values())]
+
+
+def test_no_secret_is_written_or_printed_by_good_and_failing_runs(project: Project) -> None:
+    environment = dict(project.env)
+    key = SECRETS["api"]
+    with serving() as server:
+        project.env |= {
+            "OPENAI_API_KEY": key,
+            "MLFLOW_TRACKING_URI": f"http://me:{SECRETS['tracking']}@127.0.0.1:9",
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": "2",
+        }
+        hosted = ("-S", "generator.engine=openai", "-S", "generator.model=m", "-S", f"runtime.base_url={server.url}")
+        said = project.dvc("remote", "add", "--local", "far", f"http://me:{SECRETS['remote']}@127.0.0.1:9/store")
+        said += project.dvc("exp", "run", "-n", "hosted", *hosted)
+        assert "tracking: the events are kept" in said or "nothing is lost" in said
+        assert server.keys == {f"Bearer {key}"}
+        server.refuse = lambda _: (401, {"error": {"message": f"Incorrect API key provided: {key}."}})
+        said += project.dvc("exp", "run", *hosted, "-S", "generator.temperature=0.5", fails=True)
+        assert "Incorrect API key provided: [key]" in said
+        address = f"http://me:{SECRETS['address']}@127.0.0.1:9/v1"
+        said += project.run("standin", "generate", "--dry-run", "-S", f"runtime.base_url={address}", fails=True)
+        said += project.dvc("push", "-r", "far", fails=True)
+        said += project.run("standin", "sync", fails=True)
+    project.env = environment
+    said += project.run("standin", "sync")
+    assert holding(project, "") == []
+    assert holding(project, said) == []
+    (project.root / "leak.txt").write_text(key)
+    assert holding(project, key) == ["printed", str(project.root / "leak.txt")]
+    (project.root / "leak.txt").unlink()
+    project.dvc("remote", "remove", "--local", "far")
