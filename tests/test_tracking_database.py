@@ -196,6 +196,20 @@ def test_what_a_person_brings_is_never_replaced_and_a_fault_of_it_is_one_line(
     assert {path.name for path in brought.parent.iterdir()} <= {"mlflow.db", "mlflow.db-journal"}
 
 
+def test_a_fault_that_mlflow_tells_of_at_length_is_one_line(
+    own: Path, making: list[Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    put(making[-1], own)
+    execute(own, "INSERT INTO experiments (name, workspace, lifecycle_stage) VALUES ('toy', 'default', 'active')",
+            "ALTER TABLE runs RENAME COLUMN status TO state")  # fmt: skip
+    with pytest.raises(TrackingError) as found, runs.opened("toy") as store:
+        store.search("any", deleted=False)
+    said = str(found.value)
+    assert said.startswith(f"MLflow at sqlite:///{own}: (sqlite3.OperationalError) no such column: ")
+    assert "\n" not in said
+    assert capfd.readouterr().err == ""
+
+
 def test_a_kill_while_it_is_made_leaves_none(own: Path, making: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(path: Path) -> None:
         put(making[len(making) // 2], path)
@@ -214,8 +228,12 @@ def test_a_kill_while_it_is_made_leaves_none(own: Path, making: list[Path], monk
 def test_a_journal_that_outlived_its_database_is_not_played_back_into_the_new_one(
     own: Path, making: list[Path]
 ) -> None:
-    left = next(half for half in making if half.with_name("mlflow.db-journal").exists())
-    shutil.copyfile(left.with_name("mlflow.db-journal"), own.with_name("mlflow.db-journal"))
+    gone = own.with_name("gone.db")
+    execute(gone, "CREATE TABLE rows (text)", "INSERT INTO rows VALUES (zeroblob(200000))")
+    with closing(sqlite3.connect(gone)) as connection:
+        connection.execute("PRAGMA cache_size = 1")  # so that pages, and before them the journal, reach the disk
+        connection.execute("UPDATE rows SET text = randomblob(200000)")
+        shutil.copyfile(f"{gone}-journal", f"{own}-journal")
     prepare(own)
     assert execute(own, "PRAGMA integrity_check") == [("ok",)]
     assert tables(own) == tables(making[-1])
