@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -305,3 +306,137 @@ def test_processes_that_open_a_new_store_at_once_do_not_break_it(tmp_path: Path)
         subprocess.Popen([sys.executable, "-c", code, f"run{index}"], cwd=toy.root, env=kept) for index in range(3)
     ]
     assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
+
+
+# --- kills, at the moments that are too short to be met by chance -------------------------------------------------------
+
+
+def cut(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Callable[[], object], calls: int = 0) -> None:
+    """Do something that ends, as by a kill, at a call of the named function after so many that pass."""
+    whole, passed = getattr(owner, name), []
+
+    def killed(*given: Any, **named: Any) -> Any:
+        if len(passed) == calls:
+            raise KeyboardInterrupt
+        passed.append(name)
+        return whole(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, killed)
+        with pytest.raises(KeyboardInterrupt):
+            act()
+
+
+def flush() -> None:
+    runs.flush(events.open_attempt(events.current_identity()))
+
+
+def test_a_run_that_a_kill_cut_before_its_first_entry_is_the_one_that_is_finished(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.fake_results()
+    cut(monkeypatch, runs, "complete", recording.record_pipeline)
+    assert [one.outcome for one in sync(everything=False)] == ["added"]
+    assert [one.outcome for one in sync(everything=False)] == ["known"]
+    (run,) = all_runs()
+    assert (run.info.status, run.data.params["finetune.max_steps"]) == ("FINISHED", "20")
+
+
+def test_a_run_that_a_kill_cut_before_the_tag_of_its_state_is_not_made_twice(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    project.fake_results()
+    cut(monkeypatch, MlflowClient, "set_tag", recording.record_pipeline, calls=1)
+    assert [run.info.status for run in all_runs()] == ["FINISHED"]
+    assert [one.outcome for one in sync(everything=False)] == ["added"]
+    assert len(all_runs()) == 1
+
+
+def test_a_run_that_a_kill_cut_before_the_event_that_names_it_is_the_one_that_later_stages_report_to(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stage("prepare")
+    cut(monkeypatch, runs, "append", flush)
+    flush()
+    flush()
+    (run,) = all_runs()
+    assert run.data.params["finetune.max_steps"] == "20"
+    finish(project)
+    (done,) = all_runs()
+    assert (done.info.run_id, done.info.status) == (run.info.run_id, "FINISHED")
+
+
+def test_what_a_kill_left_of_another_state_is_no_part_of_this_one_s_run(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_stage("prepare")
+    flush()
+    project.fake_results()
+    cut(monkeypatch, runs, "_log_data", recording.record_pipeline)
+    (half,) = all_runs()
+    project.edit("src/toy.py", "thirteen", "13")
+    project.fake_results()
+    recording.record_pipeline()
+    (run,) = all_runs()
+    assert run.info.run_id != half.info.run_id
+    assert (run.info.status, run.data.tags["stage.prepare"]) == ("FINISHED", "executed 0.0s")
+
+
+def test_a_run_of_another_attempt_is_not_taken_for_one_that_a_kill_left(project: ToyProject) -> None:
+    """As on a server, where another machine may be running the same experiment now."""
+    project.fake_results()
+    with opened() as store:
+        theirs = runs.create(store, events.current_identity(), 1, None, "")
+    recording.record_pipeline()
+    assert {run.info.run_id: run.info.status for run in all_runs()}[theirs.info.run_id] == "RUNNING"
+    assert len(all_runs()) == 2
+
+
+def test_a_curve_that_a_kill_cut_between_two_calls_is_whole_afterwards(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.setattr(runs, "METRICS_A_CALL", 2)
+    project.fake_results()
+    rows = "".join(f"1,{step},{step / 8}\n" for step in range(5))
+    project.write("reports/finetune/real/history.csv", "seed,step,loss\n" + rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "log", lambda *_: None)
+        cut(monkeypatch, MlflowClient, "log_batch", recording.record_pipeline, calls=2)
+    (half,) = all_runs()
+    assert points(half, "finetune.real.seed1.loss") == 2
+    sync(everything=False)
+    (run,) = all_runs()
+    assert points(run, "finetune.real.seed1.loss") == 5
+
+
+def test_a_failure_that_a_kill_cut_before_its_status_is_brought_by_sync(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "flush", lambda _: None)
+        with pytest.raises(StandinError):
+            run_stage("prepare", fails="too few rows")
+    cut(monkeypatch, MlflowClient, "set_terminated", flush)
+    assert [run.info.status for run in all_runs()] == ["RUNNING"]
+    assert [one.outcome for one in sync(everything=True)] == ["added", "left out"]
+    assert [one.outcome for one in sync(everything=True)] == ["known", "left out"]
+    assert [run.info.status for run in all_runs()] == ["FAILED"]
+
+
+def test_two_processes_that_read_of_a_failure_at_once_make_one_run_of_it(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "flush", lambda _: None)
+        with pytest.raises(StandinError):
+            run_stage("prepare", fails="too few rows")
+    attempts = events.failed_attempts() + events.failed_attempts()
+    for attempt in attempts:
+        runs.flush(attempt)
+    assert [run.info.status for run in all_runs()] == ["FAILED"]

@@ -10,8 +10,8 @@ from standin.task import Task
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write the run. An MLflow that cannot be reached does not cost the experiment: that is said, the stage passes."""
+    from standin.tracking.database import TrackingError
     from standin.tracking.recording import record_pipeline
-    from standin.tracking.runs import TrackingError
 
     try:
         name, contents = record_pipeline()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from standin.config import Params, repository_root
-from standin.errors import StandinError
+from standin.errors import StandinError, first_line
 from standin.tracking.states import fingerprint, read_params, settled
 from standin.tracking.trees import Tree, Workspace, head, redact
 
@@ -241,7 +241,7 @@ def _flush(identity: Identity) -> None:
         flush(open_attempt(identity))
     except (Exception, KeyboardInterrupt) as error:
         kept = runs_folder() / f"{identity.key}.jsonl"
-        said = redact(f"tracking: MLflow was not written: {error or type(error).__name__}")
+        said = redact(f"tracking: MLflow was not written: {first_line(error)}")
         print(f"{said}\ntracking: the events are kept in {kept}; `standin sync` brings them.", file=sys.stderr)  # noqa: T201
 
 

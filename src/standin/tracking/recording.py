@@ -32,10 +32,9 @@ def record_pipeline() -> tuple[str, Contents]:
     state = read_state(Workspace())
     if state is None:
         raise StandinError("dvc.lock: no stage has run here yet; `dvc repro` runs them")
-    attempt = events.open_attempt(identity)
     with runs.opened(state.experiment) as store:
         run = runs.find_complete(store, identity, state.digest)
-        return _complete(store, run, state, {}, identity, attempt)
+        return _complete(store, run, state, {}, identity, events.open_attempt(identity))
 
 
 def sync(*, everything: bool) -> list[Recorded]:
@@ -90,10 +89,12 @@ def _complete(
     An attempt that holds a failure which was never made good led to no state: its run stays a record of the failure.
     """
     led_here = bool(attempt.state) or not attempt.unresolved()
-    if run is None and led_here and not attempt.state:
-        run = store.find_open(attempt.run)
+    started = attempt.started if led_here else None
     if run is None:
-        run = runs.create(store, identity, attempt.started if led_here else None, state.tree.time())
+        named = attempt.run if led_here and not attempt.state else ""
+        run = store.unfinished(identity.key, named, started, state.digest)
+    if run is None:
+        run = runs.create(store, identity, started, state.tree.time(), state.digest)
     contents = collect(state, reasons, identity.baseline)
     runs.complete(store, run, state, contents, reasons, attempt)
     if attempt.events and not attempt.state:
@@ -105,7 +106,8 @@ def _record_failure(attempt: Attempt) -> Recorded:
     stages = ", ".join(sorted(attempt.unresolved()))
     what = f"failed {stages}"
     with runs.opened(experiment_name(attempt.identity.params)) as store:
-        if store.get(attempt.run):
+        run = store.get(attempt.run)
+        if run and (run.info.lifecycle_stage == "deleted" or run.info.status != "RUNNING"):
             return Recorded(what, "known", attempt.identity.name)
     runs.flush(attempt)
     return Recorded(what, "added", attempt.identity.name)

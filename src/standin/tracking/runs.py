@@ -1,9 +1,12 @@
-"""Runs in MLflow. The only module that imports it.
+"""Runs in MLflow. The only module that imports it, but for ``database``, which has the tables made.
 
 One run per DVC experiment and per state reached by `dvc repro`. While its stages report, their events name it; once
 it is complete, the tag ``dvc.state`` (hash of dvc.lock, parameters, task) finds it, and ``dvc.key`` (hash of commit,
 experiment name, parameters, task) tells experiments that reached the same state apart. The store is opened behind a
 file lock: processes that open a new SQLite store at once break it, and two could make the same run twice.
+
+A kill may come at any moment. A run is found again by what it was made with: its key, and the tag ``dvc.begun`` (the
+state that it is being completed for) or the time at which its attempt began.
 """
 
 import json
@@ -20,20 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from standin.config import repository_root
-from standin.errors import StandinError
+from standin.errors import StandinError, first_line
 from standin.tracking.contents import TAG_CHARACTERS, Contents, cut, flat_params, split_metrics
+from standin.tracking.database import TrackingError, own_database, prepare
 from standin.tracking.events import Attempt, Identity, append
 from standin.tracking.states import State, experiment_name
 from standin.tracking.trees import redact
 
-KEY, STATE = "dvc.key", "dvc.state"
+KEY, STATE, BEGUN = "dvc.key", "dvc.state", "dvc.begun"
 LOCK_SECONDS = 600
 TAGS_A_CALL, METRICS_A_CALL = 100, 1000
 """MLflow's limits for one request."""
-
-
-class TrackingError(StandinError):
-    """MLflow could not be read or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,27 @@ class Store:
             return None
         return run if run and run.info.experiment_id == self.experiment_id else None
 
-    def find_open(self, run_id: str) -> Any | None:
-        """A run that is still to be completed; None where it is complete, deleted or gone."""
-        run = self.get(run_id)
-        return run if run and run.info.lifecycle_stage == "active" and STATE not in run.data.tags else None
+    def unfinished(self, key: str, run_id: str, started: int | None, state: str) -> Any | None:
+        """The run to go on with: the named one, or one that a kill cut before an event or its state's tag named it.
+
+        One that was half written for another state holds curves of that state, and is deleted.
+        """
+        named = self.get(run_id)
+        found = self.client.search_runs([self.experiment_id], f"tags.`{KEY}` = '{key}'")
+        for run in [*([named] if named else []), *(run for run in found if run.info.run_id != run_id)]:
+            begun = run.data.tags.get(BEGUN, "")
+            meant = run.info.run_id == run_id or begun == state != "" or run.info.start_time == started
+            if not meant or STATE in run.data.tags or run.info.lifecycle_stage != "active":
+                continue
+            if begun in ("", state):
+                return run
+            self.client.delete_run(run.info.run_id)
+        return None
 
 
 def tracking_uri() -> str:
     """``MLFLOW_TRACKING_URI``, or ``mlflow.db`` at the project's root, also from a temporary copy."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{repository_root() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own_database()}"
 
 
 def ui_command(port: int) -> list[str]:
@@ -90,8 +102,9 @@ def opened(experiment: str) -> Iterator[Store]:
     """The store and an experiment in it, made where missing, for one process at a time. Raises TrackingError."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's 7 keep a failing stage waiting 4 minutes
-    for name in ("alembic", "mlflow.store.db.utils"):  # both tell of every table they make
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every table it makes
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # so does this; of a fault, traceback and SQL
+    from alembic.util import CommandError
     from filelock import FileLock, Timeout
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -102,6 +115,8 @@ def opened(experiment: str) -> Iterator[Store]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=LOCK_SECONDS):
+            if uri == f"sqlite:///{own_database()}":
+                prepare(own_database())
             client = MlflowClient(tracking_uri=uri)
             found = client.get_experiment_by_name(experiment)
             root = (repository_root() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
@@ -109,8 +124,8 @@ def opened(experiment: str) -> Iterator[Store]:
             yield Store(client, number)
     except Timeout:
         raise TrackingError(f"{lock}: another process has held it for {LOCK_SECONDS} s; does one hang?") from None
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise TrackingError(redact(f"MLflow at {uri}: {error}")) from error
+    except (MlflowException, SQLAlchemyError, CommandError, OSError) as error:
+        raise TrackingError(redact(f"MLflow at {uri}: {first_line(error)}")) from error
 
 
 def find_complete(store: Store, identity: Identity, state: str, *, deleted: bool = False) -> Any | None:
@@ -128,10 +143,11 @@ def find_complete(store: Store, identity: Identity, state: str, *, deleted: bool
 def flush(attempt: Attempt) -> None:
     """Write what the stages of an unfinished attempt did to the attempt's run. A second call adds nothing."""
     with opened(experiment_name(attempt.identity.params)) as store:
-        run = store.find_open(attempt.run)
-        if run is None:
-            run = create(store, attempt.identity, attempt.started, None)
+        run = store.unfinished(attempt.identity.key, attempt.run, attempt.started, "")
+        run = run or create(store, attempt.identity, attempt.started, None, "")
+        if run.info.run_id != attempt.run:
             append(attempt.identity, {"event": "reported", "run": run.info.run_id})
+        run = _with_params(store, run, attempt.identity)
         metrics: dict[str, float] = {}
         tags: dict[str, str] = {}
         for name, event in attempt.last().items():
@@ -152,23 +168,24 @@ def _figures(stage: str, event: Mapping[str, Any]) -> dict[str, float]:
     return {f"seconds.{stage}": event["seconds"]} | {f"{stage}.{k}": v for k, v in event.get("figures", {}).items()}
 
 
-def create(store: Store, identity: Identity, started: int | None, committed: int | None) -> Any:
-    """A new run with its parameters, which MLflow lets nobody change later; times in milliseconds since 1970."""
+def create(store: Store, identity: Identity, started: int | None, committed: int | None, state: str) -> Any:
+    """A new run, begun for a state or for the reports of stages (""); times in milliseconds since 1970."""
     tags = {
         KEY: identity.key,
+        BEGUN: state,
         "dvc.experiment": identity.experiment,
         "dvc.baseline": identity.baseline,
         "mlflow.source.git.commit": identity.baseline,
     }
     given = {name: text for name, text in tags.items() if text}
-    run = store.client.create_run(store.experiment_id, started or committed, given, identity.name)
-    return _with_params(store, run, identity)
+    return store.client.create_run(store.experiment_id, started or committed, given, identity.name)
 
 
 def complete(
     store: Store, run: Any, state: State, contents: Contents, stale: Mapping[str, str], attempt: Attempt
 ) -> None:
     """Bring a run to what the files of a state say. The tag that calls it complete comes last."""
+    store.client.set_tag(run.info.run_id, BEGUN, state.digest)
     run = _with_params(store, run, attempt.identity)
     tags = dict(contents.tags)
     seconds: dict[str, float] = {}
@@ -210,11 +227,17 @@ def log(store: Store, run: Any, metrics: Mapping[str, float], tags: Mapping[str,
 
 
 def _log_curves(store: Store, run: Any, contents: Contents) -> None:
+    """Add the points that a run lacks: a kill may have come between two calls, and within a curve."""
     from mlflow.entities import Metric
 
     now = _now()
-    points = [Metric(name, value, now, step) for name, curve in contents.curves.items()
-              if name not in run.data.metrics for step, value in curve]  # fmt: skip
+    points: list[Any] = []
+    for name, curve in contents.curves.items():
+        if name not in run.data.metrics:
+            points += [Metric(name, value, now, step) for step, value in curve]
+        elif STATE not in run.data.tags:
+            known = {point.step for point in store.client.get_metric_history(run.info.run_id, name)}
+            points += [Metric(name, value, now, step) for step, value in curve if step not in known]
     for start in range(0, len(points), METRICS_A_CALL):
         store.client.log_batch(run.info.run_id, metrics=points[start : start + METRICS_A_CALL])
 
@@ -241,7 +264,7 @@ def _log_data(store: Store, run: Any, contents: Contents) -> None:
 
 
 def _with_params(store: Store, run: Any, identity: Identity) -> Any:
-    """The run as the store has it now, with every parameter it lacks; the first run of a state keeps its values."""
+    """The run as the store has it now, with every parameter it lacks; MLflow lets nobody change one later."""
     from mlflow.entities import Param
 
     params = flat_params(identity.params, identity.task_file)
