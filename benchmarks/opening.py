@@ -44,6 +44,7 @@ from standin.generation.store import AnswerStore  # noqa: E402
 from standin.measures.embeddings import embed  # noqa: E402
 from standin.task import load_task  # noqa: E402
 
+RESULT = ROOT / "benchmarks/results/opening.json"
 FOLDER: list[Path] = []
 TEXTS = 40
 SHOTS = 64
@@ -196,7 +197,7 @@ def vectors(texts: tuple[str, ...]) -> Any:
 
 
 def measure(folder: Path) -> dict[str, Any]:
-    """Scores of all files of the folder, and paired differences to plain."""
+    """Scores of all files of the folder and paired differences to plain; runs that it lacks stay as they were."""
     scores: dict[str, dict[str, dict[str, float]]] = {}
     counts: dict[str, dict[str, list[int]]] = {}
     for path in sorted(folder.glob("*.jsonl")):
@@ -213,18 +214,28 @@ def measure(folder: Path) -> dict[str, Any]:
         for real, part in (("shots", shots), ("pool", pool)):
             if seed not in own.setdefault(real, {}):
                 own[real][seed] = probe([r.text for r in part], [str(r.label) for r in part], asked, gold)
+    earlier = json.loads(RESULT.read_text(encoding="utf-8"))["found"] if RESULT.exists() else {}
     found: dict[str, Any] = {}
-    for task, own in scores.items():
+    for task in sorted({*scores, *earlier}):
+        own: dict[str, dict[str, float]] = scores.get(task, {})
+        texts = counts.get(task, {})
+        for name, runs in earlier.get(task, {}).get("runs", {}).items():
+            kept = {int(seed): value for seed, value in runs.items() if int(seed) not in own.get(name, {})}
+            if name in earlier[task]["texts"]:
+                texts.setdefault(name, []).extend([earlier[task]["texts"][name]] * len(kept))
+            own[name] = {**kept, **own.get(name, {})}
         pairs = [(name, f"{name.split()[0]} plain") for name in own if "-shot" in name and not name.endswith("plain")]
         found[task] = {
             "macro_f1": {name: round(statistics.fmean(runs.values()), 4) for name, runs in own.items()},
-            "texts": {name: round(statistics.fmean(number), 1) for name, number in counts[task].items()},
+            "texts": {name: round(statistics.fmean(number), 1) for name, number in texts.items()},
             "differences": {
                 f"{one} - {other}": mean_and_interval([own[one][seed] - own[other][seed] for seed in both])
                 for one, other in pairs
                 if len(both := sorted(set(own[one]) & set(own.get(other, {})))) > 1
             },
-            "runs": {name: {str(seed): round(value, 4) for seed, value in runs.items()} for name, runs in own.items()},
+            "runs": {
+                name: {str(seed): round(value, 4) for seed, value in sorted(runs.items())} for name, runs in own.items()
+            },
         }
     return found
 
@@ -243,8 +254,7 @@ def main() -> None:
     FOLDER.append(given.folder)
     if given.part == "measure":
         found = measure(given.folder)
-        path = ROOT / "benchmarks/results/opening.json"
-        path.write_text(json.dumps({"machine": machine(), "found": found}, indent=2) + "\n", encoding="utf-8")
+        RESULT.write_text(json.dumps({"machine": machine(), "found": found}, indent=2) + "\n", encoding="utf-8")
         print(json.dumps(found, indent=1))
         return
     for seed in given.seeds:
