@@ -61,6 +61,7 @@ def test_a_label_is_never_the_text(raw: str) -> None:
         ('{"headline": "Bus late again", "label": "sarcastic"}', "Bus late again"),
         ('{"question": "Why is the bus late?"}', "Why is the bus late?"),
         ('{"title": "Bus late", "category": "transport"}', "Bus late"),
+        (f'{{"headline": "Late", "story": "{LATE}"}}', LATE),
         (f'{{"label": "against", "foo": "{LATE}"}}', LATE),
         (f'{{"comments": [{{"id": "1", "comment": "{LATE}"}}]}}', LATE),
         (f'{{"status": "success", "data": {{"title": "x", "text": "{LATE}"}}}}', LATE),

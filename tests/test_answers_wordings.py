@@ -26,6 +26,8 @@ LATE = "The bus was late again."
         "I've written the following comment:", "Certainly! Below is a comment from a resident:",
         "A resident might say something like this:", "Your comment:", "The requested comment:",
         "Sounds good! Here's a short text:", "No problem! Here's the review you asked for:",
+        "Gladly. Here's what I came up with:", "Okay, I can help with that. Here's a short review:",
+        "Here's a quick one in that voice:", "A sample review:",
     ],
 )  # fmt: skip
 def test_english_announcements_go(before: str) -> None:
@@ -65,7 +67,9 @@ def test_english_announcements_go(before: str) -> None:
         "Visst, här kommer en recension:", "Absolut! Här är ett inlägg:", "En möjlig kommentar:", "Inlägg:",
         "Her er en anmeldelse:", "Selvsagt! Her er et eksempel på et innlegg:", "Greit, her kommer en melding:",
         "Her er et utkast:", "Zde je komentář:", "Samozřejmě! Zde je příklad komentáře:", "Jistě, tady je recenze:",
-        "Níže je příspěvek:", "Možný komentář:",
+        "Níže je příspěvek:", "Možný komentář:", "Hier mein Vorschlag:",
+        "Selbstverständlich. Nachfolgend ein Beispiel:", "Givetvis! Här är ett förslag på en recension:",
+        "Klart det! Her er en tekst:", "Selvfølgelig, her kommer et bud:",
     ],
 )  # fmt: skip
 def test_announcements_of_other_languages_go_with_a_verb_and_without(before: str) -> None:
@@ -122,6 +126,10 @@ def test_in_any_language_a_lead_with_a_colon_goes_before_one_quotation(before: s
         "Det kan jag tyvärr inte hjälpa till med.", "Jeg kan dessverre ikke hjelpe med det.",
         "Beklager, det kan jeg ikke skrive.", "Omlouvám se, ale s tím vám nemohu pomoci.",
         "Bohužel nemohu napsat takový komentář.", "Nemohu vytvářet nenávistný obsah.",
+        "I'm sorry, but I'm not going to write that.", "I can't in good conscience write this.",
+        "I'm afraid I can't help with that.", "That's not something I'm comfortable writing.",
+        "Bei dieser Anfrage kann ich nicht helfen.", "Ce n'est pas quelque chose que je peux écrire.",
+        "No me siento cómodo escribiendo eso.",
     ],
 )  # fmt: skip
 def test_refusals_are_no_texts(raw: str) -> None:
@@ -151,7 +159,9 @@ def test_refusals_are_no_texts(raw: str) -> None:
         "Dobrze, muszę napisać komentarz.",
         "\u0425\u043e\u0440\u043e\u0448\u043e, \u043c\u043d\u0435 \u043d\u0443\u0436\u043d\u043e \u043d\u0430\u043f\u0438\u0441\u0430\u0442\u044c \u043e\u0442\u0437\u044b\u0432.",
         "Okay, brugeren vil have en kommentar.", "Okej, användaren vill ha en recension.",
-        "Dobře, uživatel chce komentář.",
+        "Dobře, uživatel chce komentář.", "Let's think step by step. We need a comment against trams.",
+        "I'm supposed to write a comment against trams. Let me think.",
+        "Okay. The persona is a nurse. She would complain about shifts.",
     ],
 )  # fmt: skip
 def test_reasoning_without_marks_is_no_text(raw: str) -> None:
@@ -208,6 +218,8 @@ def test_a_plan_in_an_element_of_its_own_goes(name: str) -> None:
         "Jeg håber, det hjælper!", "Låt mig veta om du vill ha fler.", "Vill du ha en till?", "Hoppas det hjälper!",
         "Säg till om du vill ha fler.", "La meg vite om du trenger flere.", "Vil du ha en til?", "Håper det hjelper!",
         "Dejte mi vědět, pokud chcete další.", "Chcete další verzi?", "Doufám, že to pomůže!",
+        "Would another version help?", "*This comment takes a frustrated tone.*", "\u2014 End \u2014",
+        "I'd be glad to write more.", "Melde dich, falls du mehr brauchst.", "Skal jeg lave den kortere?",
     ],
 )  # fmt: skip
 def test_what_follows_a_text_for_the_asker_goes(after: str) -> None:
@@ -262,7 +274,10 @@ def test_after_a_quotation_it_goes_in_the_line_too(after: str) -> None:
         "Rating it low because it is late.", "Or so they say.\n\nThe bus was late.", "I bought two.\n\nOne broke.",
         "Hi, here is my review: it broke.", "Yes, here is the bus again.",
         "Hello, here is a thing I noticed: late again.", "Hier der Beweis: der Bus ist leer.",
-        "Hier ein Bus, da ein Bus.", "Plan: sleep all day.",
+        "Hier ein Bus, da ein Bus.", "Plan: sleep all day.", "Certainly.\n\nI agree.",
+        "I cannot write a comment on your page, it's broken.", "I can't create a post, the app crashes.",
+        "The limit is low (280 characters).", "We need a review of the tram plan now.", "The user is always right.",
+        "Loved it. This text shows courage.",
     ],
 )  # fmt: skip
 def test_what_people_write_in_such_words_stays(raw: str) -> None:

@@ -109,7 +109,8 @@ def _text_of(value: Any, talk: Talk, depth: int = 0) -> str | None:
     nested = [each for rank, each in ranked if rank != FIELD and isinstance(each, dict | list)]
     numbered = [each for key, each in value.items() if re.fullmatch(r"[\W_]*\d{1,3}", key)]
     for group in (
-        *([each for rank, each in ranked if rank == wanted] for wanted in (TEXT, ENDING, PART)),
+        *([each for rank, each in ranked if rank == wanted] for wanted in (TEXT, ENDING)),
+        sorted((each for rank, each in ranked if rank == PART), key=_length, reverse=True),  # a story, no title
         numbered,
         strings if len(strings) == 1 else [],
         nested if len(nested) == 1 else [],
@@ -118,6 +119,10 @@ def _text_of(value: Any, talk: Talk, depth: int = 0) -> str | None:
             if (found := _text_of(each, talk, depth + 1)) is not None:
                 return found
     return None
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, str) else 0
 
 
 def _broken(text: str, talk: Talk) -> tuple[str, bool] | None:

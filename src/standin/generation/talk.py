@@ -252,6 +252,6 @@ def _announcement(phrases: Phrases, number: int) -> str:
     alone = rf"(?:{_any(phrases.alone)}){ends}"
     own_line = rf"{edge}{_OPEN}{{0,200}}?[:\uff1a][*_]{{0,3}}[ ]?(?=\n)"
     named = rf"{here}(?! ?(?:{_any(phrases.own)}){edge})(?: ?{texts}{ends}|{own_line})"
-    paragraph = rf"(?:{_any(phrases.bare)}) ?[.!,:\u3002\uff01\uff1a]?[ ]?(?=\n\n)"
+    paragraph = rf"(?:{_any(phrases.bare)}) ?[!:\u3002\uff01\uff1a]?[ ]?(?=\n\n)"
     quoted = rf"{agreed} ?[.!,\u3002\uff01]?[ ]?(?=\n\n(?:[*_]{{0,2}}[\"\u201c\u201e\u00ab\u300c]|```|> |\{{))"
     return rf"{sure}(?:{alone}|{named}|{_any(phrases.announcements)})|{paragraph}|{quoted}"
