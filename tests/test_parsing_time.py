@@ -22,6 +22,9 @@ UNITS = [
     "(5 words)", "5 words ", "Comment 1: a\n", "Comment: ", "Comment 1: a ", "Topic: a\n", 'One citizen says: "', "one citizen ",
     "I cannot ", "I cannot help. ", "I'm sorry, but I'm sorry. ", "As an AI ", "an ai ", "Can you please specify? ", "<text>", "<text>a</text>",
     "\nuser\n", "\nUser: ", "the user wants ", "\u0e01 ", "\u0e01", "a\u0301", "\u0130", "\r", "\x85", "\u200b",
+    "**Option 1: a**\n\n", "**a**\n", "**a:** b\n\n", "Or:\n\n", "Comment 1 - a ", "a\n\nComment 2: ", "Happy to help! ", "Based on the ",
+    "Her er en ", "<plan></plan>", "<plan>\n", "\u3010a\u3011", "This comment shows. ", "I can also write ", '{"title": "a", ', '{"a": "b", ',
+    'a: {"a": "b"} ', "* * ", "*a", "\ufeff", "a\x00", "(500 words) ", 'a:\n\n"', "okay, so, hmm, ", "I need to write a comment ",
 ]  # fmt: skip
 
 

@@ -14,8 +14,9 @@ FOLDER = Path(talk.__file__).with_name("phrases")
 LANGUAGES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def test_the_lists_of_thirteen_languages_come_with_the_package() -> None:
-    assert LANGUAGES == ["de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh"]
+def test_the_lists_of_seventeen_languages_come_with_the_package() -> None:
+    languages = ["cs", "da", "de", "en", "es", "fr", "it", "ja", "ko", "nb", "nl", "pl", "pt", "ru", "sv", "tr", "zh"]
+    assert languages == LANGUAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -39,18 +40,19 @@ def test_every_language_announces_labels_closes_and_refuses(language: str) -> No
 
 def test_a_language_is_added_by_a_file(tmp_path: Path) -> None:
     folder = shutil.copytree(FOLDER, tmp_path / "phrases")
-    assert not load(folder).announcement.match("h\u00e4r \u00e4r en kommentar: bussen")
-    (folder / "sv.yaml").write_text(
-        "sure: [visst]\nhere: [h\u00e4r \u00e4r]\narticles: [en, ett]\ntexts: [kommentar]\n"
-        "refusals: ['jag kan (?:tyv\u00e4rr )?inte {write}']\nparts: {write: hj\u00e4lpa|skriva}\n",
+    answer = fold("Toki! T\u00e4ss\u00e4 on kommentti: bussi")
+    assert not load(folder).announcement.match(answer)
+    (folder / "fi.yaml").write_text(
+        "sure: [toki]\nhere: [t\u00e4ss\u00e4 on]\ntexts: [kommentti]\n"
+        "refusals: ['en (?:valitettavasti )?voi {write}']\nparts: {write: auttaa|kirjoittaa}\n",
         encoding="utf-8",
     )
     found = load(folder)
-    announced = found.announcement.match(fold("Visst! H\u00e4r \u00e4r en kommentar: bussen"))
+    announced = found.announcement.match(answer)
     assert announced is not None
-    assert announced.end() == len("Visst! H\u00e4r \u00e4r en kommentar: ")
-    assert found.refusal.match(fold("Jag kan tyv\u00e4rr inte skriva det"))
-    assert not found.refusal.match(fold("Jag kan inte sova"))
+    assert announced.end() == len("Toki! T\u00e4ss\u00e4 on kommentti: ")
+    assert found.refusal.match(fold("En valitettavasti voi kirjoittaa sit\u00e4"))
+    assert not found.refusal.match(fold("En voi nukkua"))
 
 
 def test_an_entry_ends_where_a_word_ends_and_accents_may_be_left_out(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 import json
 import re
+from itertools import islice
 from typing import Any
 
-from standin.generation.talk import Talk
+from standin.generation.talk import Talk, fold
 
+MOST = 100
+"""Pairs of JSON that is not well-formed, looked at for the text."""
 LONGEST_LEAD = 300
 """Characters that may stand before a code fence: an announcement, not the text."""
 
@@ -18,6 +21,8 @@ _ELEMENT = re.compile(
 _STRING = r"""(?P<quote>["'])(?P<string>(?:\\.|(?!(?P=quote))[^\\])*+)(?P<end>["'])?"""
 _PAIR = re.compile(rf"""["'](\w[^"'\n]{{0,40}})["']\s*:\s*{_STRING}""", re.DOTALL)
 _FIRST = re.compile(rf"""[\[{{]\s*{_STRING}(?=\s*(?:[,\]}}]|\Z))""", re.DOTALL)
+_BEFORE_OBJECT = re.compile(r"""[^\n{}\[\]"]{1,120}[:\uff1a]\s*(?=\{\s*"\w[^"\n]{0,40}"\s*:)""")
+_APART = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W\d_]+")
 _ESCAPE = re.compile(r"""\\(?:u([0-9a-fA-F]{4})|(.))""", re.DOTALL)
 _LETTERS = {"n": "\n", "t": " ", "r": "\n", "b": "", "f": "\n"}
 _BEGINS = re.compile(r"""[\[{]\s*(?:["'\[{]|\Z)""")
@@ -58,8 +63,11 @@ def from_json(text: str, talk: Talk) -> tuple[str, bool] | None:
         obviously the text.
     """
     if not _BEGINS.match(text):
+        if before := _BEFORE_OBJECT.match(text):
+            read = from_json(text[before.end() :], talk)
+            return read if read and not text.endswith(read[0]) else (text, False)
         pair = _PAIR.match(text)  # as if the braces had been forgotten
-        return _broken(text, talk) if pair and talk.key.match(pair[1]) else (text, False)
+        return _broken(text, talk) if pair and _rank(pair[1], talk) <= PART else (text, False)
     try:
         value, end = json.JSONDecoder(strict=False).raw_decode(text)
     except (ValueError, RecursionError):
@@ -72,35 +80,66 @@ def from_json(text: str, talk: Talk) -> tuple[str, bool] | None:
     return None if found is None else (found.strip(), False)
 
 
+TEXT, ENDING, PART, UNKNOWN, FIELD = range(5)
+"""How surely a key names the text: "comment"; "customer_review"; "title", where nothing else does; any; "label"."""
+
+
+def _rank(key: str, talk: Talk) -> int:
+    words = _APART.sub(" ", fold(key[:80])).strip()
+    last = words.rsplit(" ", 1)[-1]
+    if talk.minor.match(words) or talk.minor.match(last):
+        return PART if talk.key.match(words) or talk.label.match(f"{last}:") else FIELD
+    if talk.key.match(words):
+        return TEXT
+    return ENDING if talk.key.match(last) else UNKNOWN
+
+
 def _text_of(value: Any, talk: Talk, depth: int = 0) -> str | None:
-    """The string that is the text: of a list in its first item, of an object under an obvious key or the only one."""
+    """The string that is the text: of a list in its first item, of an object under the surest key or the only one."""
     if isinstance(value, str):
-        return value
+        return value if any(map(str.isalnum, value)) else None
     if depth > 5 or not isinstance(value, dict | list):
         return None
     if isinstance(value, list):
         return _text_of(value[0], talk, depth + 1) if value else None
-    named = [each for key, each in value.items() if talk.key.match(key[:80])]
-    strings = [each for each in value.values() if isinstance(each, str)]
-    nested = [each for each in value.values() if isinstance(each, dict | list)]
+    ranked = [(_rank(key, talk), each) for key, each in value.items()]
+    strings = [each for rank, each in ranked if rank == UNKNOWN and isinstance(each, str)]
+    if len(value) > 1:
+        strings = [each for each in strings if len(each.split()) > 2]  # "confidence": "high" beside a label
+    nested = [each for rank, each in ranked if rank != FIELD and isinstance(each, dict | list)]
     numbered = [each for key, each in value.items() if re.fullmatch(r"[\W_]*\d{1,3}", key)]
-    for group in (named, numbered, strings if len(strings) == 1 else [], nested if len(nested) == 1 else []):
+    for group in (
+        *([each for rank, each in ranked if rank == wanted] for wanted in (TEXT, ENDING)),
+        sorted((each for rank, each in ranked if rank == PART), key=_length, reverse=True),  # a story, no title
+        numbered,
+        strings if len(strings) == 1 else [],
+        nested if len(nested) == 1 else [],
+    ):
         for each in group:
             if (found := _text_of(each, talk, depth + 1)) is not None:
                 return found
     return None
 
 
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, str) else 0
+
+
 def _broken(text: str, talk: Talk) -> tuple[str, bool] | None:
     """The text of JSON that does not end or is not well-formed."""
-    pairs = list(_PAIR.finditer(text))
-    for found in pairs:
-        if talk.key.match(found[1]) or len(pairs) == 1:
-            return _unescaped(found["string"]).strip(), found["end"] is None
-    first = _FIRST.match(text)
-    if first and not pairs:
-        return _unescaped(first["string"]).strip(), first["end"] is None
-    return None if pairs or re.fullmatch(r"[\s\[{\"']*", text) else (text, False)
+    pairs = list(islice(_PAIR.finditer(text), MOST))
+    if not pairs:
+        first = _FIRST.match(text)
+        if first and (text[0] == "[" or " " in first["string"].strip()):  # {"label" is a key
+            return _unescaped(first["string"]).strip(), first["end"] is None
+        return None if first or re.fullmatch(r"[\s\[{\"']*", text) else (text, False)
+    ranks = [_rank(found[1], talk) for found in pairs]
+    found = next((pair for wanted in (TEXT, ENDING) for rank, pair in zip(ranks, pairs, strict=True)
+                  if rank == wanted and any(map(str.isalnum, pair["string"]))), None)  # fmt: skip
+    if found is None and not text[pairs[-1].end() :].strip(" \n}]"):  # nothing was to follow
+        headline = ranks[-1] == PART and talk.label.match(f"{fold(pairs[-1][1])}:")
+        found = pairs[-1] if headline or (ranks[-1] == UNKNOWN and len(pairs) == 1) else None
+    return None if found is None else (_unescaped(found["string"]).strip(), found["end"] is None)
 
 
 def _unescaped(string: str) -> str:

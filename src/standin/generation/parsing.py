@@ -17,6 +17,8 @@ from standin.generation.talk import WINDOW, Talk, fold, talk
 
 REFUSED = "refused"
 UNPARSABLE = "unparsable"
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ufeff]")
+_INVISIBLE = " \t\r\n\u00ad\u200b\u200c\u200d\u200e\u200f\u2060"
 ROUNDS = 4
 """How often the steps are gone through: a fence may hold an announcement, and that a list."""
 
@@ -45,11 +47,13 @@ def parse(raw: str, finish: str) -> Parsed:
             refused it.
 
     Returns:
-        The text with white space evened out, which is not counted as a change, or why there is none.
+        The text with white space evened out and control characters left out, which is not counted as a change, or why
+        there is none.
     """
     changes: dict[str, None] = {}
     if finish == "filter":
         return Parsed(None, REFUSED, detail="filter")
+    raw = visible(raw)
     rest = after_reasoning(raw)
     if rest is None:
         return Parsed(None, UNPARSABLE, detail="reasoning")
@@ -116,17 +120,23 @@ _STEPS: tuple[tuple[str, Step], ...] = (
     ("fence", lambda text, _, __: containers.unfenced(text)),
     ("element", lambda text, _, __: containers.unwrapped(text)),
     ("fields", lambda text, phrases, _: several.without_fields(text, phrases)),
-    ("heading", lambda text, phrases, _: several.without_heading(text, phrases)),
+    ("heading", lambda text, phrases, changes: several.without_heading(text, phrases, "announcement" in changes)),
     ("list_item", lambda text, _, changes: several.first_item(text, "announcement" in changes)),
     ("label", lambda text, phrases, _: several.untitled(text, phrases)),
     ("several", lambda text, phrases, changes: several.before_rule(text, phrases, "announcement" in changes)),
-    ("closing", lambda text, phrases, _: remarks.unclosed(text, phrases)),
+    ("several", lambda text, phrases, _: several.before_another(text, phrases)),
+    ("closing", lambda text, phrases, changes: remarks.unclosed(text, phrases, "announcement" in changes)),
     ("word_count", lambda text, phrases, _: remarks.uncounted(text, phrases)),
     ("speaker", lambda text, phrases, _: quotes.unspoken(text, phrases)),
     ("closing", lambda text, phrases, changes: quotes.quoted_answer(text, phrases, "announcement" in changes)),
-    ("emphasis", lambda text, _, changes: quotes.plain(text, "announcement" in changes)),
+    ("emphasis", lambda text, _, changes: quotes.plain(text, bool(changes.keys() - {"quotes"}))),
     ("quotes", lambda text, _, __: quotes.unquoted(text)),
 )  # fmt: skip
+
+
+def visible(raw: str) -> str:
+    """Without control characters, and without invisible ones at the start and the end; white space stays."""
+    return _CONTROL.sub("", raw).strip(_INVISIBLE)
 
 
 def _even(text: str) -> str:

@@ -17,6 +17,7 @@ CLOSING = {mark: _PAIRS[mark][0] for mark in OPENING}
 MOST = 1000
 """Quotation marks looked at; what holds more is no quotation."""
 _BOLD = re.compile(r"(\*{2,3}|__)(?![\s*_])((?:(?!\1).)+)(?<!\s)\1\Z", re.DOTALL)
+_ITALIC = re.compile(r"([*_])(?![\s*_])([^*_]+)(?<!\s)\1\Z")
 
 
 def closes(text: str) -> int | None:
@@ -68,7 +69,7 @@ def quoted_answer(text: str, talk: Talk, announced: bool) -> str:
     if not aside or len(text[:end].split()) < 2:
         return text
     own_line = "\n" in rest[: len(rest) - len(aside)]
-    if talk.remark.match(fold(aside[:300])) or (own_line and (announced or _all_quoted(text))):
+    if talk.closing.match(fold(aside[:300])) or (own_line and (announced or _all_quoted(text))):
         return text[: end + 1]
     return text
 
@@ -89,9 +90,10 @@ def unspoken(text: str, talk: Talk) -> str:
     return said if said and (end is None or end >= len(said.rstrip()) - 1) else text
 
 
-def plain(text: str, announced: bool) -> str:
-    """Without Markdown that makes the whole bold, or sets it as a quotation after words to the asker."""
-    if announced and text.startswith("> ") and all(line.startswith(">") or not line for line in text.split("\n")):
+def plain(text: str, around: bool) -> str:
+    """Without Markdown that makes the whole bold; where anything stood ``around`` it, italic or a quotation too."""
+    if around and text.startswith("> ") and all(line.startswith(">") or not line for line in text.split("\n")):
         return re.sub(r"^> ?", "", text, flags=re.MULTILINE)
-    found = _BOLD.match(text)
-    return found[2] if found else text
+    found = _BOLD.match(text) or _ITALIC.match(text)
+    slanted = found is not None and len(found[1]) == 1
+    return text if found is None or (slanted and not around and found[2][0] not in OPENING) else found[2]

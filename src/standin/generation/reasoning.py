@@ -3,6 +3,12 @@
 import re
 
 _NAMES = r"(?:think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad|seed:think|longcat_think)"
+_PLAN = re.compile(
+    # At the start alone, as people name such things too
+    r"\s*<(brainstorm(?:ing)?|plan(?:ning)?|draft_plan|outline|scratch_?pad|notes|(?:thought|thinking)[_ ]process"
+    r"|inner_thoughts|(?:inner|internal)_monologue|chain_of_thought|cot|rationale|deliberation|self_reflection)>",
+    re.IGNORECASE,
+)
 _OPEN = re.compile(
     rf"<{_NAMES}>"  # DeepSeek R1, Qwen3, GLM, EXAONE, Seed-OSS, Reflection
     r"|\[THINK\]|\u25c1think\u25b7"  # Magistral; Kimi
@@ -42,6 +48,13 @@ def after_reasoning(raw: str) -> str | None:
     for begins, ends in _SPOKEN:
         if begins.match(raw):
             end = max((found.end() for found in ends.finditer(raw)), default=end)
+    while found := _PLAN.match(raw, end):
+        closing = re.compile(re.escape(f"</{found[1]}>"), re.IGNORECASE).search(raw, found.end())
+        if not closing and raw[found.end() : found.end() + 1] not in ("", "\n"):
+            break  # "<plan> costs 5 euros"
+        if not closing:
+            return None
+        end = closing.end()
     rest = raw[end:].strip()
     if _OPEN.search(rest) or _SPOKEN_OPEN.match(rest) or (end and not rest):
         return None

@@ -4,18 +4,20 @@ import re
 
 from standin.generation.talk import Talk, fold
 
-_ITEM = re.compile(r"\s*(?:[-*\u2022]|\d{1,2}[.)])(?:[ \t]+|(?=\n|\Z))")
+_ITEM = re.compile(r"\s*[-*\u2022](?:[ \t]+(?![-*\u2022] )|(?=\n|\Z))")
+_NUMBER = re.compile(r"\s*\d{1,2}[.)](?:[ \t]+|(?=\n|\Z))")
 _RARE_ITEM = re.compile(
     r"\s*(?:\u2013|\*\*\d{1,2}[.)]\*\*|\(\d{1,2}\)|#\d{1,2}[.:)]?|\(?[a-eA-E][.)])(?:[ \t]+|(?=\n|\Z))"
 )
-"""Marks that a person's text may begin with: an item's only where another item follows."""
-_DATE = re.compile(
-    r"\s*\d{1,2}\. (?:Jan|Feb|M\u00e4rz|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez|Liga|Platz|Stock|Klasse)", re.IGNORECASE
-)
-_RULE = re.compile(r"\n\n[ ]?(?:-{3,}|\*{3,}|_{3,}|={3,}|(?:\* ){2,}\*)[ ]?(?=\n\n|\Z)")
+"""Marks that, as numbers do, may begin a person's text ("1. Mai"): an item's only where another item follows."""
+_RULE = re.compile(r"\n\n[ ]?(?:-{3,}|\*{3,}|_{3,}|={3,}|(?:\* ){2,}\*)[ ]?(?=\n\n|\Z)|\n\n#{1,6}\Z")
 _HEADING = re.compile(r"#{1,6} [^\n]{1,150}\n+|(\*\*|__)(?!\s)[^*_\n]{1,100}\1:?[ ]?\n+|[^\n]{1,100}\n={3,}\n+")
+_SHAPE = re.compile(r"(#{1,6}) [^\n]{1,150}\Z|(\*\*|__)(?!\s)[^*_\n]{1,100}\2:?[ ]?\Z")
+_NUMBERED = re.compile(r"\(?(?:\d{1,2}|[A-Ea-e])(?:[.):]| [\u2013\u2014-])\s*")
+_SAID = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\"\u201d\u201c][*_: ]*\Z")
 _BOLD_TITLE = re.compile(r"\*\*[^*\n]{1,60}(?::\*\*|\*\*\s?[:\u2013-])\s+")
 _NEXT = re.compile(r"\s\(?\d{1,2}[.)] (?=[\"\u201c\u201e])")
+LONGEST_TITLE = 60
 SCANNED = 50
 """Lines looked through for a second answer's title or a field."""
 
@@ -26,13 +28,14 @@ def first_item(text: str, announced: bool) -> str:
     ``announced`` says that words to the asker stood before it, so that "1. Mai" is no date.
     """
     lines = text.split("\n")
-    mark = _ITEM if _ITEM.match(lines[0]) else _RARE_ITEM
-    if not mark.match(lines[0]) or (_DATE.match(lines[0]) and not announced):
+    mark = next((each for each in (_ITEM, _NUMBER, _RARE_ITEM) if each.match(lines[0])), None)
+    if mark is None:
         return text
     following = next((place for place, line in enumerate(lines[1:], 1) if mark.match(line)), len(lines))
-    if mark is _RARE_ITEM and following == len(lines) and not announced:
-        return text
     item = mark.sub("", "\n".join(lines[:following]), count=1).lstrip()
+    quoted = lines[0].lstrip().startswith("1") and item[:1] in tuple('"\u201c\u201e\u00ab')
+    if mark is not _ITEM and following == len(lines) and not (announced or quoted):
+        return text
     if item[:1] in '"\u201c\u201e' and (again := _NEXT.search(item)):
         item = item[: again.start()]
     titled = _BOLD_TITLE.match(item)
@@ -45,20 +48,42 @@ def untitled(text: str, talk: Talk) -> str:
     found = talk.label.match(folded)
     if not found or found.end() >= len(text):
         return text
-    rest = text[found.end() :]
+    rest = closed(text[: found.end()], text[found.end() :])
     place = 0
     for number, line in enumerate(rest.split("\n")):
         if number > SCANNED:
             break
         start = fold(line[:200])
         if number and start and (talk.label.match(start + "\n") or talk.field.match(start)):
-            return rest[:place]
+            return _without_title(rest[:place]) if (found["number"] or "").strip() else rest[:place]
         place += len(line) + 1
-    if found["number"].strip():
-        word = re.escape(folded[: found.start("number")].strip(" *_#>(["))
-        again = re.search(rf"\s[*_]{{0,3}}{word} ?#?\d{{1,2}}[*_]{{0,3}}\s?[:\uff1a]", fold(rest), re.IGNORECASE)
+    if (found["number"] or "").strip():
+        word = re.escape(re.split(r"[\d#(]", folded[: found.end()].strip(" *_#>(["), maxsplit=1)[0].strip())
+        again = re.search(
+            rf"\s[*_]{{0,3}}{word} ?#?\d{{1,2}}(?: ?[\u2013\u2014-] ?[^\n:*.!?]{{1,50}})?[*_]{{0,3}}\s?[:\uff1a]",
+            fold(rest),
+            re.IGNORECASE,
+        )
         return rest[: again.start()] if again else rest
     return rest
+
+
+def _without_title(answer: str) -> str:
+    """Without a title of a few words that stands on the line of ``Option 1:``, before a paragraph."""
+    title, _, body = answer.partition("\n\n")
+    short = "\n" not in title and len(title) <= LONGEST_TITLE
+    return body if short and body.strip() and not _SAID.search(title) else answer
+
+
+def closed(before: str, rest: str) -> str:
+    """What follows a start that is taken off, without the end of the emphasis that the start had opened."""
+    opened = re.match(r"[\s#>(\[]*([*_]{1,3})(?=\w)", before)
+    if not opened or opened[1] in before[opened.end() :]:
+        return rest
+    if rest.startswith(opened[1]) and rest.count(opened[1]) % 2:  # "**Comment: **The"
+        return rest[len(opened[1]) :]
+    ends = re.search(rf"(?<=\S){re.escape(opened[1])}(?=\s|\Z)", rest)
+    return rest[: ends.start()] + rest[ends.end() :] if ends else rest
 
 
 def without_fields(text: str, talk: Talk) -> str:
@@ -81,12 +106,73 @@ def without_fields(text: str, talk: Talk) -> str:
     return "\n".join(lines[first:last])
 
 
-def without_heading(text: str, talk: Talk) -> str:
-    """Without a heading in Markdown or a bold first line, where something follows it; ``## Comment`` is a label."""
+def without_heading(text: str, talk: Talk, announced: bool) -> str:
+    """Without a heading in Markdown or a bold first line, where something follows it; ``## Comment`` is a label.
+
+    What follows a second heading alike goes too, where the first has a number, a letter, a label or a colon, or words
+    to the asker stood before it: it is another answer. The sections of one review ("Pros:") stay.
+    """
+    if announced and (titled := _inline_titled(text, talk)):
+        return titled
     found = _HEADING.match(text)
-    if not found or not text[found.end() :].strip() or talk.label.match(fold(text[:300])):
+    if not found or not text[found.end() :].strip():
         return text
-    return text[found.end() :]
+    line, rest = text[: found.end()].strip(), text[found.end() :]
+    words = line.strip("#*_ ")
+    label = talk.label.match(fold(line + "\n"))
+    if talk.section.match(fold(words)) or (label and label.end() >= len(line)):
+        return text
+    numbered = None if label else _NUMBERED.match(words)
+    follows = _shape(rest.split("\n", 1)[0])
+    if (label or numbered) and (_SAID.search(line) or (follows and follows == _shape(line))):
+        return words[numbered.end() if numbered else 0 :]
+    if not (label or numbered or announced or words.endswith(":") or line.endswith(":")):
+        return rest
+    place = 0
+    for number, each in enumerate(rest.split("\n", SCANNED)):
+        if number and _shape(each) == _shape(line) != "":
+            return rest[:place]
+        place += len(each) + 1
+    return rest
+
+
+def _inline_titled(text: str, talk: Talk) -> str:
+    """The first of paragraphs that all have a bold title, as ``**Angry:** ...``; empty where they have none."""
+    paragraphs = text.split("\n\n", SCANNED)
+    titled = _BOLD_TITLE.match(text)
+    if (
+        not titled
+        or not any(map(_BOLD_TITLE.match, paragraphs[1:2]))
+        or talk.section.match(fold(titled[0].strip("*: ")))
+    ):
+        return ""
+    return paragraphs[0][titled.end() :]
+
+
+def _shape(line: str) -> str:
+    """How a line is made a heading: its ``##`` or ``**``; empty where it is none."""
+    found = _SHAPE.match(line.strip())
+    return (found[1] or found[2]) if found else ""
+
+
+def before_another(text: str, talk: Talk) -> str:
+    """What stands before another answer: ``Or:``, ``Alternative version:``, ``Comment 2:`` begin its paragraph.
+
+    "Or" between the items of a list, and "Option B" after "Option A", are inside one text.
+    """
+    paragraphs = text.split("\n\n", 12)
+    place = 0
+    for number, paragraph in enumerate(paragraphs):
+        start = fold(paragraph[:200]) + "\n"
+        label = talk.label.match(start)
+        name = (label["number"] or "").strip(" #") if label else ""
+        listed = any(mark.match(paragraphs[number - 1]) for mark in (_ITEM, _NUMBER, _RARE_ITEM))
+        if number and ((talk.other.match(start) and not listed) or re.match(r"(?:2|B)\b", name)):
+            return text[:place].rstrip()
+        if name:
+            return text
+        place += len(paragraph) + 2
+    return text
 
 
 def before_rule(text: str, talk: Talk, announced: bool) -> str:

@@ -45,6 +45,8 @@ class Phrases(Group):
     parts: Mapping[str, str] = Field(default_factory=dict)
     spaces: bool = True
     sure: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
+    openers: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
     here: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
@@ -54,11 +56,15 @@ class Phrases(Group):
     announcements: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    minor: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
     closings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    asides: tuple[str, ...] = ()
     explanations: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
@@ -77,9 +83,12 @@ class Talk:
     label: re.Pattern[str]
     field: re.Pattern[str]
     lead: re.Pattern[str]
+    section: re.Pattern[str]
+    other: re.Pattern[str]
     speaker: re.Pattern[str]
     closing: re.Pattern[str]
     remark: re.Pattern[str]
+    aside: re.Pattern[str]
     explanation: re.Pattern[str]
     count: re.Pattern[str]
     refusal: re.Pattern[str]
@@ -88,6 +97,7 @@ class Talk:
     filler: re.Pattern[str]
     thought: re.Pattern[str]
     key: re.Pattern[str]
+    minor: re.Pattern[str]
 
 
 @cache
@@ -110,34 +120,44 @@ def load(folder: Path) -> Talk:
         return _any(phrase for language in languages for phrase in getattr(language, name))
 
     labels = every("labels")
-    number = r"(?: ?(?:#|n[or]\.? ?)?(?:\d{1,2}|(?-i:[A-C])|one)\b)?(?: ?\([^()\n]{1,40}\))?"
+    words = "|".join(map(every, ("keys", "labels", "texts")))
+    titled = r"(?: ?[\u2013\u2014|-] ?[^\n:\uff1a*.!?]{1,50}?)?"  # "Comment 1 - The commuter:"
+    number = rf"(?: ?(?:#|n[or]\.? ?)?(?:\d{{1,2}}|(?-i:[A-E])|one)\b{titled})?(?: ?\([^()\n]{{1,40}}\))?"
     announced = _any(_announcement(language, number) for number, language in enumerate(languages))
     try:
         return Talk(
-            announcement=_compile(rf"{_DECORATION}(?:{announced})[*_\s]*"),
+            announcement=_compile(rf"{_DECORATION}(?:{announced})(?:[*_]{{0,3}}(?=\s|\Z))?\s*"),
             label=_compile(
-                rf"{_DECORATION}(?:(?:{labels}) )?(?:{labels})(?P<number>{number})"
-                rf"(?:[*_]{{0,3}}\s?[:\uff1a](?!//)[*_]{{0,3}}|[*_]{{0,3}}[ ]?(?=\n))\s*"
+                rf"(?:{_DECORATION}(?:(?:{labels}) )?(?:{labels})(?P<number>{number})"
+                rf"(?:[*_]{{0,3}}\s?[:\uff1a](?!//)[*_]{{0,3}}|[\])]?[*_]{{0,3}}[ ]?(?=\n))"
+                rf"|\u3010(?:{labels})[^\u3011\n]{{0,10}}\u3011)\s*"
             ),
             field=_compile(rf"{_DECORATION}(?:{every('fields')})[*_]{{0,3}}\s?[:\uff1a][^\n]*"),
             lead=_compile(rf"{_DECORATION}(?:{every('leads')})[*_]{{0,3}}\s?[:\uff1a]"),
+            section=_compile(rf"{_DECORATION}(?:{every('sections')})[*_:\s]*\Z"),
+            other=_compile(rf"{_DECORATION}(?:{every('others')})[*_]{{0,3}}\s?[:\uff1a]?[*_]{{0,3}}[ ]?(?=\n)"),
             speaker=_compile(
                 rf"{_DECORATION}(?:{every('speakers')})[*_]{{0,3}}\s?[:,\uff1a]\s*(?=[\"\u201c\u201e\u00ab])"
             ),
-            closing=_compile(rf"{_DECORATION}(?:{every('closings')}|{every('remarks')}|{every('explanations')})"),
+            closing=_compile(
+                rf"{_DECORATION}(?:{'|'.join(map(every, ('closings', 'remarks', 'asides', 'explanations')))})"
+            ),
             remark=_compile(rf"{_DECORATION}(?:{every('remarks')})"),
+            aside=_compile(rf"{_DECORATION}(?:{every('remarks')}|{every('asides')})"),
             explanation=_compile(rf"{_DECORATION}(?:{every('explanations')})"),
             count=_compile(
-                rf"{_DECORATION}(?:(?:[^\W\d]+\.? ){{0,2}}(?:[^\W\d]+\s?[:\uff1a]\s?)?[~\u2248]?\d{{1,4}}"
-                rf"(?:\s?[-/\u2013]\s?\d{{1,4}})?[ -]?(?:{every('units')})"
+                rf"{_DECORATION}(?:(?:[^\W\d]+\.? ){{0,2}}(?:[^\W\d]+\s?[:\uff1a]\s?)?"
+                rf"[~\u2248\u5171\u7ea6\u7d04]{{0,2}}\d{{1,4}}(?:\s?[-/\u2013]\s?\d{{1,4}})?"
+                rf"[ -]?(?:{every('units')})(?:, [^\W\d_]{{1,15}}){{0,2}}"
                 rf"|(?:{every('counts')})[*_]{{0,3}}\s?[:\uff1a][*_]{{0,3}}\s?[~\u2248]?\d{{1,4}})[^\w\n]{{0,4}}\Z"
             ),
             refusal=_compile(rf"\W*(?:{every('refusals')})"),
             assistant=_compile(every("assistant")),
             asker=_compile(rf"\W*(?:{every('asker')})\W*\Z"),
             filler=_compile(rf"\W*(?:{every('fillers')})\W*\Z"),
-            thought=_compile(rf"[\s\"*(]*(?:{every('thoughts')})"),
-            key=_compile(rf"(?:[\W_\d]*(?:{every('keys')}|{labels}|{every('texts')}))+[\W_\d]*\Z"),
+            thought=_compile(rf"[\s\"*(]*(?:(?:analysis|commentary|thoughts?)\s)?(?:{every('thoughts')})"),
+            key=_compile(rf"(?:(?:{words}) ?)+\Z"),
+            minor=_compile(rf"(?:(?:{words}) ?)*(?:{'|'.join(map(every, ('minor', 'leads', 'fields')))})\Z"),
         )
     except re.error as error:
         raise StandinError(f"{folder}: the lists make no regular expression together: {error}") from None
@@ -207,7 +227,7 @@ def _tried(path: Path, name: str, entries: tuple[str, ...]) -> None:
 
 def _edged(entry: str) -> str:
     """An entry that ends in a letter ends where a word ends."""
-    return entry + r"(?!\w)" if re.search(r"(?<!\\)\w\)$", entry) else entry
+    return entry + r"(?![^\W_])" if re.search(r"(?<!\\)\w\)$", entry) else entry
 
 
 def _announcement(phrases: Phrases, number: int) -> str:
@@ -218,9 +238,10 @@ def _announcement(phrases: Phrases, number: int) -> str:
     """
     edge = r"\b" if phrases.spaces else ""
     agreed, here = rf"(?:{_any(phrases.sure)})", rf"(?:{_any(phrases.here)})"
+    stop = r"(?:[,.!:\uff0c\u3002\uff01\uff1a\u3001]| ?[\u2013\u2014]| -)[^\w\n\"\u201c\u201e\u00ab]{0,6}\s*"
     sure = (
-        rf"(?P<sure{number}>{agreed}[^\n:\uff1a.!?\u3002\uff01\uff1f]{{0,40}}?[,.!:\uff0c\u3002\uff01\uff1a\u3001]\s*"
-        rf"(?:(?:{_any(phrases.offers)})[^\n:.!?]{{0,40}}[.!]\s*)?)?"
+        rf"(?:(?:{_any(phrases.openers)}){stop})?"
+        rf"(?P<sure{number}>(?:(?:{agreed}|{_any(phrases.offers)})[^\n:\uff1a.!?\u3002\uff01\uff1f]{{0,40}}?{stop}){{1,3}})?"
     )
     texts = rf"(?:(?:(?:{_any(phrases.articles)}){edge}{_OPEN}{{0,80}}?{edge})?(?:{_any(phrases.texts)}){edge})"
     ends = (
@@ -231,4 +252,6 @@ def _announcement(phrases: Phrases, number: int) -> str:
     alone = rf"(?:{_any(phrases.alone)}){ends}"
     own_line = rf"{edge}{_OPEN}{{0,200}}?[:\uff1a][*_]{{0,3}}[ ]?(?=\n)"
     named = rf"{here}(?! ?(?:{_any(phrases.own)}){edge})(?: ?{texts}{ends}|{own_line})"
-    return rf"{sure}(?:{alone}|{named}|{_any(phrases.announcements)})|{agreed}[.!,\u3002\uff01]?[ ]?(?=\n\n)"
+    paragraph = rf"(?:{_any(phrases.bare)}) ?[!:\u3002\uff01\uff1a]?[ ]?(?=\n\n)"
+    quoted = rf"{agreed} ?[.!,\u3002\uff01]?[ ]?(?=\n\n(?:[*_]{{0,2}}[\"\u201c\u201e\u00ab\u300c]|```|> |\{{))"
+    return rf"{sure}(?:{alone}|{named}|{_any(phrases.announcements)})|{paragraph}|{quoted}"
