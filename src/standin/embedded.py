@@ -60,6 +60,9 @@ def pinned(model: str, revision: str) -> str:
 
 def unavailable(model: str, revision: str, error: Exception) -> StandinError:
     """What to say where a model cannot be loaded."""
+    if model.startswith((".", "/", "~")) and not Path(model).is_dir():
+        home = ": write the home folder out, '~' is not read here" if model.startswith("~") else ""
+        return StandinError(f"params.yaml: model {model!r}: there is no such folder{home}")
     return StandinError(
         f"model {model!r} (revision {revision!r}) cannot be loaded: {first_line(error)} "
         "It must be an embedded model (smollm2-135m-instruct), a folder, or a hub id; a hub id needs the network "
@@ -68,17 +71,11 @@ def unavailable(model: str, revision: str, error: Exception) -> StandinError:
 
 
 def check_spelling(*models: str) -> None:
-    """Raise StandinError, before the hub is asked, for a folder that is not there or a misspelt embedded model."""
+    """Raise StandinError, before the hub is asked, where a name is almost that of an embedded model."""
     for model in models:
-        if model.startswith((".", "/", "~")) and not Path(model).is_dir():
-            raise StandinError(f"params.yaml: model {model!r}: there is no such folder{_home(model)}")
         near = get_close_matches(model, (GENERATOR, ENCODER), n=1, cutoff=0.7)
         if near and model != near[0] and _digits(model) == _digits(near[0]) and not Path(model).exists():
             raise StandinError(f"params.yaml: no model {model!r}: did you mean {near[0]!r}?")
-
-
-def _home(model: str) -> str:
-    return ": write the home folder out, '~' is not read here" if model.startswith("~") else ""
 
 
 def _digits(name: str) -> str:
