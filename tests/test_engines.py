@@ -152,7 +152,8 @@ def test_a_small_generation_runs_through_the_engine_and_is_stored(
         "shots": 1,
         "conversation": 2,
     }
-    params = Params(generator=Generator(**chosen, max_tokens=40, chunk=8))
+    runtime = getattr(engine, "runtime", Runtime())  # the server is asked whether it goes on from an opening
+    params = Params(generator=Generator(**chosen, max_tokens=40, chunk=8), runtime=runtime)
     found = generate.run(params, TASK, "")
     assert found["planned"] == 8
     assert found["parsed"] + found["refused"] + found["unparsable"] == 8
