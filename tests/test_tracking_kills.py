@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_project import ToyProject
+from toy_project import SOURCE, ToyProject
 
 pytestmark = pytest.mark.slow
 
 MAKING, COMPLETING, SYNCING = 20, 24, 16
 """So many kills while the database is made, while a run is created and completed, and while `standin sync` works."""
 WARM = ["mlflow.store.tracking.sqlalchemy_store", "mlflow.db", "standin.stages.track", "standin.tracking.recording"]
+
+
+@pytest.fixture(autouse=True)
+def of_this_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of processes loads its modules from where PYTHONPATH says, not from where pytest found them."""
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE / "src"))
 
 
 def prepare() -> None:
@@ -128,7 +134,7 @@ def test_no_kill_wedges_tracking_or_leaves_a_run_twice_or_unfinished(tmp_path: P
     project = Project(tmp_path / "second project")
     (project.root / "mlflow.db").write_bytes(kept)
     names = [project.experiment(0)]
-    whole = project.seconds(pipeline, names[0])
+    whole = min(project.seconds(pipeline, names[0]) for _ in range(2))
     kills = 0
     while kills < COMPLETING:
         names.append(project.experiment(len(names)))

@@ -263,6 +263,28 @@ def test_live_tracking_shows_a_run_that_is_still_going(project: ToyProject) -> N
     assert (done.info.run_id, done.info.status) == (run.info.run_id, "FINISHED")
 
 
+@pytest.mark.parametrize("by", ["track", "sync"])
+def test_live_stages_that_run_anew_for_a_complete_state_leave_no_second_run(project: ToyProject, by: str) -> None:
+    project.edit("params.yaml", "tracking:", "tracking:\n  live: true")
+    finish(project)
+    run_stage("prepare")
+    assert sorted(run.info.status for run in all_runs()) == ["FINISHED", "RUNNING"]
+    if by == "track":
+        finish(project)
+    else:  # the pipeline was killed
+        assert [one.outcome for one in sync(everything=False)] == ["known"]
+    assert [run.info.status for run in all_runs()] == ["FINISHED"]
+
+
+def test_sync_leaves_alone_the_run_of_live_stages_that_are_changing_the_state(project: ToyProject) -> None:
+    project.edit("params.yaml", "tracking:", "tracking:\n  live: true")
+    finish(project)
+    project.edit("src/toy.py", "thirteen", "13")
+    run_stage("prepare")
+    assert [one.outcome for one in sync(everything=False)] == ["known"]
+    assert sorted(run.info.status for run in all_runs()) == ["FINISHED", "RUNNING"]
+
+
 def test_every_limit_of_mlflow_is_kept(project: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow import MlflowClient
     from mlflow.utils.validation import MAX_METRICS_PER_BATCH, MAX_PARAMS_TAGS_PER_BATCH

@@ -33,8 +33,10 @@ def record_pipeline() -> tuple[str, Contents]:
     if state is None:
         raise StandinError("dvc.lock: no stage has run here yet; `dvc repro` runs them")
     with runs.opened(state.experiment) as store:
-        run = runs.find_complete(store, identity, state.digest)
-        return _complete(store, run, state, {}, identity, events.open_attempt(identity))
+        attempt = events.open_attempt(identity)
+        if run := runs.find_complete(store, identity, state.digest):
+            runs.drop_twin(store, attempt, state.digest)
+        return _complete(store, run, state, {}, identity, attempt)
 
 
 def sync(*, everything: bool) -> list[Recorded]:
@@ -62,6 +64,9 @@ def _record(what: str, tree: Tree, baseline: str, experiment: str) -> Recorded:
     identity = events.identify(tree, baseline, experiment)
     with runs.opened(state.experiment) as store:
         if run := runs.find_complete(store, identity, state.digest, deleted=True):
+            attempt = events.open_attempt(identity)
+            if attempt.events and not stale(state):  # a pipeline that is changing the state goes on with its run
+                runs.drop_twin(store, attempt, state.digest)
             return Recorded(what, "known", run.info.run_name)
         reasons = stale(state)
         if reasons and (not experiment or len(reasons) == len(state.stages)):

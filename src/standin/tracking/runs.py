@@ -140,6 +140,13 @@ def find_complete(store: Store, identity: Identity, state: str, *, deleted: bool
     return None
 
 
+def drop_twin(store: Store, attempt: Attempt, state: str) -> None:
+    """Delete the run in which stages told of a state anew that has a complete run; a failure's run stays."""
+    run = store.unfinished(attempt.identity.key, attempt.run, attempt.started, state)
+    if run and run.info.status == "RUNNING":
+        store.client.delete_run(run.info.run_id)
+
+
 def flush(attempt: Attempt) -> None:
     """Write what the stages of an unfinished attempt did to the attempt's run. A second call adds nothing."""
     with opened(experiment_name(attempt.identity.params)) as store:
