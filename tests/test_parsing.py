@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from standin.generation.parsing import Parsed, parse, visible
+from standin.generation.parsing import Parsed, parse, without_controls
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_parsing_never_invents_a_character_and_says_when_it_changed_something(ra
         left = iter("".join(raw.split()))
         assert all(character in left for character in "".join(found.text.split()))
         if not found.changes:
-            assert found.text == " ".join(visible(raw).split())
+            assert found.text == " ".join(without_controls(raw).split())
 
 
 PIECES = [

@@ -435,15 +435,20 @@ def test_a_curve_that_a_kill_cut_between_two_calls_is_whole_afterwards(
     assert points(run, "finetune.real.seed1.loss") == 5
 
 
+def fail_unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure of a stage of which MLflow has not heard."""
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "flush", lambda _: None)
+        with pytest.raises(StandinError):
+            run_stage("prepare", fails="too few rows")
+
+
 def test_a_failure_that_a_kill_cut_before_its_status_is_brought_by_sync(
     project: ToyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
 
-    with monkeypatch.context() as patch:
-        patch.setattr(runs, "flush", lambda _: None)
-        with pytest.raises(StandinError):
-            run_stage("prepare", fails="too few rows")
+    fail_unflushed(monkeypatch)
     cut(monkeypatch, MlflowClient, "set_terminated", flush)
     assert [run.info.status for run in all_runs()] == ["RUNNING"]
     assert [one.outcome for one in sync(everything=True)] == ["added", "left out"]
@@ -454,10 +459,7 @@ def test_a_failure_that_a_kill_cut_before_its_status_is_brought_by_sync(
 def test_two_processes_that_read_of_a_failure_at_once_make_one_run_of_it(
     project: ToyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(runs, "flush", lambda _: None)
-        with pytest.raises(StandinError):
-            run_stage("prepare", fails="too few rows")
+    fail_unflushed(monkeypatch)
     attempts = events.failed_attempts() + events.failed_attempts()
     for attempt in attempts:
         runs.flush(attempt)

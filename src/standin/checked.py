@@ -44,19 +44,18 @@ Within = Annotated[str, AfterValidator(_within)]
 """A path from the project's root that does not lead out of it."""
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+_SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NO_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What PyYAML raises of 2020-13-45, !!int x or !!timestamp x."""
+
+
+class _Loader(_SAFE):  # type: ignore[misc]
     """libyaml's loader of plain values, in which a value that is none of its kind and a key twice are YAML errors."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ):  # PyYAML's, of 2020-13-45 or !!int x
+        except _NO_VALUE:
             kind = node.tag.rpartition(":")[2]
             problem = f"{shown(node.value)} is no {kind}; put quotation marks around a text"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
@@ -101,12 +100,10 @@ def _check_size(text: str, where: str) -> None:
     names: list[str | None] = [None]
     known: dict[str, int] = {}
     repeated = 0
-    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        assert event.start_mark
-        line = f"{where}, line {event.start_mark.line + 1}"
+    for event in yaml.parse(text, Loader=_SAFE):
         if isinstance(event, yaml.CollectionStartEvent):
             if len(sizes) > MOST_DEPTH:
-                raise StandinError(f"{line}: nested deeper than {MOST_DEPTH} levels: a bracket too many?")
+                raise _refused(where, event, f"nested deeper than {MOST_DEPTH} levels: a bracket too many?")
             sizes.append(1)
             names.append(event.anchor)
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -116,14 +113,18 @@ def _check_size(text: str, where: str) -> None:
                 known[name] = size
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor in names:
-                raise StandinError(f"{line}: the alias *{event.anchor} stands within itself")
+                raise _refused(where, event, f"the alias *{event.anchor} stands within itself")
             size = known.get(str(event.anchor), 1)
             repeated += size
             sizes[-1] += size
             if repeated > MOST_REPEATED:
-                raise StandinError(f"{line}: the file's aliases stand for more than {MOST_REPEATED:,} values")
+                raise _refused(where, event, f"the file's aliases stand for more than {MOST_REPEATED:,} values")
         elif isinstance(event, yaml.ScalarEvent):
             sizes[-1] += 1
+
+
+def _refused(where: str, event: Any, said: str) -> StandinError:
+    return StandinError(f"{where}, line {event.start_mark.line + 1}: {said}")
 
 
 def read_yaml(path: Path) -> Any:

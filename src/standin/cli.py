@@ -76,7 +76,7 @@ def run(
     limit_threads(params.runtime.threads)
     found = previewing.preview(params, preview)
     width = None if sys.stdout.isatty() else 120
-    whole = shlex.join(["standin", "run", *(word for each in change or [] for word in ("-S", each))])
+    whole = shlex.join(["standin", "run", *_options(change or [])])
     previewing.show(found, params.base.task, whole, Console(width=width))
 
 
@@ -95,6 +95,10 @@ def _pipeline(*words: str) -> int:
     return status
 
 
+def _options(changes: list[str]) -> list[str]:
+    return [word for each in changes for word in ("-S", each)]
+
+
 def _experiment(changes: list[str]) -> int:
     """The pipeline with changed parameters, which DVC leaves in params.yaml: that is said."""
     import subprocess
@@ -102,7 +106,7 @@ def _experiment(changes: list[str]) -> int:
     path = Path("params.yaml")
     before = path.read_text(encoding="utf-8")
     clean = not subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], check=False).returncode
-    status = _pipeline("exp", "run", *(part for each in changes for part in ("-S", each)))
+    status = _pipeline("exp", "run", *_options(changes))
     if path.read_text(encoding="utf-8") != before:
         back = "; `git checkout params.yaml` takes them back" if clean else ""
         typer.echo(f"params.yaml now holds the values of -S{back}", err=True)

@@ -60,7 +60,7 @@ def pinned(model: str, revision: str) -> str:
 
 def unavailable(model: str, revision: str, error: Exception) -> StandinError:
     """What to say where a model cannot be loaded."""
-    if model.startswith((".", "/", "~")) and not Path(model).is_dir():
+    if names_folder(model) and not Path(model).is_dir():
         home = ": write the home folder out, '~' is not read here" if model.startswith("~") else ""
         return StandinError(f"params.yaml: model {model!r}: there is no such folder{home}")
     return StandinError(
@@ -68,6 +68,11 @@ def unavailable(model: str, revision: str, error: Exception) -> StandinError:
         "It must be an embedded model (smollm2-135m-instruct), a folder, or a hub id; a hub id needs the network "
         "once, or a filled HF_HOME."
     )
+
+
+def names_folder(model: str) -> bool:
+    """Whether a name can only be a folder's, which no hub needs to be asked for."""
+    return model.startswith((".", "/", "~")) or model.count("/") > 1
 
 
 def check_spelling(*models: str) -> None:

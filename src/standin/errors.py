@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 MOST_NAMES = 20
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+STEERING = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+"""Characters that steer a terminal or turn a text around, as a class of a regular expression: controls (C0 without tab
+and line feed, DEL, C1), separators of lines and paragraphs, overrides of the direction of writing (Unicode's report 9,
+section 2; the harmless U+200E and U+200F stay)."""
+_STEERING = re.compile(f"[{STEERING}]")
 
 
 class StandinError(Exception):
@@ -23,8 +27,7 @@ class StandinError(Exception):
 def visible(text: str) -> str:
     """A text of others as a terminal may show it: what would steer it or turn the text around is written as an escape.
 
-    Line breaks and tabs stay. Escaped are all other control characters (C0 and C1), the separators of lines and
-    paragraphs, and the characters that override the direction of writing.
+    Line breaks and tabs stay; ``STEERING`` lists what does not.
     """
     return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 

@@ -3,12 +3,13 @@
 import re
 import unicodedata
 
+from standin.errors import STEERING
+
 MOST_CHARACTERS = 1000
 """A label or id of a text's length comes from the column of the texts; comparing such names would take minutes."""
 
-UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Controls (C0, DEL, C1), line and paragraph separators, marks that turn the direction of writing (as in Unicode's
-report 9, section 2; the harmless U+200E and U+200F stay), and halves of characters, which no UTF-8 file can hold."""
+UNCLEAN = re.compile(rf"[{STEERING}\t\n\ud800-\udfff]")
+"""What steers a terminal, line breaks and tabs, and halves of characters, which no UTF-8 file can hold."""
 
 KINDS = {
     "Cc": "a control character",

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 from standin.errors import StandinError
@@ -40,6 +41,12 @@ def sheet_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     writer.writerow(columns)
     writer.writerows([protected(cell) for cell in row] for row in rows)
     return "".join(lines)
+
+
+def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Write ``sheet_text`` to a file, whose folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(sheet_text(columns, rows), encoding="utf-8", newline="")
 
 
 def sheet_rows(content: bytes, where: object) -> list[dict[str, str]]:

@@ -33,13 +33,13 @@ class GgufTokenizer:
         known = [token for token in tokens if token >= 0]
         return str(self.llm.detokenize(known, special=True).decode(errors="replace"))
 
-    def apply_chat_template(self, messages: list[dict[str, str]], tokenize: bool = False, **options: Any) -> Any:
-        """A chat as the file's template puts it; with ``tokenize`` as tokens."""
+    def apply_chat_template(self, messages: list[dict[str, str]], tokenize: bool, **options: Any) -> str:
+        """A chat as the file's template puts it: always as text, as for every tokenizer with a template."""
+        assert not tokenize
         from transformers.utils.chat_template_utils import render_jinja_template
 
         marks = {"bos_token": self.decode([self.llm.token_bos()]), "eos_token": self.decode([self.llm.token_eos()])}
-        text = render_jinja_template([messages], chat_template=self.chat_template, **marks, **options)[0][0]
-        return self(text).input_ids if tokenize else text
+        return str(render_jinja_template([messages], chat_template=self.chat_template, **marks, **options)[0][0])
 
 
 class LlamaCppEngine:

@@ -53,7 +53,7 @@ def parse(raw: str, finish: str) -> Parsed:
     changes: dict[str, None] = {}
     if finish == "filter":
         return Parsed(None, REFUSED, detail="filter")
-    raw = visible(raw)
+    raw = without_controls(raw)
     rest = after_reasoning(raw)
     if rest is None:
         return Parsed(None, UNPARSABLE, detail="reasoning")
@@ -134,7 +134,7 @@ _STEPS: tuple[tuple[str, Step], ...] = (
 )  # fmt: skip
 
 
-def visible(raw: str) -> str:
+def without_controls(raw: str) -> str:
     """Without control characters, and without invisible ones at the start and the end; white space stays."""
     return _CONTROL.sub("", raw).strip(_INVISIBLE)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from standin.config import Runtime
 from standin.corpus import read_json_lines, write_json_lines
-from standin.embedded import resolve
+from standin.embedded import names_folder, resolve
 from standin.errors import StandinError
 from standin.machine import torch_device
 from standin.progress import progress
@@ -144,7 +144,7 @@ def _check_hub(model: str, revision: str) -> None:
 
     A name that looks like a folder never reaches the hub.
     """
-    if model.startswith((".", "/", "~")) or model.count("/") > 1:
+    if names_folder(model):
         raise StandinError(
             f"params.yaml, embed.model: there is no folder {model!r}. "
             "Give an existing folder, a hub id, or 'all-minilm-l6-v2', which is installed with Standin."

@@ -9,7 +9,7 @@ from typing import Any
 from standin.config import SOURCES, STRATEGY_EVIDENCE, Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_rows
 from standin.errors import StandinError, nearest
-from standin.sheets import sheet_text
+from standin.sheets import write_sheet
 from standin.task import Task
 
 POOL = Path("data/real/pool.jsonl")
@@ -99,10 +99,8 @@ def _counted(
 
 
 def _write_counts(counts: Sequence[Mapping[str, Any]]) -> None:
-    COUNTS.parent.mkdir(parents=True, exist_ok=True)
     columns = ["arm", "budget", "seed", "question_id", "label", "texts", "generated", "real_labels"]
-    rows = ([count[column] for column in columns] for count in counts)
-    COUNTS.write_text(sheet_text(columns, rows), encoding="utf-8", newline="")
+    write_sheet(COUNTS, columns, ([count[column] for column in columns] for count in counts))
 
 
 def _labels(path: Path, names: list[str]) -> dict[str, Row]:

@@ -11,7 +11,7 @@ import numpy as np
 from standin.config import Params
 from standin.corpus import Row, write_rows
 from standin.errors import StandinError
-from standin.sheets import sheet_text
+from standin.sheets import write_sheet
 from standin.sources.files import RawRows, Reading, read_raw
 from standin.sources.splits import SPLITS, Likeness, Sizes, Splits, contradictions, distinct, draw, likenesses
 from standin.task import Task
@@ -112,9 +112,8 @@ def _write(splits: Splits, warmstart: Sequence[Row]) -> None:
 def _write_left_out(left_out: Sequence[Likeness]) -> None:
     """Which rows were left out, and which test or validation text each is nearly equal to, most similar first."""
     ordered = sorted(left_out, key=lambda found: (-found.jaccard, found.row.id, found.split))
-    NEAR.parent.mkdir(parents=True, exist_ok=True)
     rows = ((each.row.id, each.split, each.other.id, round(each.jaccard, 4)) for each in ordered)
-    NEAR.write_text(sheet_text(["id", "split", "other", "jaccard"], rows), encoding="utf-8", newline="")
+    write_sheet(NEAR, ["id", "split", "other", "jaccard"], rows)
 
 
 def _label_counts(task: Task, splits: Splits) -> dict[str, dict[str, int]]:
