@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +119,20 @@ def worker(path: Path, number: int, barrier: object, found: object) -> None:
         found.put("")  # type: ignore[attr-defined]
     except StandinError as error:
         found.put(str(error))  # type: ignore[attr-defined]
+
+
+def test_a_store_that_another_worker_is_beginning_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")  # not in WAL mode yet: SQLite's own waiting does not cover it
+    other.execute("CREATE TABLE begun (name TEXT)")
+    finish = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    finish.start()
+    with AnswerStore(path) as store:
+        store.keep_note("seen", 1)
+        assert store.note("seen") == 1
+    finish.join()
+    other.close()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ request is dropped. What is kept is what the engine said, before any parsing.
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,7 +57,7 @@ class AnswerStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode=WAL")
+            self._share()
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(SCHEMA)
             self._database.execute(NOTES)
@@ -69,6 +70,19 @@ class AnswerStore:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._database.close()
+
+    def _share(self) -> None:
+        """Put the file into WAL mode. SQLite does not wait here for one who is writing its first bytes: we do."""
+        until = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def _add_columns(self) -> None:
         """A store that was begun before a column was counted gets it."""
