@@ -16,20 +16,51 @@ def register(app: typer.Typer) -> None:
 
 def add(
     name: Annotated[str, typer.Argument(help="Name of the task, as in sms-spam: data/raw/NAME/, tasks/NAME.yaml.")],
-    path: Annotated[Path, typer.Argument(help="File with the texts: .jsonl, .csv, .tsv (also .gz) or .parquet.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="File with the texts: CSV, TSV, JSON (Lines), Excel, Parquet, Arrow, a zip of one, or an export "
+            "of Label Studio, doccano, Prodigy or Argilla."
+        ),
+    ],
     test: Annotated[Path | None, typer.Option(help="File with published test texts.")] = None,
-    text: Annotated[str, typer.Option(help="Column of the texts.")] = "text",
-    label: Annotated[str, typer.Option(help="Column of the labels.")] = "label",
+    text: Annotated[str, typer.Option(help="Column of the texts; data.text for one within objects.")] = "text",
+    label: Annotated[
+        str, typer.Option(help="Column of the labels; ham,spam where each label has a column of 0 and 1.")
+    ] = "label",
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Nobody has labelled the texts yet.")] = False,
+    labelled_only: Annotated[
+        bool, typer.Option("--labelled-only", help="Leave out rows that have no label yet.")
+    ] = False,
     value: Annotated[
-        list[str] | None, typer.Option(help="A label as the file writes it and as the task does: SPAM=spam. Repeat it.")
+        list[str] | None,
+        typer.Option(
+            help="A label as the file writes it and as the task does: SPAM=spam; SPAM= leaves out. Repeat it."
+        ),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of the texts, as in da; else guessed and said.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="How the file was saved, where not UTF-8: cp1252, utf-16.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of an Excel workbook, where several hold data.")] = None,
+    skip: Annotated[int, typer.Option(help="Rows above the one that names the columns.", min=0)] = 0,
+    columns: Annotated[
+        str | None, typer.Option(help="Names of the columns, where no row names them: label,text.")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace other data of that name.")] = False,
 ) -> None:
-    """Copy, check and version labelled or unlabelled texts, and write a starter task file."""
+    """Copy, check and version labelled or unlabelled texts, and write a starter task file.
+
+    Example: standin data add my-task reviews.xlsx --sheet 2024 --text comment --label topic
+    """
     from standin.errors import StandinError
     from standin.sources import adding
+    from standin.sources.headers import Header
+    from standin.sources.opening import Options
 
+    named = tuple(part.strip() for part in columns.split(",")) if columns else ()
     try:
         added = adding.add(
             name,
@@ -38,6 +69,9 @@ def add(
             text=text,
             label=None if unlabelled else label,
             values=adding.mapping(value or []),
+            options=Options(encoding, sheet, Header(skip, named)),
+            labelled_only=labelled_only,
+            language=language,
             replace=replace,
         )
     except StandinError as error:
