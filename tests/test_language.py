@@ -45,7 +45,7 @@ def test_texts_surely_in_another_language_are_counted_and_kin_and_short_ones_are
     assert found.texts == 8
     assert found.languages["fr"] == 2
     assert "en" not in found.languages
-    sure = "Cyklerne holder på fortovet foran skolen hver morgen, og hvad gør kommunen egentlig ved det? Ikke noget."
+    sure = "Hvad mon de nye cykelstier i København bliver til, når først der er gravet op overalt?"
     assert others([sure], "en").languages == {"da": 1}
     assert others([sure], "nb").languages == {}, "Norwegian's kin"
     assert others(["Win a prize now"], "da").languages == {}, "short, so nothing is sure"

@@ -80,7 +80,7 @@ def add(
     """
     if not TASK_NAME.fullmatch(name):
         raise StandinError(f"{name!r} is no task name: lower-case letters, digits and '-', as in 'sms-spam'")
-    _check_repository(root, name)
+    check_repository(root, f"data/raw/{name}")
     sources = {"train": path} | ({"test": test} if test else {})
     task = _task(name, root, values or {}, language)
     params = load_params(root) if (root / "params.yaml").exists() else Params()
@@ -101,14 +101,14 @@ def add(
         files = {part: _target(name, part, found.file, task) for part, found in opened.items()}
         copies = {part: _written(found, files[part], Path(folder)) for part, found in opened.items()}
         parts = {part: _as_copied(opened[part], reading, part, copies[part], found) for part, found in parts.items()}
-        _copy(copies, files, root, replace)
+        copy_files(copies, files, root, replace)
     code, remarks = language_found([row.text for row in parts["train"].rows], language, task, name)
     if not task:
         remarks += label_remarks(tables["train"], columns.label, reading.values)
         written = starter(name, reading, {part: file.as_posix() for part, file in files.items()}, code)
         task_path(name, root).parent.mkdir(exist_ok=True)
         task_path(name, root).write_text(written, encoding="utf-8")
-    _version(root, name)
+    version_file(root, Path("data/raw") / name)
     known = load_task(name, root)
     warnings = (language_warning(params, known, stage) for stage in ("generate", "embed", "finetune"))
     remarks += [f"look at: {warning}" for warning in warnings if warning]
@@ -165,18 +165,16 @@ def _as_copied(opened: Opened, reading: Reading, part: str, copy: Path, found: R
     return rows_of(dataclasses.replace(opened.table, records=records), reading, part)
 
 
-def _check_repository(root: Path, name: str) -> None:
-    folder = root / "data" / "raw" / name
+def check_repository(root: Path, path: str) -> None:
+    """Raise StandinError where data cannot be versioned at ``path``: no DVC, kept in Git, or not pulled."""
     if not (root / ".dvc").is_dir():
         raise StandinError(
             f"{root.resolve()}: no DVC repository. Run from the project's root (`git init` and `dvc init` make one)."
         )
-    if _run(root, "git", "ls-files", f"data/raw/{name}"):
-        raise StandinError(f"data/raw/{name}: these files are kept in Git itself. Choose another name.")
-    if folder.with_name(f"{name}.dvc").exists() and not folder.exists():
-        raise StandinError(
-            f"data/raw/{name} is versioned, but not in this copy of the project: `dvc pull data/raw/{name}` first"
-        )
+    if _run(root, "git", "ls-files", path):
+        raise StandinError(f"{path}: these files are kept in Git itself. Choose another name.")
+    if (root / f"{path}.dvc").exists() and not (root / path).exists():
+        raise StandinError(f"{path} is versioned, but not in this copy of the project: `dvc pull {path}` first")
 
 
 def _reading(
@@ -224,7 +222,7 @@ def _target(name: str, part: str, file: Path | None, task: Task | None) -> Path:
     return Path(named)
 
 
-def _copy(sources: Mapping[str, Path], files: Mapping[str, Path], root: Path, replace: bool) -> None:
+def copy_files(sources: Mapping[str, Path], files: Mapping[str, Path], root: Path, replace: bool) -> None:
     """Copy all files, or none where other data is in the way; each appears under its name only when complete."""
     others = {part: _others(root / file, part, sources[part]) for part, file in files.items()}
     found = [other for part in others.values() for other in part]
@@ -252,9 +250,10 @@ def _others(target: Path, part: str, source: Path) -> list[Path]:
     ]
 
 
-def _version(root: Path, name: str) -> None:
-    _run(root, sys.executable, "-m", "dvc", "add", "--quiet", f"data/raw/{name}")
-    _run(root, "git", "add", f"data/raw/{name}.dvc", "data/raw/.gitignore")
+def version_file(root: Path, path: Path) -> None:
+    """Give a file or folder of the project to DVC, and its pointer to Git."""
+    _run(root, sys.executable, "-m", "dvc", "add", "--quiet", path.as_posix())
+    _run(root, "git", "add", f"{path.as_posix()}.dvc", (path.parent / ".gitignore").as_posix())
 
 
 def _run(root: Path, *command: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Fitting:
 
     options: tuple[str, ...]
     said: str | None = None
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    """What of the group prepare they change."""
 
 
 def fitting(parts: Mapping[str, RawRows], params: Params) -> Fitting:
@@ -47,15 +49,14 @@ def fitting(parts: Mapping[str, RawRows], params: Params) -> Fitting:
         there = min(Counter(row.question_id for row in parts["test"].rows if row.label is not None).values(), default=0)
         fixed = {"test": min(there, params.prepare.test)}
     if sum(len(found.rows) for found in parts.values()) > LARGEST:
-        return Fitting(_options(asked, fixed, params))
+        return _fitting(asked | fixed, params)
     there = min(Counter(row.question_id for row in parts["train"].rows).values())
     possible = min(there, sum(asked.values()))
     if sizes := _sizes(parts, asked, fixed, params, params.prepare.near_duplicate):
         small = sum(sizes.values()) < SMALL * possible
-        return Fitting(_options(sizes, fixed, params), ALIKE.format("so the sizes are small") if small else None)
+        return _fitting(sizes | fixed, params, said=ALIKE.format("so the sizes are small") if small else None)
     if sizes := _sizes(parts, asked, fixed, params, 1.0):
-        options = (*_options(sizes, fixed, params), "-S prepare.near_duplicate=1.0")
-        return Fitting(options, ALIKE.format("so that hardly any can stand in two splits"))
+        return _fitting(sizes | fixed, params, 1.0, ALIKE.format("so that hardly any can stand in two splits"))
     return Fitting((), "look at: the texts are too few to be split; add more before you run")
 
 
@@ -94,11 +95,12 @@ def _runs(parts: Mapping[str, RawRows], sizes: Mapping[str, int], params: Params
     return True
 
 
-def _options(sizes: Mapping[str, int], fixed: Mapping[str, int], params: Params) -> tuple[str, ...]:
-    given = {**sizes, **fixed}
-    changed = {split: size for split, size in given.items() if size != getattr(params.prepare, split)}
-    options = [f"-S prepare.{split}={size}" for split, size in changed.items()]
-    pool = given.get("pool", params.prepare.pool)
+def _fitting(sizes: Mapping[str, int], params: Params, near: float | None = None, said: str | None = None) -> Fitting:
+    changed: dict[str, float] = {name: size for name, size in sizes.items() if size != getattr(params.prepare, name)}
+    if near is not None:
+        changed["near_duplicate"] = near
+    options = [f"-S prepare.{name}={value}" for name, value in changed.items()]
+    pool = sizes.get("pool", params.prepare.pool)
     if pool < 2 * max(params.select.budgets):  # selecting from a pool means taking the smaller part of it
         options.append(f"-S 'select.budgets=[{max(1, pool // 5)}]'")
-    return tuple(options)
+    return Fitting(tuple(options), said, changed)

@@ -53,7 +53,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         judged,
         params.curate,
         params.verify.remove,
-        _examples(plan, shots),
+        _examples(plan, shots) | _seed_texts(rows, shots),
         far.texts,
         unit,
     )
@@ -164,6 +164,12 @@ def _examples(plan: Sequence[Mapping[str, Any]], shots: Sequence[Row]) -> dict[s
             own[name] = by_id[name]
         examples[str(row["plan_id"])] = list(own.values())
     return examples
+
+
+def _seed_texts(rows: Sequence[SyntheticRow], shots: Sequence[Row]) -> dict[str, list[Row]]:
+    """Plan id -> the shots that a recorded text was made from, where that is known."""
+    by_id = {row.id: row for row in shots}
+    return {row.plan_id: [by_id[seed] for seed in row.seeds if seed in by_id] for row in rows if row.seeds is not None}
 
 
 def _pool_texts_like_test(pool: Sequence[Row], test: Sequence[Row], real: Embeddings, cosine: float) -> int:
