@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from standin.config import parse_params
 from standin.errors import StandinError
-from standin.sources import adding
+from standin.sources import adding, sizes
 from standin.sources.adding import add, mapping
 from standin.sources.commands import register
+from standin.sources.splits import draw
 from standin.task import load_task
 
 
@@ -369,3 +370,18 @@ def test_sizes_are_those_of_the_projects_own_parameters(project: Path, tmp_path:
     rows = tuple((unlike(n), ("ham", "spam")[n % 2]) for n in range(100))
     said = add("few", file(tmp_path / "few.jsonl", *rows)).summary()
     assert said.splitlines()[-1] == "run: standin run -S base.task=few"
+
+
+def test_of_many_texts_some_are_tried(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 1,500 texts nearly all are alike: a sample shows that, where the question has enough of them."""
+    (project / "params.yaml").write_text(
+        "prepare: {shots: 8, validation: 8, pool: 40, test: 8}\nselect: {budgets: [9]}\n"
+    )
+    seen = []
+    monkeypatch.setattr(sizes, "SAMPLE", 300)
+    monkeypatch.setattr(sizes, "draw", lambda rows, *rest: (seen.append(len(rows)), draw(rows, *rest)))
+    rows = tuple((unlike(n), ("ham", "spam")[n % 2]) for n in range(1500))
+    assert options_in(add("many", file(tmp_path / "a.jsonl", *rows)).summary()) == {"base.task": "many"}
+    assert seen == [300]
+    same = tuple((f"the same text as before it, number {n}", ("ham", "spam")[n % 2]) for n in range(1500))
+    assert "near_duplicate" in add("same", file(tmp_path / "b.jsonl", *same)).summary()

@@ -7,9 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from statistics import median
 
+from standin.config import Params
 from standin.curation.language import language_of
 from standin.curation.lengths import length, unit_of, unit_of_texts
 from standin.language_codes import named, short_code
+from standin.languages import USES, language_warning
 from standin.sources.files import RawRows
 from standin.sources.sizes import Fitting
 from standin.task import Task, task_path
@@ -105,6 +107,22 @@ def language_found(texts: Sequence[str], asked: str | None, task: Task | None, n
     else:
         said = f"language: {named(code)}, as the texts read; --language says another one"
     return code, [said, *_unspaced(texts, code, path)]
+
+
+def models_of_other_languages(params: Params, task: Task) -> list[str]:
+    """The models of the project's parameters that were made for other languages than the texts', in one line."""
+    models = [
+        f"{USES[stage]} {getattr(getattr(params, group), field)!r}"
+        for stage in ("generate", "embed", "finetune")
+        for group, field in [USES[stage].split(".")]
+        if language_warning(params, task, stage)
+    ]
+    if not models:
+        return []
+    return [
+        f"look at: {', '.join(models)}: made for other languages than {named(task.language)}: expect poor results, and "
+        "name models of that language or multilingual ones"
+    ]
 
 
 def _unspaced(texts: Sequence[str], language: str, path: Path) -> list[str]:

@@ -13,9 +13,8 @@ from pathlib import Path
 from standin.config import TASK_NAME, Params, load_params
 from standin.errors import StandinError
 from standin.language_codes import short_code
-from standin.languages import language_warning
 from standin.names import fault
-from standin.sources.added import Added, language_found
+from standin.sources.added import Added, language_found, models_of_other_languages
 from standin.sources.files import STRUCTURES, RawRows, Reading, cell_text, missing, rows_of
 from standin.sources.labels import check_labels, label_remarks
 from standin.sources.opening import Opened, Options, open_file, write_records
@@ -110,8 +109,7 @@ def add(
         task_path(name, root).write_text(written, encoding="utf-8")
     version_file(root, Path("data/raw") / name)
     known = load_task(name, root)
-    warnings = (language_warning(params, known, stage) for stage in ("generate", "embed", "finetune"))
-    remarks += [f"look at: {warning}" for warning in warnings if warning]
+    remarks += models_of_other_languages(params, known)
     notes = {part: table.notes for part, table in tables.items()}
     return Added(name, parts, files, task is None, fitting(parts, params), notes, remarks)
 

@@ -1,8 +1,9 @@
 """Split sizes that run: tried on the rows themselves, as the stage prepare draws them."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,17 +14,19 @@ from standin.sources.proportions import fitting_sizes
 from standin.sources.splits import SPLITS, Sizes, distinct, draw
 
 SEEDS = 3
-"""Base seeds for which sizes must fit: near-duplicates fall differently into the splits of each."""
+"""Base seeds for which sizes must fit: near-duplicates fall differently into the splits of each. Of many texts one."""
 STEP = 0.9
 """Sizes that do not fit are made smaller by this."""
+ENOUGH = 2
+"""Times the rows that are asked for that a sample holds."""
 SMALL = 0.5
 """Share of the sizes that were possible below which their smallness is explained."""
 ALIKE = (
     "look at: many texts are nearly equal to others, {}: prepare.near_duplicate=1.0 leaves out equal ones alone, and "
     "scores then say less about new texts"
 )
-LARGEST = 50_000
-"""Rows up to which splits are tried: their comparison takes seconds; of more, sizes are taken to fit that are asked."""
+SAMPLE = 4_000
+"""Rows on which splits are tried where there are more: 2 s a seed. What can be drawn from some can be from all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ def fitting(parts: Mapping[str, RawRows], params: Params) -> Fitting:
     if "test" in parts:
         there = min(Counter(row.question_id for row in parts["test"].rows if row.label is not None).values(), default=0)
         fixed = {"test": min(there, params.prepare.test)}
-    if sum(len(found.rows) for found in parts.values()) > LARGEST:
-        return _fitting(asked | fixed, params)
+    parts = {**parts, "train": _sampled(parts["train"], sum(asked.values()))}
     there = min(Counter(row.question_id for row in parts["train"].rows).values())
     possible = min(there, sum(asked.values()))
     if sizes := _sizes(parts, asked, fixed, params, params.prepare.near_duplicate):
@@ -58,6 +60,17 @@ def fitting(parts: Mapping[str, RawRows], params: Params) -> Fitting:
     if sizes := _sizes(parts, asked, fixed, params, 1.0):
         return _fitting(sizes | fixed, params, 1.0, ALIKE.format("so that hardly any can stand in two splits"))
     return Fitting((), "look at: the texts are too few to be split; add more before you run")
+
+
+def _sampled(found: RawRows, needed: int) -> RawRows:
+    """Some of many rows, by a hash of their ids; all of them where a question would then have too few."""
+    if len(found.rows) <= SAMPLE:
+        return found
+    rows = sorted(found.rows, key=lambda row: hashlib.sha256(row.id.encode()).digest())[:SAMPLE]
+    asked = {row.question_id for row in found.rows}
+    counts = Counter(row.question_id for row in rows)
+    enough = all(counts[question] >= ENOUGH * needed for question in asked)
+    return replace(found, rows=tuple(rows)) if enough else found
 
 
 def _drawn(parts: Mapping[str, RawRows]) -> list[str]:
@@ -88,7 +101,8 @@ def _runs(parts: Mapping[str, RawRows], sizes: Mapping[str, int], params: Params
     clean = distinct(parts["train"].rows, test or ())
     whole = Sizes(**{split: sizes.get(split, 0) for split in SPLITS})
     try:
-        for seed in range(params.base.seed, params.base.seed + SEEDS):
+        seeds = SEEDS if len(parts["train"].rows) < SAMPLE else 1
+        for seed in range(params.base.seed, params.base.seed + seeds):
             draw(clean.rows, test, whole, np.random.default_rng(seed), "", near)
     except StandinError:
         return False
