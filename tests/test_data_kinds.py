@@ -1,23 +1,30 @@
 """Files as people have them: each kind is read, or refused with the line that mends it."""
 
 import json
+import random
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from data_files import archive, sheet
+from pyarrow import feather
+from test_hostile_data import mutated
 
 from standin.corpus import Row
 from standin.errors import StandinError
 from standin.sources import excel
 from standin.sources.adding import add, mapping
+from standin.sources.files import Reading, rows_of
 from standin.sources.headers import Header
-from standin.sources.opening import Options
+from standin.sources.labels import check_labels
+from standin.sources.opening import Options, open_file, write_records
+from standin.sources.shaping import shape
 from standin.sources.tables import read_table
 from standin.stages.prepare import _read
-from standin.task import load_task
+from standin.task import Columns, load_task
 
 CASES = Path(__file__).resolve().parents[2] / "shared/cases"
 ROWS = (
@@ -479,3 +486,32 @@ def test_the_cases_that_people_met(root: Path) -> None:
     assert load_task("emoji").label_names == ["👍", "👎"]
     add("japanese", files / "japanese.csv")
     assert load_task("japanese").language == "ja"
+
+
+def test_mutated_files_of_every_kind_give_rows_or_a_message(tmp_path: Path) -> None:
+    """Three hundred broken workbooks, archives, Arrow files, exports and encodings, by a fixed seed."""
+    frame = pa.table({"text": [t for t, _ in ROWS], "label": [x for _, x in ROWS]})
+    feather.write_feather(frame, tmp_path / "seed.feather")
+    good = {
+        "a.xlsx": sheet(tmp_path / "seed.xlsx", {"a": [("text", "label"), *ROWS]}).read_bytes(),
+        "a.zip": archive(tmp_path / "seed.zip", {"x.csv": csv(), "y.txt": "x"}).read_bytes(),
+        "a.feather": (tmp_path / "seed.feather").read_bytes(),
+        "a.json": json.dumps([label_studio(t, x, x) for t, x in ROWS]).encode(),
+        "b.json": json.dumps({"data": LINES, "n": {"a": [1, {"b": 2}]}}).encode(),
+        "a.jsonl": lines([{"text": t, "_task_hash": 1, "accept": [x], "answer": "accept"} for t, x in ROWS]).encode(),
+        "a.csv": csv([(t, f"['{x}']", 1, 0) for t, x in ROWS], "text,label,ham,spam").encode("utf-16"),
+    }
+    options = (Options(), Options("cp1252"), Options("utf-16"), Options(header=Header(1)))
+    for seed in range(300):
+        rng = random.Random(seed)
+        name = rng.choice(sorted(good))
+        folder = tmp_path / str(seed)
+        path = written(folder / name, mutated(good[name], rng))
+        try:
+            opened, columns = shape(open_file(path, rng.choice(options), "text", folder), Columns(id=None))
+            write_records(opened.table, folder / "records.jsonl")
+            rows_of(opened.table, Reading(columns, check_labels(opened.table, str(columns.label), {})), "train")
+        except StandinError:
+            continue
+        except BaseException as error:
+            raise AssertionError(f"seed {seed}, {name}: {type(error).__name__}: {error}") from error

@@ -1,5 +1,7 @@
 """Zip archives, and the spreadsheets that are such: unpacked within limits, before any library opens them."""
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -10,6 +12,11 @@ from standin.errors import StandinError
 from standin.sources.streams import BLOCK, LARGEST, MOST_UNPACKED, SUSPECT
 
 MOST_MEMBERS = 10_000
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, lzma.LZMAError, EOFError, OSError, ValueError, LookupError,
+    ArithmeticError, NotImplementedError,
+)  # fmt: skip
+"""What zipfile and its decompressors raise of broken archives, by where the broken bytes are."""
 ENTITY = b"<!ENTITY"
 """What grows when it is read: a workbook's XML defines none."""
 
@@ -56,7 +63,7 @@ def check_workbook(path: Path, shown: Path) -> None:
 def _opened(path: Path, shown: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except BROKEN as error:
         locked = path.read_bytes()[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         said = "an old .xls file, or one protected by a password" if locked else f"{error}"
         raise StandinError(
@@ -72,10 +79,10 @@ def _opened(path: Path, shown: Path) -> zipfile.ZipFile:
 def _member(archive: zipfile.ZipFile, one: zipfile.ZipInfo, shown: Path) -> IO[bytes]:
     try:
         return archive.open(one)
+    except BROKEN as error:
+        raise StandinError(f"{shown}: {one.filename} cannot be unpacked ({error}). Copy the file again.") from None
     except RuntimeError:  # what zipfile raises of a password
         raise StandinError(f"{shown}: protected by a password. Save it without one.") from None
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise StandinError(f"{shown}: {one.filename} cannot be unpacked ({error}). Copy the file again.") from None
 
 
 def _copied(
@@ -97,6 +104,6 @@ def _copied(
             tail = block[-len(ENTITY) :]
             if target is not None:
                 target.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except BROKEN as error:
         raise StandinError(f"{shown}: broken archive ({error}). Copy or download it again.") from None
     return size
