@@ -178,6 +178,18 @@ def test_label_studio_keeps_the_votes_of_several_people(root: Path, tmp_path: Pa
         "bad", "bad", "other"]  # fmt: skip
 
 
+def test_a_newer_export_is_added_by_the_command_that_added_the_first(root: Path, tmp_path: Path) -> None:
+    """The task file calls the columns text and label; the export's own field and control still tell which are meant."""
+    tasks = [label_studio(t, x, number=n) for n, (t, x) in enumerate(ROWS)]
+    for task in tasks:
+        task["data"] = {"body": task["data"]["text"], "title": "A title"}
+    path = written(tmp_path / "a.json", json.dumps(tasks))
+    with pytest.raises(StandinError, match=r"2 fields, none of them 'text': Known: body, title\. Name one with --text"):
+        add("my-task", path)
+    for replace in (False, True):
+        assert added(path, text="body", label="tone", replace=replace)[0] == list(ROWS)
+
+
 def test_what_was_cancelled_in_label_studio_is_no_label(root: Path, tmp_path: Path) -> None:
     tasks = [label_studio(t, x) for t, x in ROWS] + [label_studio("Skipped", "bad", was_cancelled=True)]
     for n, task in enumerate(tasks):
@@ -435,6 +447,7 @@ def test_more_than_a_hundred_labels_are_read_with_a_warning(root: Path, tmp_path
     rows = [(f"Request number {n} of somebody", f"intent {n % 120}") for n in range(480)]
     _, said = added(written(tmp_path / "a.csv", csv(rows)))
     assert "look at: 120 labels" in said
+    assert "intent 19 4 and 100 more, words:" in said
     assert len(load_task("my-task").label_names) == 120
 
 

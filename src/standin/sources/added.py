@@ -16,6 +16,9 @@ from standin.sources.files import RawRows
 from standin.sources.sizes import Fitting
 from standin.task import Task, task_path
 
+MOST_SHOWN = 20
+"""Labels that are shown with their counts, the most frequent ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -53,7 +56,8 @@ class Added:
 
 def _found(found: RawRows) -> str:
     counts = Counter(row.label for row in found.rows if row.label is not None)
-    labels = ", ".join(f"{label} {count}" for label, count in counts.most_common()) or "none"
+    labels = ", ".join(f"{label} {count}" for label, count in counts.most_common(MOST_SHOWN)) or "none"
+    labels += f" and {len(counts) - MOST_SHOWN} more" if len(counts) > MOST_SHOWN else ""
     unit = unit_of_texts([row.text for row in found.rows])
     lengths = sorted(length(row.text, unit) for row in found.rows)
     left_out = {

@@ -142,7 +142,9 @@ def _opened(
     opened, columns = {}, asked
     for part, file in sources.items():
         (folder / part).mkdir()
-        opened[part], found = shape(open_file(file, options, asked.text, folder / part), asked, labelled_only)
+        opened[part], found = shape(
+            open_file(file, options, asked.text, folder / part), asked, labelled_only, (text, label)
+        )
         if part == "train":
             columns = found
     return opened, columns

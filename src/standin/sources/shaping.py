@@ -18,7 +18,9 @@ DEEPEST = 5
 LOOKED_AT = 10
 
 
-def shape(opened: Opened, columns: Columns, labelled_only: bool = False) -> tuple[Opened, Columns]:
+def shape(
+    opened: Opened, columns: Columns, labelled_only: bool = False, fields: tuple[str, str | None] | None = None
+) -> tuple[Opened, Columns]:
     """Bring a file's records into the shape that the pipeline reads.
 
     Exports of annotation tools become texts and labels, objects within records columns with dotted names, columns that
@@ -28,13 +30,14 @@ def shape(opened: Opened, columns: Columns, labelled_only: bool = False) -> tupl
         opened: the file.
         columns: the columns that were asked for.
         labelled_only: whether rows without a label are left out.
+        fields: which field and question of a tool's export are meant, where it has several; None: as the columns.
 
     Returns:
         The file, without its own bytes where the records are no longer those, and the columns as they are called now.
     """
     table = opened.table
     if table.unit in ("line", "record"):
-        found = export_of(table, columns.text, columns.label)
+        found = export_of(table, *(fields or (columns.text, columns.label)))
         if found:
             table = found.table
             given = {"text": "text", "id": "id" if _all_have(table, "id") else None}
