@@ -45,6 +45,13 @@ def sentence(number: int, begin: str) -> str:
     return f"{begin} {number * 7919 % 9973} {' and the '.join(picked)} {number}"
 
 
+def pointer(root: Path, *command: str) -> str:
+    """What `dvc add` leaves beside a file; Git keeps none of it."""
+    if "dvc" in command:
+        (root / f"{command[-1]}.dvc").write_text("outs:\n", encoding="utf-8")
+    return ""
+
+
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with the task toy (pro, con) and 60 real texts, r0 to r59."""
@@ -59,7 +66,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sizes = {"shots": 8, "validation": 6, "pool": 24, "test": 12}
     params = {"base": {"task": "toy"}, "prepare": sizes, "select": {"budgets": [8]}, "generator": {"texts": 4}}
     (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    monkeypatch.setattr("standin.sources.adding._run", lambda *_: "")
+    monkeypatch.setattr("standin.sources.adding._run", pointer)
     monkeypatch.chdir(root)
     monkeypatch.setenv("DVC_ROOT", str(root))
     return root
@@ -166,6 +173,7 @@ def test_another_recording_is_replaced_only_when_told_to(root: Path, tmp_path: P
         add_generated("toy", other, recording="a")
     second = add_generated("toy", other, recording="a", replace=True)
     assert second.revision != first.revision
+    assert sorted(path.name for path in second.file.parent.iterdir()) == ["a.jsonl", "a.jsonl.dvc"]
     splits()
     with pytest.raises(
         StandinError, match=rf"generator\.revision is '{first.revision}', but .* {second.revision}: name"

@@ -245,6 +245,7 @@ def copy_files(sources: Mapping[str, Path], files: Mapping[str, Path], root: Pat
 def _others(target: Path, part: str, source: Path) -> list[Path]:
     """Files in the way: the same part in another format, or the same file with other content."""
     there = sorted(target.parent.glob(f"{part}.*")) + ([target] if target.stem.split(".")[0] != part else [])
+    there = [file for file in there if file.suffix != ".dvc"]  # a pointer beside a file that is versioned alone
     return [
         file for file in there if file.exists() and (file != target or not filecmp.cmp(source, file, shallow=False))
     ]
