@@ -164,6 +164,12 @@ def label_studio(text: str, *labels: str, number: int = 1, **more: Any) -> dict[
     return {"id": number, "data": {"text": text, "n": 3}, "annotations": chosen, "predictions": []}
 
 
+def test_quotation_marks_are_signs_of_the_texts_where_they_enclose_nothing(root: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.tsv", 'bad\t"Later" he said\ngood\tA 5" tyre\ngood\t"Never\n')
+    rows, _ = added(path, options=Options(header=Header(0, ("label", "text"), quotes=False)))
+    assert rows == [('"Later" he said', "bad"), ('A 5" tyre', "good"), ('"Never', "good")]
+
+
 def test_label_studio_keeps_the_votes_of_several_people(root: Path, tmp_path: Path) -> None:
     tasks = [label_studio(t, x, x, "other", number=n) for n, (t, x) in enumerate(ROWS)]
     tasks.append(label_studio("Divided", "good", "bad", number=9))
@@ -217,6 +223,8 @@ REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
     "no such encoding": ("a.csv", csv(), {"options": Options("utf-88")}, r"--encoding 'utf-88': no encoding of that name"),
     "no encoding of texts": ("a.csv", csv(), {"options": Options("base64")}, r"'base64': no encoding"),
     "broken UTF-16": ("a.csv", csv().encode("utf-16")[:-1], {}, r"not utf-16 text.*--encoding"),
+    "no header, of short texts": ("a.csv", "good,yes\nfine,yes\nbad,no\n", {}, r"--columns text,label\."),
+    "marks that enclose nothing": ("a.tsv", 'text\tlabel\n"Later" he said\tbad\n', {}, r"row 2: .*--no-quotes"),
     "no header": ("a.csv", "The bus came too late again today,bad\nA park,good\n", {}, r"--columns text,label\."),
     "a title above": ("a.csv", "Survey,\n" + csv(), {}, r"Row 2 holds that name: --skip 1"),
     "the text's column twice": ("a.csv", csv([(*row, "x") for row in ROWS], "text,label,text"), {},

@@ -48,6 +48,9 @@ def add(
     columns: Annotated[
         str | None, typer.Option(help="Names of the columns, where no row names them: label,text.")
     ] = None,
+    no_quotes: Annotated[
+        bool, typer.Option("--no-quotes", help="Quotation marks enclose no fields of the table: read them as they are.")
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace other data of that name.")] = False,
 ) -> None:
     """Copy, check and version labelled or unlabelled texts, and write a starter task file.
@@ -68,7 +71,7 @@ def add(
             text=text,
             label=None if unlabelled else label,
             values=adding.mapping(value or []),
-            options=Options(encoding, sheet, Header(skip, named)),
+            options=Options(encoding, sheet, Header(skip, named, not no_quotes)),
             labelled_only=labelled_only,
             language=language,
             replace=replace,

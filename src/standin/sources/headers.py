@@ -15,6 +15,8 @@ class Header:
 
     skip: int = 0
     columns: tuple[str, ...] = ()
+    quotes: bool = True
+    """Whether quotation marks enclose fields; False where they are signs of the texts, as in tables without quoting."""
 
 
 @dataclass(frozen=True, slots=True)

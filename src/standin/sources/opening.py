@@ -142,7 +142,9 @@ def _text(path: Path, suffix: str, options: Options, text: str, folder: Path, sh
         notes += [f"{nul} NUL bytes taken out"] if nul else []
     if written.startswith(".json"):
         if options.header != AS_USUAL:
-            raise StandinError(f"{shown}: --skip and --columns are for CSV, TSV and Excel files; leave them out")
+            raise StandinError(
+                f"{shown}: --skip and --columns are for CSV, TSV and Excel files, --no-quotes for CSV and TSV; leave them out"
+            )
         if is_one_value(plain, expected=suffix.startswith(".json") and not suffix.startswith(".jsonl")):
             table = json_table(plain, shown, text)
             return Opened(_noted(table, *notes), None)

@@ -126,7 +126,7 @@ def _where(table: Table, option: str, column: str) -> str:
         cells = {str(cell).strip() for cell in record.values() if not blank(cell)}
         if column in cells:
             return f" Row {number} holds that name: --skip {number - 1} reads the names there."
-    if _looks_like_data(table.columns):
+    if _looks_like_data(table.columns) or _repeats_a_name(table):
         return f" If the first row holds no names but data, give them: --columns {_names_for(table)}."
     return ""
 
@@ -134,6 +134,11 @@ def _where(table: Table, option: str, column: str) -> str:
 def _looks_like_data(columns: Sequence[str]) -> bool:
     """Whether names of columns read as a text and its label: one of them is a sentence, or a number stands alone."""
     return any(len(name) > 30 or len(name.split()) > 4 for name in columns)
+
+
+def _repeats_a_name(table: Table) -> bool:
+    """Whether the name of a column is a value in it, as the label of the first row is."""
+    return any(str(record.get(name)).strip() == name for _, record in table.records for name in table.columns)
 
 
 def _names_for(table: Table) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from standin.corpus import json_objects
 from standin.errors import StandinError, first_line
@@ -106,7 +106,8 @@ def _delimited(path: Path, suffix: str, shown: Path, header: Header) -> Table:
     if named:
         first = next(text, "")
     delimiter = named[1] if named else _delimiter(first, suffix)
-    reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if header.quotes else csv.QUOTE_NONE
+    reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True, quoting=quoting)
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         nonlocal number
@@ -124,7 +125,7 @@ def _delimited(path: Path, suffix: str, shown: Path, header: Header) -> Table:
             ) from None
         raise StandinError(
             f"{shown}, row {number + 1}: {error}. A quote inside a quoted field is written twice; or save as JSON "
-            "Lines."
+            "Lines; where quotation marks enclose nothing, `standin data add --no-quotes` reads them as they are."
         ) from None
     return Table(shown, "row", found.columns, found.records, found.notes)
 
