@@ -148,7 +148,7 @@ def test_data_are_not_added_through_a_link_that_leads_out(tmp_path: Path, monkey
     for folder in (project / ".dvc", project / "data/raw", outside):
         folder.mkdir(parents=True)
     (project / "data/raw/mine").symlink_to(outside)
-    monkeypatch.setattr("standin.sources.adding.check_repository", lambda *_: None)
+    monkeypatch.setattr("standin.sources.adding._check_repository", lambda *_: None)
     source = tmp_path / "mine.csv"
     source.write_text("text,label\n" + "".join(f"text number {n},{'ab'[n % 2]}\n" for n in range(20)))
     with pytest.raises(StandinError, match="data/raw/mine: a link leads out of the project"):

@@ -79,7 +79,7 @@ def add(
     """
     if not TASK_NAME.fullmatch(name):
         raise StandinError(f"{name!r} is no task name: lower-case letters, digits and '-', as in 'sms-spam'")
-    check_repository(root, f"data/raw/{name}")
+    _check_repository(root, name)
     sources = {"train": path} | ({"test": test} if test else {})
     task = _task(name, root, values or {}, language)
     params = load_params(root) if (root / "params.yaml").exists() else Params()
@@ -107,7 +107,7 @@ def add(
         written = starter(name, reading, {part: file.as_posix() for part, file in files.items()}, code)
         task_path(name, root).parent.mkdir(exist_ok=True)
         task_path(name, root).write_text(written, encoding="utf-8")
-    version_file(root, Path("data/raw") / name)
+    _version(root, name)
     known = load_task(name, root)
     remarks += models_of_other_languages(params, known)
     notes = {part: table.notes for part, table in tables.items()}
@@ -163,6 +163,10 @@ def _as_copied(opened: Opened, reading: Reading, part: str, copy: Path, found: R
         return found
     records = tuple((number, record) for number, (_, record) in enumerate(opened.table.records, 1))
     return rows_of(dataclasses.replace(opened.table, records=records), reading, part)
+
+
+def _check_repository(root: Path, name: str) -> None:
+    check_repository(root, f"data/raw/{name}")
 
 
 def check_repository(root: Path, path: str) -> None:
@@ -249,6 +253,10 @@ def _others(target: Path, part: str, source: Path) -> list[Path]:
     return [
         file for file in there if file.exists() and (file != target or not filecmp.cmp(source, file, shallow=False))
     ]
+
+
+def _version(root: Path, name: str) -> None:
+    version_file(root, Path("data/raw") / name)
 
 
 def version_file(root: Path, path: Path) -> None:

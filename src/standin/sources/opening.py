@@ -143,7 +143,8 @@ def _text(path: Path, suffix: str, options: Options, text: str, folder: Path, sh
     if written.startswith(".json"):
         if options.header != AS_USUAL:
             raise StandinError(
-                f"{shown}: --skip and --columns are for CSV, TSV and Excel files, --no-quotes for CSV and TSV; leave them out"
+                f"{shown}: --skip and --columns are for CSV, TSV and Excel files, --no-quotes for CSV and TSV: "
+                "leave them out"
             )
         if is_one_value(plain, expected=suffix.startswith(".json") and not suffix.startswith(".jsonl")):
             table = json_table(plain, shown, text)
