@@ -1,14 +1,21 @@
 """Whole pipeline runs under DVC, each told in MLflow: what a person does and what they find there."""
 
 import json
+import os
+import re
+import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_project import ToyProject
+import yaml
+from mlflow import MlflowClient
+from toy_project import SOURCE, ToyProject
 
+from standin.tracking.models import folder_md5
 from standin.tracking.writing import read_stages
 
 pytestmark = pytest.mark.slow
@@ -29,8 +36,6 @@ def project(tmp_path: Path) -> ToyProject:
 
 def runs(project: ToyProject, experiment: str = "toy") -> list[Any]:
     """All runs, oldest first, read from the store in this process."""
-    from mlflow import MlflowClient
-
     client = MlflowClient(tracking_uri=f"sqlite:///{project.root / 'mlflow.db'}")
     found = client.get_experiment_by_name(experiment)
     return list(client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"])) if found else []
@@ -55,6 +60,8 @@ def test_a_run_is_found_again_after_sync_commit_and_a_lost_database(project: Toy
     assert run.data.params["task_file"] == "tasks/toy.yaml"
     assert outcome(run, "finetune.real").startswith("executed")
     assert {entry.dataset.name for entry in run.inputs.dataset_inputs} == {"data/real", "data/raw/toy/texts.jsonl"}
+    locked = yaml.safe_load((project.root / "dvc.lock").read_text())["stages"]["finetune@real"]["outs"]
+    assert folder_md5(project.root / "models/real") == next(o["md5"] for o in locked if o["path"] == "models/real")
     expected = {"lineage/dvc.lock", "lineage/tasks/toy.yaml", "reports/finetune/real/history.csv"}
     assert expected <= artifacts(project, run)
 
@@ -174,3 +181,58 @@ def test_an_mlflow_out_of_reach_costs_no_result_and_sync_brings_the_run(project:
     assert "1 added" in project.standin("sync", "--current")
     (run,) = runs(project)
     assert outcome(run, "prepare").startswith("executed")
+
+
+def test_a_relative_store_is_the_project_s_own_also_for_an_experiment_in_a_copy(project: ToyProject) -> None:
+    relative = {"MLFLOW_TRACKING_URI": "sqlite:///deep/runs.db", "DVC_NO_ANALYTICS": "1"}
+    project.write(".gitignore", (project.root / ".gitignore").read_text() + "/deep/\n")
+    project.dvc("repro")
+    project.commit("results")
+    words = ("exp", "run", "--temp", "-n", "apart", "-S", "finetune.max_steps=40")
+    project.run(sys.executable, "-m", "dvc", *words, **relative)
+    client = MlflowClient(tracking_uri=f"sqlite:///{project.root / 'deep/runs.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+    assert (run.info.run_name, run.data.metrics["finetune.real.steps"]) == ("apart", 40)
+    assert run.info.artifact_uri.startswith((project.root / "mlartifacts").as_uri())
+
+
+def test_labels_called_yes_and_no_are_known_after_a_run_of_the_pipeline(project: ToyProject) -> None:
+    project.edit("tasks/toy.yaml", "name: pro", "name: 'yes'")
+    project.edit("tasks/toy.yaml", "name: con", "name: 'no'")
+    project.dvc("repro")
+    assert "name: no" in (project.root / "dvc.lock").read_text()
+    (project.root / "mlflow.db").unlink()
+    assert "1 added" in project.standin("sync", "--current")
+
+
+def test_the_ui_serves_the_view_that_its_address_names_and_ends_with_its_server(project: ToyProject) -> None:
+    project.dvc("repro")
+    environment = os.environ | {"PYTHONPATH": str(SOURCE / "src"), "DVC_ROOT": ""}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    words = [sys.executable, "-m", "standin.cli", "ui", "--no-browser"]
+    shown = subprocess.Popen(words, cwd=project.root, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert shown.stdout is not None
+        address = shown.stdout.readline().strip()
+        found = re.fullmatch(
+            r"(http://127\.0\.0\.1:\d+)/#/experiments/(\d+)/runs\?viewStateShareKey=standin&workflowType=machine_learning",
+            address,
+        )
+        assert found, address
+        server, number = found.groups()
+        with urllib.request.urlopen(
+            f"{server}/api/2.0/mlflow/experiments/get?experiment_id={number}", timeout=60
+        ) as got:
+            tags = {tag["key"]: tag["value"] for tag in json.load(got)["experiment"]["tags"]}
+        assert "mlflow.sharedViewState.standin" in tags
+    finally:
+        shown.terminate()
+        assert shown.wait(60) == 143
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(server, timeout=5).close()
+        except OSError:
+            break
+        assert time.monotonic() < deadline, "the server outlives the command"
+        time.sleep(0.2)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tempfile
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,7 +115,8 @@ def _log(store: Store, run: Any, state: State, best: Best) -> str:
     given = ["text", "question"] if questions else ["text"]
     answers = [ColSpec(DataType.string, "label"), *(ColSpec(DataType.double, f"p.{label}") for label in labels)]
     client = store.client
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow wants type hints beside the signature
         asked = Path(folder) / "questions.json"
         asked.write_text(json.dumps(questions, ensure_ascii=False), encoding="utf-8")
         mlflow.pyfunc.save_model(

@@ -105,6 +105,7 @@ def opened(experiment: str, *, restore: bool = False) -> Iterator[Store]:
     ``restore``: an experiment that a person deleted comes back, and its runs; else that is an error too.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's 7 keep a failing stage waiting 4 minutes
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every table it makes
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # so does this; of a fault, traceback and SQL

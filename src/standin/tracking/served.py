@@ -24,7 +24,7 @@ class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self.questions = json.loads(Path(context.artifacts["questions"]).read_text(encoding="utf-8"))
         self.loaded: dict[Path, Any] = {}
 
-    def predict(self, model_input: Any) -> pd.DataFrame:
+    def predict(self, model_input) -> pd.DataFrame:  # type: ignore[no-untyped-def]  # noqa: ANN001
         """Label and probabilities of every row, in its order. Raises ValueError where a question is needed."""
         rows = pd.DataFrame(model_input).reset_index(drop=True)
         asked = rows["question"] if "question" in rows else pd.Series([None] * len(rows))
@@ -38,9 +38,7 @@ class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         if not self.questions:
             return self.folder, None
         if question not in self.questions:
-            raise ValueError(
-                f"question {question!r}: there is none; the column 'question' takes {list(self.questions)}"
-            )
+            raise ValueError(f"no question {question!r}: the column 'question' takes {', '.join(self.questions)}")
         return self.folder / question, self.questions[question]
 
     def _shares(self, folder: Path, texts: list[str], question: str | None) -> pd.DataFrame:

@@ -69,15 +69,13 @@ def _told(state: State, stale: Mapping[str, str]) -> Told:
     strategies = list((state.params.get("select") or {}).get("strategies") or {})
     lost = [{**row, "name": content.arm_name(row, budgets)} for row in learned]
     names = [row["name"] for row in plotted if row["name"] != MAJORITY]
-    sentences = [
-        *([DEMONSTRATION] if _demonstration(state) else []),
-        *words.not_learned(lost, plotted, names),
-        *words.answer(_compared(comparisons), arms, strategies),
-    ]
+    sentences = [*words.not_learned(lost, plotted, names), *words.answer(_compared(comparisons), arms, strategies)]
+    if sentences:
+        pointer = f"The figure is `{FIGURE}`, the report `reports/report.html`, both under Artifacts."
+        sentences = [*([DEMONSTRATION] if _demonstration(state) else []), *sentences, pointer]
     confidence = float((state.params.get("evaluate") or {}).get("confidence") or 0.95)
     figure = figures.arms(plotted, confidence, DEMONSTRATION if _demonstration(state) else None)
-    pointer = f"The figure is `{FIGURE}`, the report `reports/report.html`, both under Artifacts."
-    return Told(redact("\n\n".join([*sentences, pointer])), figure.svg.encode())
+    return Told(redact("\n\n".join(sentences)), figure.svg.encode())
 
 
 def card(state: State) -> tuple[str, str]:
