@@ -65,7 +65,7 @@ def experiment_tags() -> dict[str, str]:
 
 @pytest.mark.parametrize("by", ["track", "sync", "experiment"])
 def test_each_headline_figure_is_a_metric_however_the_run_comes_about(project: ToyProject, by: str) -> None:
-    project.write("reports/headline.json", json.dumps(HEADLINE))
+    project.write("reports/headline.json", json.dumps(HEADLINE if by == "track" else [HEADLINE]))
     if by == "track":
         track.run(load_params(), None, "")  # type: ignore[arg-type]
     elif by == "sync":
@@ -205,13 +205,13 @@ def test_a_view_that_says_the_same_is_not_written_again_and_a_changed_one_keeps_
     assert json.loads(view.tag({}, "broken", 4))["createdAt"] == 4
 
 
-def test_columns_are_the_parameters_that_differ_and_at_most_eight_headline_metrics() -> None:
+def test_columns_are_the_parameters_that_differ_and_at_most_nine_headline_metrics() -> None:
     usual = {"base.seed": "1", "base.task": "toy", "curate.bound": "1", "runtime.threads": "1"}
     params = [usual, usual | {"base.seed": "2", "curate.bound": "3", "runtime.threads": "2"}]
     metrics = ["evaluate.real.macro_f1", "headline.zeta", "headline.coverage", *(f"headline.x{n}" for n in range(9))]
     shown, figures = view.columns(params, metrics)
     assert shown == ["base.seed", "curate.bound", "base.task"]
-    assert figures == ["headline.coverage", *(f"headline.x{n}" for n in range(7))]
+    assert figures == ["headline.coverage", *(f"headline.x{n}" for n in range(8))]
     assert view.columns([], ["evaluate.real.macro_f1", "evaluate.real.accuracy"])[1] == ["evaluate.real.macro_f1"]
     assert view.state([], [])["orderByKey"] == "attributes.start_time"
 

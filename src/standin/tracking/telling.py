@@ -32,6 +32,8 @@ def headline(state: State, stale: Mapping[str, str]) -> dict[str, Any]:
     """The few figures that runs are compared by, as nested names -> numbers; empty where they are of another state."""
     found = own(state, stale, HEADLINE)
     value = json_value(Path(HEADLINE), found) if found else {}
+    if isinstance(value, list) and len(value) == 1:  # so that DVC does not take it for metrics to show
+        value = value[0]
     return value if isinstance(value, dict) else {}
 
 

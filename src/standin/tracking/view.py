@@ -12,7 +12,7 @@ from typing import Any
 KEY = "standin"
 TAG = f"mlflow.sharedViewState.{KEY}"
 NAME = "Standin: headline figures"
-MOST_PARAMS, MOST_METRICS = 8, 8
+MOST_PARAMS, MOST_METRICS = 8, 9
 VARIED = ("base.task", "generator.model", "generator.shots", "finetune.encoder", "select.budgets", "base.seed")
 """Parameters that are shown though all runs agree in them, as far as there is room."""
 HEADLINE = (
@@ -100,10 +100,11 @@ def address(server: str, experiment_id: str) -> str:
 
 
 def _charts(params: Sequence[str], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """A bar chart for each headline metric, and the parameters against the first of them."""
+    """A bar chart for each headline metric but the ends of intervals, and the parameters against the first of them."""
     bars = [
         {"type": "BAR", "runsCountToCompare": 20, "metricKey": name, "displayName": name.removeprefix("headline.")}
         for name in metrics
+        if not name.endswith((".low", ".high"))
     ]
     across = {
         "type": "PARALLEL",
