@@ -207,13 +207,13 @@ def test_a_view_that_says_the_same_is_not_written_again_and_a_changed_one_keeps_
 
 def test_columns_are_the_parameters_that_differ_and_at_most_nine_headline_metrics() -> None:
     usual = {"base.seed": "1", "base.task": "toy", "curate.bound": "1", "runtime.threads": "1"}
-    params = [usual, usual | {"base.seed": "2", "curate.bound": "3", "runtime.threads": "2"}]
+    params = [usual, usual | {"base.seed": "2", "curate.bound": "3", "runtime.threads": "2", "curate.new": "1"}]
     metrics = ["evaluate.real.macro_f1", "headline.zeta", "headline.coverage", *(f"headline.x{n}" for n in range(9))]
-    shown, figures = view.columns(params, metrics)
-    assert shown == ["base.seed", "curate.bound", "base.task"]
+    differing, figures, same = view.columns(params, metrics)
+    assert (differing, same) == (["base.seed", "curate.bound"], ["base.task"])
     assert figures == ["headline.coverage", *(f"headline.x{n}" for n in range(8))]
     assert view.columns([], ["evaluate.real.macro_f1", "evaluate.real.accuracy"])[1] == ["evaluate.real.macro_f1"]
-    assert view.state([], [])["orderByKey"] == "attributes.start_time"
+    assert view.state([], [], [])["orderByKey"] == "attributes.start_time"
 
 
 def test_a_card_is_put_beneath_what_people_wrote_and_replaced_in_its_place() -> None:
@@ -247,7 +247,7 @@ def test_the_page_keeps_views_and_kinds_under_these_names(page: str) -> None:
 
 
 def test_the_page_reads_every_part_of_the_view(page: str) -> None:
-    state = view.state(["base.seed"], ["headline.gained.difference"])
+    state = view.state(["base.seed"], ["headline.gained.difference"], ["base.task"])
     facets, table = named(page, "searchFilter"), named(page, "selectedColumns")
     personal = named(page, "runsExpanded")
     assert set(state) <= facets | table
@@ -258,7 +258,7 @@ def test_the_page_reads_every_part_of_the_view(page: str) -> None:
 
 
 def test_the_page_knows_every_part_of_the_charts(page: str) -> None:
-    state = view.state(["base.seed"], ["headline.gained.difference"])
+    state = view.state(["base.seed"], ["headline.gained.difference"], ["base.task"])
     for chart in state["compareRunCharts"]:
         assert f'{chart["type"]}="{chart["type"]}"' in page
         for name in set(chart) - {"type"}:
@@ -274,7 +274,7 @@ def test_a_view_of_all_columns_is_small_enough_for_mlflow() -> None:
 
     params = [f"generator.a_rather_long_name_of_parameter_{n}" for n in range(view.MOST_PARAMS)]
     metrics = [f"headline.a_rather_long_name_of_a_metric_{n}" for n in range(view.MOST_METRICS)]
-    assert len(view.tag(view.state(params, metrics), None, 10**13)) < MAX_EXPERIMENT_TAG_VAL_LENGTH / 2
+    assert len(view.tag(view.state(params, metrics, []), None, 10**13)) < MAX_EXPERIMENT_TAG_VAL_LENGTH / 2
 
 
 def test_the_commit_of_a_state_tells_the_same_as_the_workspace(project: ToyProject) -> None:

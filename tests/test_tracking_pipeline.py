@@ -225,6 +225,8 @@ def test_the_ui_serves_the_view_that_its_address_names_and_ends_with_its_server(
         ) as got:
             tags = {tag["key"]: tag["value"] for tag in json.load(got)["experiment"]["tags"]}
         assert "mlflow.sharedViewState.standin" in tags
+        of_server = project.run(*words, MLFLOW_TRACKING_URI=server)
+        assert of_server.stdout == f"{address}\n", "a server that runs already is only told of"
     finally:
         shown.terminate()
         assert shown.wait(60) == 143

@@ -53,7 +53,7 @@ class Contents:
 
 def collect(state: State, stale: Mapping[str, str], baseline: str) -> Contents:
     """Read all that a run holds; stages named in ``stale`` contribute nothing."""
-    metrics: dict[str, float] = {}
+    metrics = split_metrics("headline", telling.headline(state, stale))[0]  # MLflow shows first what came first
     tags: dict[str, str] = {}
     curves: dict[str, list[tuple[int, float]]] = {}
     artifacts = lineage(state, baseline)
@@ -66,7 +66,6 @@ def collect(state: State, stale: Mapping[str, str], baseline: str) -> Contents:
         if history := state.tree.read(f"{stage.folder}/history.csv"):
             curves |= read_curves(stage.name, history.decode())
         artifacts |= dict(reports(state, stage))
-    metrics |= split_metrics("headline", telling.headline(state, stale))[0]
     told = telling.tell(state, stale)
     artifacts |= {telling.FIGURE: told.figure} if told.figure else {}
     artifacts["lineage/data.json"] = sums(fresh)

@@ -12,7 +12,8 @@ from typing import Any
 KEY = "standin"
 TAG = f"mlflow.sharedViewState.{KEY}"
 NAME = "Standin: headline figures"
-MOST_PARAMS, MOST_METRICS = 8, 9
+MOST_PARAMS, MOST_METRICS, LEADING = 8, 9, 3
+"""Columns; so many parameters in which runs differ stand before the metrics, the others after them."""
 VARIED = ("base.task", "generator.model", "generator.shots", "finetune.encoder", "select.budgets", "base.seed")
 """Parameters that are shown though all runs agree in them, as far as there is room."""
 HEADLINE = (
@@ -20,35 +21,39 @@ HEADLINE = (
     "chamfer_ratio", "coverage", "labels_spent",
 )  # fmt: skip
 """Headline figures in the order of their columns; others that a run has follow, as far as there is room."""
-WIDTH, LETTER = 40, 8
+WIDTH, LETTER = 44, 7
 """Pixels of a column around its name, and of a letter of it."""
 CHARTS, OTHERS = "Headline", "Model metrics"
 """The charts' first section, and the one in which MLflow puts every other metric (folded: there are hundreds)."""
 
 
-def columns(params: Sequence[Mapping[str, str]], metrics: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The parameters and metrics that the table shows.
+def columns(params: Sequence[Mapping[str, str]], metrics: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """The parameters in which the runs differ, the metrics and the parameters in which they agree that the table shows.
+
+    A parameter that a run of an older version lacks is no difference.
 
     Args:
         params: of each run.
         metrics: names of all metrics of the runs.
     """
     known = sorted({name for own in params for name in own})
-    differing = [name for name in known if len({own.get(name) for own in params}) > 1 and _meant(name)]
-    shown = [*(name for name in VARIED if name in differing), *(name for name in differing if name not in VARIED)]
-    shown += [name for name in VARIED if name in known and name not in shown]
+    differing = [name for name in known if len({own[name] for own in params if name in own}) > 1 and _meant(name)]
+    differing.sort(key=lambda name: VARIED.index(name) if name in VARIED else len(VARIED))
+    differing = differing[:MOST_PARAMS]
+    same = [name for name in VARIED if name in known and name not in differing][: MOST_PARAMS - len(differing)]
     names = set(metrics)
     headline = [f"headline.{name}" for name in HEADLINE if f"headline.{name}" in names]
     headline += sorted(name for name in names if name.startswith("headline.") and name not in headline)
     if not headline:  # runs of a version without headline figures
         headline = sorted(name for name in names if name.startswith("evaluate.") and name.endswith(".macro_f1"))
-    return shown[:MOST_PARAMS], headline[:MOST_METRICS]
+    return differing, headline[:MOST_METRICS], same
 
 
-def state(params: Sequence[str], metrics: Sequence[str]) -> dict[str, Any]:
+def state(differing: Sequence[str], metrics: Sequence[str], same: Sequence[str]) -> dict[str, Any]:
     """What MLflow's page holds of filter, order, columns and charts, by the page's own names."""
     order = next((name for name in metrics if name.endswith("gained.difference")), metrics[0] if metrics else "")
-    shown = [*(f"metrics.`{name}`" for name in metrics), *(f"params.`{name}`" for name in params)]
+    kinds = (("params", differing[:LEADING]), ("metrics", metrics), ("params", [*differing[LEADING:], *same]))
+    shown = [f"{kind}.`{name}`" for kind, names in kinds for name in names]
     return {
         "searchFilter": "",
         "orderByKey": f"metrics.`{order}`" if order else "attributes.start_time",
@@ -61,7 +66,7 @@ def state(params: Sequence[str], metrics: Sequence[str]) -> dict[str, Any]:
         "columnOrder": shown,  # before the columns of attributes; without an order the page forgets the widths
         "columnWidths": {name: WIDTH + LETTER * len(_short(name)) for name in shown},
         "runsHiddenMode": "FIRST_20_RUNS",
-        "compareRunCharts": _charts(params, metrics),
+        "compareRunCharts": _charts([*differing, *same], metrics),
         "compareRunSections": [
             {"uuid": section, "name": section, "display": section == CHARTS, "isReordered": True, "isGenerated": False}
             for section in (CHARTS, OTHERS)
