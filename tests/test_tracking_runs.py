@@ -122,10 +122,12 @@ def test_a_failure_is_a_run_of_its_own_until_it_is_mended(project: ToyProject) -
     (failed,) = all_runs()
     assert failed.info.status == "FAILED"
     assert outcome(failed, "prepare") == "failed: no rows at http://***@host"
+    assert failed.data.tags[writing.NOTE] == "Not finished: prepare failed: no rows at http://***@host"
     assert failed.data.metrics["prepare.rows"] == 3
     finish(project)
     (mended,) = all_runs()
     assert (mended.info.run_id, mended.info.status) == (failed.info.run_id, "FINISHED")
+    assert mended.data.tags[writing.NOTE] == ""
     assert outcome(mended, "prepare").startswith("executed")
 
 

@@ -16,7 +16,7 @@ from standin.tracking.states import State, experiment_name
 from standin.tracking.trees import Tree, Workspace
 
 STAGES, NOTE = "stages", "mlflow.note.content"
-FAILED = "Failed: "
+FAILED = "Not finished: "
 """The tag in which a stage stands a line, the one that MLflow shows as the run's description, and how that of a failed
 run begins."""
 REASON_CHARACTERS = 300
