@@ -99,7 +99,12 @@ def loaded(store: str, uri: str) -> Any:
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 def test_the_registered_model_answers_as_the_classifier_does(
-    project: ToyProject, store: str, classifiers: Both, pooling: str, capfd: pytest.CaptureFixture[str]
+    project: ToyProject,
+    store: str,
+    classifiers: Both,
+    pooling: str,
+    capfd: pytest.CaptureFixture[str],
+    recwarn: pytest.WarningsRecorder,
 ) -> None:
     import mlflow
 
@@ -108,6 +113,7 @@ def test_the_registered_model_answers_as_the_classifier_does(
     recording.record_pipeline()
     said = capfd.readouterr()
     assert said.out + said.err == ""
+    assert not [warning for warning in recwarn if "type hints" in str(warning.message)]
     name, (version,) = versions()
     assert version.tags == {"arm": "synthetic", models.MD5: now().md5("models/synthetic")}
     assert "macro-F1 0.750" in version.description

@@ -116,7 +116,7 @@ def _log(store: Store, run: Any, state: State, best: Best) -> str:
     answers = [ColSpec(DataType.string, "label"), *(ColSpec(DataType.double, f"p.{label}") for label in labels)]
     client = store.client
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow wants type hints beside the signature
+        warnings.showwarning = lambda *_, **__: None  # MLflow wants type hints beside the signature, past any filter
         asked = Path(folder) / "questions.json"
         asked.write_text(json.dumps(questions, ensure_ascii=False), encoding="utf-8")
         mlflow.pyfunc.save_model(
