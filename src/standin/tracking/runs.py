@@ -142,7 +142,14 @@ def opened(experiment: str, *, restore: bool = False) -> Iterator[Store]:
     except Exception as error:
         if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in STORES:
             raise
-        raise TrackingError(redact(f"MLflow at {uri}: {first_line(error)}")) from error
+        raise TrackingError(redact(f"MLflow at {uri}: {_said(error)}")) from error
+
+
+def _said(error: Exception) -> str:
+    """What an error says; of a server that cannot be reached only why, which stands at the end of a long line."""
+    text = first_line(error)
+    unreached = re.search(r"Failed to (?:establish|resolve).*\[Errno -?\d+\] ([^\[\]]*?)[)\"']*$", text)
+    return f"no answer ({unreached[1]})" if unreached else text
 
 
 def find_complete(store: Store, identity: Identity, state: str, *, deleted: bool = False) -> Any | None:
