@@ -154,6 +154,16 @@ def test_tags_are_few_and_say_who_from_where_and_what_became_of_each_stage(proje
                 and name not in (runs.KEY, runs.STATE, runs.BEGUN)]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("address", "known"),
+    [("git@example.org:me/p.git", "git@example.org:me/p.git"), ("/home/me/p", None), ("file:///home/me/p", None),
+     ("../p", None), ("ssh://me@example.org/p", "ssh://***@example.org/p")],
+)  # fmt: skip
+def test_a_remote_on_this_machine_is_not_named(project: ToyProject, address: str, known: str | None) -> None:
+    project.run("git", "remote", "add", "origin", address)
+    assert trees.origin().get("mlflow.source.git.repoURL") == known
+
+
 def test_a_pulled_experiment_is_the_work_of_its_author(project: ToyProject) -> None:
     rev = project.commit()
     project.run("git", "update-ref", f"refs/exps/{rev[:2]}/{rev[2:]}/theirs", rev)
@@ -222,6 +232,16 @@ def test_a_card_is_put_beneath_what_people_wrote_and_replaced_in_its_place() -> 
         "Ours.\n\n<!-- task a -->\nold\n<!-- end of task -->\n\n<!-- task b -->\nother\n<!-- end of task -->"
     )
     assert with_card(both, "a", "new") == both.replace("old", "new")
+
+
+def test_cards_that_no_longer_fit_are_left_out() -> None:
+    from mlflow.utils.validation import MAX_EXPERIMENT_TAG_VAL_LENGTH
+
+    described = ""
+    for number in range(8):
+        described = with_card(described, f"t{number}", "x" * 5000)
+    assert len(described) <= MAX_EXPERIMENT_TAG_VAL_LENGTH
+    assert described.count("[cut, 5000 characters]") == 4
 
 
 # --- MLflow's page, as it is shipped -----------------------------------------------------------------------------------

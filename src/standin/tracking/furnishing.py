@@ -4,12 +4,15 @@ import time
 from typing import Any
 
 from standin.tracking import telling, view
+from standin.tracking.contents import cut
 from standin.tracking.runs import Store
 from standin.tracking.states import State
 
 KIND = ("mlflow.experimentKind", "custom_model_development")
 """What opens an experiment as model training; without it MLflow 3 asks, or takes it for generative AI."""
 NOTE = "mlflow.note.content"
+CARD_CHARACTERS, NOTE_CHARACTERS = 4000, 20_000
+"""Longest card, and MLflow's limit for a description: cards that no longer fit are left out."""
 RUNS = 50
 """Newest runs that are looked at for which parameters differ."""
 
@@ -35,11 +38,13 @@ def furnish(store: Store, state: State | None) -> None:
 def with_card(description: str, task: str, card: str) -> str:
     """A description in which a task's card stands once, between marks that the page does not show."""
     begin, end = f"<!-- task {task} -->", "<!-- end of task -->"
-    block = f"{begin}\n{card}\n{end}"
+    block = f"{begin}\n{cut(card, CARD_CHARACTERS)}\n{end}"
     if begin in description:
         before, _, rest = description.partition(begin)
-        return before + block + rest.partition(end)[2]
-    return f"{description.rstrip()}\n\n{block}" if description.strip() else block
+        found = before + block + rest.partition(end)[2]
+    else:
+        found = f"{description.rstrip()}\n\n{block}" if description.strip() else block
+    return found if len(found) <= NOTE_CHARACTERS else description
 
 
 def _view(newest: list[Any], before: str | None) -> str:

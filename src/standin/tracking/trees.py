@@ -11,6 +11,7 @@ from typing import Protocol
 
 from standin.errors import visible
 
+REMOTE = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")
 USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
 
 
@@ -144,7 +145,9 @@ def origin() -> dict[str, str]:
         "mlflow.source.git.branch": git("branch", "--show-current").decode(errors="replace").strip(),
         "mlflow.source.git.repoURL": address.decode(errors="replace").strip(),
     }
-    return {name: redact(text) for name, text in found.items() if text and not Path(text).is_absolute()}
+    if not REMOTE.match(found["mlflow.source.git.repoURL"]):  # a folder of this machine says nothing elsewhere
+        del found["mlflow.source.git.repoURL"]
+    return {name: redact(text) for name, text in found.items() if text}
 
 
 def experiments() -> list[tuple[str, str, str]]:
