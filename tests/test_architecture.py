@@ -109,6 +109,28 @@ def test_no_module_uses_global_random_state() -> None:
         assert not re.search(r"np\.random\.(?!default_rng|Generator|Philox|SeedSequence)|\brandom\.(seed|random|choice|shuffle)\(", read(path)), path  # fmt: skip
 
 
+ROOMS = (
+    # what a run is: the files of a state, what dvc.lock says of them, what the stages did on the way there
+    "trees", "states", "attempts", "evaluated",
+    # what it holds
+    "telling", "contents",
+    # how it gets to MLflow: the database, the store and its runs, what is written, the experiment around it, the model
+    "database", "runs", "writing", "view", "furnishing", "models", "served",
+    # who brings it there, and who looks at it
+    "recording", "events", "ui", "commands",
+)  # fmt: skip
+"""The modules of tracking in the order in which they are read: each knows only those before it."""
+
+
+def test_tracking_is_read_in_one_order() -> None:
+    found = {path.stem: path for path in (PACKAGE / "tracking").glob("[a-z]*.py")}
+    assert set(found) == set(ROOMS)
+    for place, name in enumerate(ROOMS):
+        known = {used.split(".")[2] for used in imports(read(found[name]), "standin.tracking")
+                 if used.startswith("standin.tracking.")}  # fmt: skip
+        assert known <= set(ROOMS[:place]), name
+
+
 def test_files_have_one_subject() -> None:
     long = {path.name: lines for path in MODULES if (lines := len(read(path).splitlines())) > 340}
     assert not long

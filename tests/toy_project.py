@@ -205,6 +205,24 @@ class ToyProject:
             stages[f"finetune@{arm}"]["params"] = {"params.yaml": {"finetune": {"max_steps": 20}}}
         self.write("dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False))
 
+    def fake_evaluation(self) -> None:
+        """Beside ``fake_results`` the stage evaluate: `synthetic` scored best; `real` has more than one budget."""
+        pipeline = yaml.safe_load((self.root / "dvc.yaml").read_text())
+        pipeline["stages"]["evaluate"] = {"cmd": "toy"}
+        self.write("dvc.yaml", yaml.safe_dump(pipeline, sort_keys=False))
+        score = "{},{},macro_f1,{},{},{},5,288\n".format
+        scores = [("real", 48, 0.9, 0.8, 1.0), ("real", 96, 0.5, 0.4, 0.6), ("synthetic", "", 0.75, 0.7, 0.8)]
+        scores.append(("majority", "", 0.3, 0.3, 0.3))
+        folder = "reports/evaluate"
+        self.write(f"{folder}/scores.csv", "arm,budget,measure,value,low,high,seeds,texts\n"
+                   + "".join(score(*row) for row in scores))  # fmt: skip
+        self.write(f"{folder}/comparisons.csv", "arm_a,arm_b,budget,measure,difference,low,high,verdict_holm\n"
+                   "synthetic,real,96,macro_f1,0.25,0.2,0.3,higher\n")  # fmt: skip
+        self.write(f"{folder}/learned.csv", "arm,budget,question_id,reason,share,label\n")
+        lock = yaml.safe_load((self.root / "dvc.lock").read_text())
+        lock["stages"]["evaluate"] = self._entry(["models/real", "models/synthetic"], [folder])
+        self.write("dvc.lock", yaml.safe_dump(lock, sort_keys=False))
+
     def _entry(self, deps: list[str], outs: list[str]) -> dict[str, object]:
         files = {path: sorted((self.root / path).glob("*")) for path in outs if path.startswith("reports/")}
         outs = [path for path in outs if path not in files] + [
