@@ -1,6 +1,5 @@
 """Whole pipeline runs under DVC, each told in MLflow: what a person does and what they find there."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import pytest
 from toy_project import ToyProject
+
+from standin.corpus import read_json
 
 pytestmark = pytest.mark.slow
 
@@ -165,7 +166,7 @@ def test_an_mlflow_out_of_reach_costs_no_result_and_sync_brings_the_run(project:
     nowhere = {"MLFLOW_TRACKING_URI": f"sqlite:///{blocked}/mlflow.db", "DVC_NO_ANALYTICS": "1"}
     done = project.run(sys.executable, "-m", "dvc", "repro", **nowhere)
     assert "`standin sync` records this run later" in done.stderr
-    assert json.loads((project.root / "reports/prepare/metrics.json").read_text())["rows"] == 3
+    assert read_json(project.root / "reports/prepare/metrics.json")["rows"] == 3
     assert "1 added" in project.standin("sync", "--current")
     (run,) = runs(project)
     assert run.data.tags["stage.prepare"].startswith("executed")

@@ -12,11 +12,13 @@ from typing import Annotated
 
 import typer
 
+from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.sources.commands import register
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 register(app)
+register_compare(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from standin.corpus import json_value, read_json
+from standin.corpus import json_value, read_json, unlisted
 from standin.tracking.states import LockedStage, State
 from standin.tracking.trees import Workspace, redact
 
@@ -72,7 +72,7 @@ def split_metrics(stage: str, values: Mapping[str, Any]) -> tuple[dict[str, floa
     """A stage's metrics as numbers (truth values count as 0 and 1) and as words, which become tags."""
     numbers: dict[str, float] = {}
     words: dict[str, str] = {}
-    for name, value in _flat(values):
+    for name, value in _flat(unlisted(values)):
         key = sanitise(f"{stage}.{name}")
         if isinstance(value, bool | int | float):
             numbers[key] = float(value)

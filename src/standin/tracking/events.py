@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from standin.config import Params, repository_root
+from standin.corpus import unlisted
 from standin.errors import StandinError, first_line
 from standin.tracking.states import fingerprint, read_params, settled
 from standin.tracking.trees import Tree, Workspace, head, redact
@@ -220,7 +221,7 @@ def _outcome(outcome: Outcome, stage: str, started: float, metrics: Mapping[str,
 def _left_behind(path: Path, started: float) -> dict[str, Any]:
     """The metrics a stage wrote itself before it failed, as a failed gate does."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_mtime >= started - 1 else {}
+        values = unlisted(json.loads(path.read_text(encoding="utf-8"))) if path.stat().st_mtime >= started - 1 else {}
     except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
