@@ -66,7 +66,7 @@ def _panel(compared: Comparison, arm: str) -> Mapping[str, Any]:
             "low": None if found.low is None else LEFT + WIDTH * found.low,
             "high": None if found.high is None else LEFT + WIDTH * found.high,
             "baseline": row is compared.rows[0],
-            "clear": any(one.arm == arm and one.verdict in CLEAR for one in row.contrasts),
+            "apart": any(one.arm == arm and one.verdict in CLEAR for one in row.contrasts),
             "said": f"{row.name} {score(found)}",
         }
         for place, (row, found) in enumerate(shown)

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from standin.compare.states import FILES, LOCK, PARAMS, Run, parsed, read_run
+from standin.compare.states import FILES, PARAMS, Run, parsed, read_run
 from standin.errors import StandinError, nearest
 from standin.tracking import trees
 
@@ -36,30 +36,25 @@ def chosen(names: Sequence[str], baseline: str, *, everything: bool) -> list[Run
         wanted = [*first, *(one for one in newest if one not in first)]
     files = _files([rev for _, rev in wanted])
     runs: list[Run] = []
-    seen: set[tuple[bytes | None, bytes | None]] = set()
     for name, rev in wanted:
-        state = files[rev][LOCK], files[rev][PARAMS]
-        if not names and name == WORKSPACE and (state in seen or _equals_one(state, files, wanted)):
-            continue
-        seen.add(state)
-        task = files[rev].get(_task_path(files[rev], name))
-        runs.append(read_run(name, rev[:7], files[rev], task))
+        if not names and name == WORKSPACE and any(files[rev] == files[other] for _, other in wanted if other != rev):
+            continue  # it is one of the others, as after `dvc exp run` and `dvc exp apply`
+        runs.append(_read(name, "" if rev == WORKSPACE else rev[:7], files[rev]))
     return runs
+
+
+def _read(name: str, rev: str, files: Mapping[str, bytes | None]) -> Run:
+    """A state; one whose files are broken is a run that says so."""
+    try:
+        return read_run(name, rev, files, files.get(_task_path(files)))
+    except StandinError as error:
+        return Run(name, rev, {}, {}, None, name, note=str(error))
 
 
 def elsewhere() -> int:
     """How many experiments stand on other commits than HEAD."""
     head = trees.head()
     return sum(of != head for _, of, _ in trees.experiments())
-
-
-def _equals_one(
-    state: tuple[bytes | None, bytes | None],
-    files: Mapping[str, Mapping[str, bytes | None]],
-    wanted: Sequence[tuple[str, str]],
-) -> bool:
-    """Whether the workspace is one of the states, as it is after `dvc exp run` and `dvc exp apply`."""
-    return any((files[rev][LOCK], files[rev][PARAMS]) == state for name, rev in wanted if name != WORKSPACE)
 
 
 def _resolved(name: str, experiments: Mapping[str, str]) -> str:
@@ -89,12 +84,16 @@ def _files(revs: Sequence[str]) -> dict[str, dict[str, bytes | None]]:
     """The files of each state; the task file, which the parameters name, in a second reading."""
     found: dict[str, dict[str, bytes | None]] = {rev: {} for rev in revs}
     _read_into(found, [(rev, path) for rev in found for path in FILES])
-    _read_into(found, [(rev, _task_path(files, rev)) for rev, files in found.items()])
+    _read_into(found, [(rev, _task_path(files)) for rev, files in found.items()])
     return found
 
 
-def _task_path(files: Mapping[str, bytes | None], name: str) -> str:
-    base = parsed(files[PARAMS], f"{PARAMS} of {name}").get("base")
+def _task_path(files: Mapping[str, bytes | None]) -> str:
+    """Where the task file is; of broken parameters, which are told later, somewhere that is none."""
+    try:
+        base = parsed(files[PARAMS], PARAMS).get("base")
+    except StandinError:
+        base = None
     return f"tasks/{base.get('task', '') if isinstance(base, dict) else ''}.yaml"
 
 

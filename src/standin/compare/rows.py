@@ -15,7 +15,7 @@ FIGURES = {
     "kept": ("kept_share", "share of the planned texts that curation kept"),
     "chamfer": ("chamfer_ratio", "spread of the synthetic texts over that of the real ones (Chamfer)"),
     "coverage": ("coverage", "similarity of real texts to synthetic ones over that of real ones to each other"),
-    "labels": ("labels_spent", "labelled texts behind `gained`"),
+    "labels": ("labels_spent", "labelled texts behind the figure gained"),
 }
 """Heading -> name in ``reports/headline.json`` and what it is."""
 

@@ -147,7 +147,10 @@ def _fill(run: Run, lock: Mapping[str, bytes], files: Mapping[str, bytes | None]
         if row["measure"] == MEASURE and row["arm"] != MAJORITY:  # the largest budget stands last
             run.scores[row["arm"]] = Score(*(float(row[name]) for name in ("value", "low", "high")))
     run.unlearned = {row["arm"] for row in sheet_rows(files[LEARNED] or b"", LEARNED)}
-    run.figures = unlisted(json_value(Path(HEADLINE), files[HEADLINE] or b"{}"))
+    figures = unlisted(json_value(Path(HEADLINE), files[HEADLINE] or b"{}"))
+    if not isinstance(figures, dict):
+        raise StandinError(f"{HEADLINE}: expected an object, found {type(figures).__name__}; `dvc repro` writes it")
+    run.figures = figures
     run.test = dict(_entries(lock.get("evaluate", b""))).get(TEST, "")
     for stage, block in lock.items():
         if stage.startswith("finetune@"):

@@ -86,8 +86,8 @@ def scope(compared: Comparison) -> list[str]:
         said.append("Rows over several base seeds hold means with t intervals over the runs: they speak of the method.")
     if compared.tested:
         said.append(
-            f"Differences are paired (by test text and training seed, or by base seed); {compared.tested} were tested, "
-            "verdicts are Holm's over all of them."
+            "Differences are paired, by test text and training seed or by base seed; verdicts are Holm's over all "
+            f"that were tested ({compared.tested})."
         )
     return said
 

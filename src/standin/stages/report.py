@@ -13,7 +13,6 @@ from standin.corpus import (
     read_json,
     read_json_lines,
     read_rows,
-    write_json,
     write_metrics,
 )
 from standin.evaluation.recipe import evaluated, recipe
@@ -85,7 +84,8 @@ def write_headline(params: Params) -> None:
         diversity=read_json(REPORTS / "diversity/metrics.json"),
     )
     write_metrics(REPORTS / "headline.json", figures)
-    write_json(REPORTS / "metrics.json", shown_by_dvc(figures, params.arms))
+    shown = json.dumps(shown_by_dvc(figures, params.arms), indent=2)  # DVC's columns keep this order
+    (REPORTS / "metrics.json").write_text(shown + "\n", encoding="utf-8")
 
 
 def gather_arms(params: Params) -> dict[str, Any]:
