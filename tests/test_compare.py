@@ -308,6 +308,24 @@ def test_the_largest_budget_speaks() -> None:
     assert _said("\n".join(map(json.dumps, rows)).encode()) == {(None, 1): {"a": "at 48"}}
 
 
+def test_names_and_values_with_brackets_are_shown_as_they_are(project: ComparedProject) -> None:
+    project.experiment("one", BETTER, {"stop": ["red", "/"], "model": "[bold]m[/bold]\x1b[2J"})
+    text = said_of(side_by_side())
+    assert "generator.stop=['red', '/']" in text
+    assert "generator.model=[bold]m[/bold]\\x1b[2J" in text
+
+
+def test_a_task_named_over_two_lines_does_not_mix_up_the_files(project: ComparedProject) -> None:
+    params = (project.root / "params.yaml").read_text()
+    project.write("params.yaml", params.replace("task: toy", 'task: "a\\nHEAD:./dvc.lock"').encode())
+    head = project.git("rev-parse", "HEAD")
+    rev = project.commit()
+    project.git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/trap", rev)
+    project.git("reset", "-q", "--hard", head)
+    project.experiment("good", BETTER, {"shots": 5})
+    assert difference(side_by_side("trap", "good"), "good")["verdict"] == "higher"
+
+
 def test_git_s_answers_are_told_apart_from_files_that_look_like_them(project: ComparedProject) -> None:
     project.write("trap.txt", b"deadbeef blob 3\nHEAD:./x missing\n")
     project.write("empty.txt", b"")
@@ -327,6 +345,7 @@ def test_no_line_is_wider_than_the_terminal(project: ComparedProject, width: int
     text = printed(side_by_side(everything=True), width)
     assert max(map(len, text.splitlines())) <= width
     assert all(arm in text for arm in wrong)
+    assert text.count("±0.05") == 3 * len(wrong), "every arm of every row"
 
 
 def test_json_holds_everything_and_writes_no_page(project: ComparedProject) -> None:

@@ -9,6 +9,7 @@ from toy_project import PIPELINE, ToyProject
 
 from standin.corpus import read_json, write_json, write_metrics
 from standin.report.headline import headline, shown_by_dvc
+from standin.stages.track import closing
 from standin.tracking.contents import split_metrics
 
 ARMS = {
@@ -114,3 +115,11 @@ def test_dvc_shows_no_number_of_a_stage_s_metrics(tmp_path: Path) -> None:
     shown = json.loads(project.dvc("metrics", "show", "--json"))[""]["data"]
     assert shown["reports/prepare/metrics.json"]["data"] == {}
     assert shown["reports/metrics.json"]["data"] == {"real": 0.8}
+
+
+def test_the_last_stage_says_where_the_report_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    assert closing() == "report: reports/report.html; `standin compare` puts experiments side by side"
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path.parent))  # as in the copy that DVC's queue runs in and then removes
+    assert "`dvc exp apply` brings" in closing()

@@ -41,7 +41,7 @@ def artifacts(project: ToyProject, run: Any) -> set[str]:
 
 
 def test_a_run_is_found_again_after_sync_commit_and_a_lost_database(project: ToyProject) -> None:
-    project.dvc("repro")
+    assert "report: reports/report.html; `standin compare`" in project.dvc("repro")
     (run,) = runs(project)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["prepare.rows"] == 3

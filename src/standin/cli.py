@@ -212,7 +212,7 @@ def what_next() -> None:
         f"Report:   {report if report.exists() else 'none yet: `standin run` makes it'}",
         "Runs:     standin ui   (MLflow, http://127.0.0.1:5000)",
         "Try now:  dvc exp run -S generator.shots=5",
-        "          dvc exp show --only-changed",
+        "          standin compare",
         "Own data: standin data add NAME PATH",
     ]
     typer.echo("\n".join(([f"First:    {activate}"] if activate else []) + lines))

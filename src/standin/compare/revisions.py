@@ -1,5 +1,6 @@
 """Which states are compared: names of experiments and revisions as a person gives them, and their files in git."""
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from standin.errors import StandinError, nearest
 from standin.tracking import trees
 
 WORKSPACE, HEAD = "workspace", "HEAD"
+NAME = re.compile(r"[\w.-]+")
+"""Of a task: git reads one name a line."""
 
 
 def chosen(names: Sequence[str], baseline: str, *, everything: bool) -> list[Run]:
@@ -94,7 +97,8 @@ def _task_path(files: Mapping[str, bytes | None]) -> str:
         base = parsed(files[PARAMS], PARAMS).get("base")
     except StandinError:
         base = None
-    return f"tasks/{base.get('task', '') if isinstance(base, dict) else ''}.yaml"
+    named = str(base.get("task", "")) if isinstance(base, dict) else ""
+    return f"tasks/{named if NAME.fullmatch(named) else ''}.yaml"
 
 
 def _read_into(found: dict[str, dict[str, bytes | None]], wanted: Sequence[tuple[str, str]]) -> None:

@@ -22,7 +22,11 @@ FIGURES = {
 
 @dataclass(slots=True)
 class Row:
-    """Runs that differ in the base seed alone, or one run. ``changed``: parameters other than the baseline's."""
+    """Runs that differ in the base seed alone, or one run.
+
+    ``changed``: parameters other than the baseline's; of the
+    baseline, its own values of those that any other row has changed.
+    """
 
     runs: list[Run]
     changed: dict[str, Any] = field(default_factory=dict)
@@ -65,8 +69,11 @@ def compare(runs: Sequence[Run], answers: Answers) -> Comparison:
     """Put runs, the baseline first, into rows and compare each with the baseline's."""
     settings = _settings(runs[0])
     rows, twins = grouped(runs)
+    first = rows[0]
     for row in rows:
-        row.changed = changed(row.runs[0], rows[0].runs[0])
+        row.changed = changed(row.runs[0], first.runs[0])
+        first.changed |= {name: value for name, value in changed(first.runs[0], row.runs[0]).items()
+                          if name in row.changed}  # fmt: skip
         row.scores = {arm: _over([run.scores[arm] for run in row.runs], settings.confidence)
                       for arm in row.runs[0].scores if all(arm in run.scores for run in row.runs)}  # fmt: skip
         row.figures = _figures(row.runs, settings.confidence)

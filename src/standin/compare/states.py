@@ -24,6 +24,7 @@ FILES = (LOCK, PARAMS, SCORES, LEARNED, HEADLINE)
 TEST = "data/real/test.jsonl"
 PREDICTIONS = re.compile(r"data/predictions/(\w+)\.jsonl")
 MADE_FROM = ("src/", "data/raw/", "data/labels/")
+CODE = "code or data"
 MEASURE, MAJORITY = "macro_f1", "majority"
 
 _STAGE = re.compile(rb"^  (\S+):\n", re.MULTILINE)
@@ -110,12 +111,12 @@ def changed(run: Run, baseline: Run) -> dict[str, Any]:
     """The parameters in which a run differs from another, with its value; None where it has no such parameter.
 
     Parts of the task file are named as `-S` names them, ``tasks/city-topics.yaml:prompts.context``; the base seed and
-    groups that shape no result are left out. ``code or data`` stands for code, raw data or labels that differ.
+    groups that shape no result are left out. ``CODE`` stands for code, raw data or labels that differ.
     """
     mine, other = dict(_settings(run)), dict(_settings(baseline))
     names = [*mine, *(name for name in other if name not in mine)]
     found = {name: mine.get(name) for name in names if canonical(mine.get(name)) != canonical(other.get(name))}
-    return found or ({"code or data": "other"} if run.recipe != baseline.recipe else {})
+    return found or ({CODE: "other"} if run.recipe != baseline.recipe else {})
 
 
 def _settings(run: Run) -> Iterator[tuple[str, Any]]:

@@ -18,16 +18,16 @@ def show(compared: Comparison, console: Any) -> None:
     said = f"Task {first.runs[0].task_name}, {len(compared.rows)} rows; the first is the baseline."
     console.print(said, style="bold", highlight=False, markup=False)
     headings = columns(compared)
-    table = _table("", "other than the baseline", headings)
+    table = _table("", "parameters that differ", headings)
     for row in compared.rows:
         said = "\n".join(settings(row, row is first)) or ("" if row is first else "nothing")
-        table.add_row(row.name, said, *(score(row.figures.get(heading)) for heading in headings))
+        _add(table, row.name, said, *(score(row.figures.get(heading)) for heading in headings))
     console.print(table)
     console.print()
     for arms in _chunks(compared, console.width):
         table = _table("macro-F1", None, arms)
         for row in compared.rows:
-            table.add_row(row.name, *(marked(row, arm) for arm in arms))
+            _add(table, row.name, *(marked(row, arm) for arm in arms))
         console.print(table)
         console.print()
     _differences(compared.rows, console)
@@ -46,6 +46,13 @@ def _table(first: str, second: str | None, others: Sequence[str]) -> Any:
     for name in others:
         table.add_column(name, justify="left", no_wrap=True)
     return table
+
+
+def _add(table: Any, *cells: str) -> None:
+    """A row of texts as they are: ``arms.cal=[cal]`` is no mark-up."""
+    from rich.text import Text
+
+    table.add_row(*map(Text, cells))
 
 
 def _chunks(compared: Comparison, width: int) -> list[list[str]]:
@@ -69,6 +76,6 @@ def _differences(rows: Sequence[Row], console: Any) -> None:
     table = _table(f"against {rows[0].name}", "macro-F1 of the same arm", [])
     for row in rows[1:]:
         said = "\n".join(f"{arm}: {what}" if arm else what for arm, what in verdicts(row))
-        table.add_row(row.name, said or "no arm in common")
+        _add(table, row.name, said or "no arm in common")
     console.print(table)
     console.print()

@@ -5,7 +5,7 @@ from typing import Any
 
 from standin.compare.contrasts import CLEAR, SAME, UNLEARNED, Contrast
 from standin.compare.rows import FIGURES, Comparison, Row
-from standin.compare.states import Score
+from standin.compare.states import CODE, Score
 from standin.errors import visible
 from standin.report.words import decimal
 from standin.tracking.trees import redact
@@ -24,7 +24,7 @@ def setting(name: str, value: Any) -> str:
 
 def settings(row: Row, first: bool) -> list[str]:
     """What makes a row another one than the baseline, and its base seeds where it is not the baseline's single run."""
-    said = [setting(name, value) for name, value in row.changed.items()]
+    said = [setting(name, value) for name, value in row.changed.items() if not (first and name == CODE)]
     if len(row.runs) > 1:
         said.append(f"base seeds {', '.join(str(run.seed) for run in row.runs)}")
     elif not first:
