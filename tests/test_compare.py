@@ -368,6 +368,12 @@ def test_the_page_is_one_file_and_escapes_what_experiments_hold(project: Compare
     assert "Macro-F1 of the arm synthetic: HEAD 0.67 ±0.05; better 0.98 ±0.05" in text
 
 
+def test_a_place_where_no_page_can_be_is_told_after_the_tables(project: ComparedProject) -> None:
+    done = CliRunner().invoke(app, ["compare", "--page", "params.yaml/page.html"])
+    assert "Task toy. The first row" in done.output
+    assert "params.yaml/page.html: the page was not written: " in str(done.exception)
+
+
 def test_the_command_says_where_the_page_is(project: ComparedProject) -> None:
     project.experiment("better", BETTER, {"shots": 5})
     done = CliRunner().invoke(app, ["compare", "--page", "mine.html"], env={"COLUMNS": "80"})

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def compare(
     experiments: Annotated[
         list[str] | None,
-        typer.Argument(help="Experiments, git revisions or 'workspace'; none: all of HEAD.", metavar="[EXP]..."),
+        typer.Argument(help="Experiments, git revisions or 'workspace'; none: all of HEAD.", metavar="EXP"),
     ] = None,
     baseline: Annotated[str, typer.Option(help="What the others are compared with.", metavar="EXP")] = "HEAD",
     everything: Annotated[bool, typer.Option("--all", help="The experiments of other commits too.")] = False,
@@ -53,5 +53,10 @@ def compare(
     show(compared, Console(width=None if narrow else 120))
     if not experiments and not everything and (others := elsewhere()):
         typer.echo(f"{others} experiments stand on other commits: `standin compare --all` shows them too.")
-    write(compared, page)
+    try:
+        write(compared, page)
+    except OSError as error:
+        raise StandinError(
+            f"{page}: the page was not written: {error.strerror}. Name another place with --page"
+        ) from None
     typer.echo(f"Page: {page}")

@@ -15,7 +15,7 @@ SIDE = 3
 def show(compared: Comparison, console: Any) -> None:
     """Print parameters and headline figures, macro-F1 of every arm, differences to the baseline, and what they mean."""
     first = compared.rows[0]
-    said = f"Task {first.runs[0].task_name}, {len(compared.rows)} rows; the first is the baseline."
+    said = f"Task {first.runs[0].task_name}. The first row is the baseline."
     console.print(said, style="bold", highlight=False, markup=False)
     headings = columns(compared)
     table = _table("", "parameters that differ", headings)
