@@ -201,6 +201,22 @@ def test_over_base_seeds_there_are_means_with_student_s_intervals(project: Compa
     assert "they speak of the method" in said_of(compared)
 
 
+def test_two_base_seeds_say_little_and_their_intervals_stay_within_bounds(project: ComparedProject) -> None:
+    project.state(BASE, scores={"synthetic": 0.5})
+    project.commit()
+    project.experiment("plain2", BASE, seed=2, scores={"synthetic": 0.7})
+    for seed, value in ((1, 0.3), (2, 0.95)):
+        project.experiment(f"shots{seed}", BETTER, {"shots": 5}, seed=seed, scores={"synthetic": value})
+    compared = side_by_side()
+    base, other = as_json(compared)["rows"]
+    assert base["macro_f1"]["synthetic"] == {"value": 0.6, "low": 0.0, "high": 1.0}  # 0.6 -+ 12.7 x 0.1
+    (one,) = [found for found in other["differences"] if found["arm"] == "synthetic"]
+    assert (one["low"], one["high"], one["verdict"]) == (-1.0, 1.0, "no difference")
+    said = said_of(compared)
+    assert "0.60 ±0.60" in said
+    assert "2 runs say little: their intervals reach 12.7 standard errors, those of 3 runs 4.3." in said
+
+
 def test_one_base_seed_in_common_is_compared_by_its_predictions(project: ComparedProject) -> None:
     project.experiment("plain2", BASE, seed=2)
     project.experiment("shots2", BETTER, {"shots": 5}, seed=2)

@@ -54,7 +54,8 @@ def over_base_seeds(pairs: Sequence[tuple[Run, Run]], confidence: float) -> list
         lost = any(arm in run.unlearned for pair in pairs for run in pair)
         same = all(mine.predictions.get(arm, "-") == other.predictions.get(arm) for mine, other in pairs)
         verdict = SAME if same else UNLEARNED if lost else NO_VERDICT if one.p is None else ""
-        found.append(Contrast(arm, "base seeds", one.value, one.low, one.high, None if same else one.p, None, verdict))
+        low, high = (None if bound is None else min(max(bound, -1.0), 1.0) for bound in (one.low, one.high))
+        found.append(Contrast(arm, "base seeds", one.value, low, high, None if same else one.p, None, verdict))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from standin.compare.answers import Answers
@@ -74,7 +75,7 @@ def compare(runs: Sequence[Run], answers: Answers) -> Comparison:
         row.changed = changed(row.runs[0], first.runs[0])
         first.changed |= {name: value for name, value in changed(first.runs[0], row.runs[0]).items()
                           if name in row.changed}  # fmt: skip
-        row.scores = {arm: _over([run.scores[arm] for run in row.runs], settings.confidence)
+        row.scores = {arm: _over([run.scores[arm] for run in row.runs], settings.confidence, 0, 1)
                       for arm in row.runs[0].scores if all(arm in run.scores for run in row.runs)}  # fmt: skip
         row.figures = _figures(row.runs, settings.confidence)
     _contrast(rows, answers, settings)
@@ -115,12 +116,14 @@ def _contrast(rows: Sequence[Row], answers: Answers, settings: Settings) -> None
         row.contrasts = contrasts
 
 
-def _over(scores: Sequence[Score], confidence: float) -> Score:
-    """One run's score as it is, else the mean over runs with its t interval."""
+def _over(scores: Sequence[Score], confidence: float, least: float = -inf, most: float = inf) -> Score:
+    """One run's score as it is, else the mean over runs with its t interval, within what the score can be at all."""
     if len(scores) == 1:
         return scores[0]
     one = mean([score.value for score in scores], confidence)
-    return Score(one.value, one.low, one.high)
+    if one.low is None or one.high is None:
+        return Score(one.value)
+    return Score(one.value, max(one.low, least), min(one.high, most))
 
 
 def _figures(runs: Sequence[Run], confidence: float) -> dict[str, Score]:

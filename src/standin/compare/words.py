@@ -7,6 +7,7 @@ from standin.compare.contrasts import CLEAR, SAME, UNLEARNED, Contrast
 from standin.compare.rows import FIGURES, Comparison, Row
 from standin.compare.states import CODE, Score
 from standin.errors import visible
+from standin.evaluation.base_seeds import FEW, reach
 from standin.report.words import decimal
 from standin.tracking.trees import redact
 
@@ -33,12 +34,13 @@ def settings(row: Row, first: bool) -> list[str]:
 
 
 def score(found: Score | None, digits: int = 2) -> str:
-    """A figure with half the width of its interval: ``0.70 ±0.05``; a whole number as it is; nothing as a dash."""
+    """A figure with the longer side of its interval: ``0.70 ±0.05``; a whole number as it is; nothing as a dash."""
     if found is None:
         return "–"  # noqa: RUF001
     if found.low is None or found.high is None:
         return f"{found.value:g}" if found.value == int(found.value) else decimal(found.value, digits)
-    return f"{decimal(found.value, digits)} ±{(found.high - found.low) / 2:.{digits}f}"
+    side = max(found.high - found.value, found.value - found.low)  # they differ where a bound is 0 or 1
+    return f"{decimal(found.value, digits)} ±{side:.{digits}f}"
 
 
 def marked(row: Row, arm: str) -> str:
@@ -84,6 +86,12 @@ def scope(compared: Comparison) -> list[str]:
         )
     if several:
         said.append("Rows over several base seeds hold means with t intervals over the runs: they speak of the method.")
+    fewest = min((len(row.runs) for row in compared.rows if len(row.runs) > 1), default=FEW)
+    if fewest < FEW:
+        few, three = (f"{reach(runs, compared.confidence):.1f}" for runs in (fewest, FEW))
+        said.append(
+            f"{fewest} runs say little: their intervals reach {few} standard errors, those of {FEW} runs {three}."
+        )
     if compared.tested:
         said.append(
             "Differences are paired, by test text and training seed or by base seed; verdicts are Holm's over all "
