@@ -230,6 +230,8 @@ def test_runs_with_other_code_are_not_put_together(project: ComparedProject) -> 
     compared = side_by_side()
     assert len(compared.rows) == 2
     assert found(compared, "other")["changed"] == {"code or data": "other"}
+    project.experiment("both", BASE, {"shots": 5}, code="b")
+    assert found(side_by_side(), "both")["changed"] == {"generator.shots": 5, "code or data": "other"}
 
 
 def test_a_repetition_is_left_out_and_named(project: ComparedProject) -> None:

@@ -45,8 +45,8 @@ class Score:
 class Run:
     """One state: what it was made by, its figures, and by which md5 DVC knows its predictions and test texts.
 
-    ``recipe`` is a hash of all that shapes a result but the base seed: parameters, task, code, raw data. ``note`` says
-    what it lacks.
+    ``recipe`` is a hash of all that shapes a result but the base seed: parameters, task, and ``sources``, the code, raw
+    data and labels by path with their md5. ``note`` says what it lacks.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Run:
     task: Mapping[str, Any]
     seed: Any
     recipe: str
+    sources: Mapping[str, str] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     unlearned: set[str] = field(default_factory=set)
@@ -75,12 +76,12 @@ def read_run(name: str, rev: str, files: Mapping[str, bytes | None], task: bytes
     """
     params, asked = parsed(files[PARAMS], f"{PARAMS} of {name}"), parsed(task, f"the task file of {name}")
     lock = dict(_stages(files[LOCK] or b""))
-    made_from = sorted({pair for stage, block in lock.items() if stage not in ("report", "track")
-                        for pair in _entries(block) if pair[0].startswith(MADE_FROM)})  # fmt: skip
+    sources = {path: known for stage, block in lock.items() if stage not in ("report", "track")
+               for path, known in _entries(block) if path.startswith(MADE_FROM)}  # fmt: skip
     kept = settled(params)
     kept["base"] = {key: value for key, value in _group(params, "base").items() if key != "seed"}
-    recipe = fingerprint(kept, asked, made_from)
-    run = Run(name, rev, params, asked, _group(params, "base").get("seed"), recipe)
+    recipe = fingerprint(kept, asked, sources)
+    run = Run(name, rev, params, asked, _group(params, "base").get("seed"), recipe, sources)
     run.note = _lacking(lock, files, run)
     if not run.note:
         _fill(run, lock, files)
@@ -116,7 +117,8 @@ def changed(run: Run, baseline: Run) -> dict[str, Any]:
     mine, other = dict(_settings(run)), dict(_settings(baseline))
     names = [*mine, *(name for name in other if name not in mine)]
     found = {name: mine.get(name) for name in names if canonical(mine.get(name)) != canonical(other.get(name))}
-    return found or ({CODE: "other"} if run.recipe != baseline.recipe else {})
+    shared = run.sources.keys() & baseline.sources.keys()
+    return found | ({CODE: "other"} if any(run.sources[path] != baseline.sources[path] for path in shared) else {})
 
 
 def _settings(run: Run) -> Iterator[tuple[str, Any]]:
