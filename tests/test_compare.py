@@ -310,6 +310,11 @@ def test_what_dvc_wrote_is_read_as_yaml_reads_it() -> None:
         name: {entry["path"]: entry["md5"] for kind in ("deps", "outs") for entry in stage.get(kind, [])}
         for name, stage in wanted.items()
     }
+    for name, stage in wanted.items():
+        given = [
+            (file, key, value) for file, values in stage.get("params", {}).items() for key, value in values.items()
+        ]
+        assert list(states._asked(dict(states._stages(lock))[name])) == given, name
 
 
 def test_predictions_are_read_whole_whatever_labels_hold() -> None:

@@ -5,7 +5,7 @@ read. DVC writes it in one form.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ MEASURE, MAJORITY = "macro_f1", "majority"
 
 _STAGE = re.compile(rb"^  (\S+):\n", re.MULTILINE)
 _FILE = re.compile(rb"^    - path: (.+)\n(?:      hash: \w+\n)?      md5: (\S+)", re.MULTILINE)
+_PARAMS_FILE = re.compile(rb"^      (\S+):\n", re.MULTILINE)
+_GROUP = re.compile(rb"^        ([\w.]+):", re.MULTILINE)
 _parsed: dict[bytes, Any] = {}
 
 
@@ -133,12 +135,9 @@ def _lacking(lock: Mapping[str, bytes], files: Mapping[str, bytes | None], run: 
     """Why a state has no figures of its own; empty where it has."""
     if "report" not in lock:
         return "no results: the pipeline has not run to its end there"
-    asked = b"    params:\n" + lock["report"].partition(b"    params:\n")[2].partition(b"    outs:\n")[0]
-    for file, names in parsed(asked, LOCK).get("params", {}).items():
-        now = run.params if file == PARAMS else run.task
-        for name, value in (names or {}).items():
-            if canonical(_value(now, name)) != canonical(value):
-                return f"{name} in {file} has changed since its results"
+    for file, name, value in _asked(lock["report"]):
+        if canonical(_value(run.params if file == PARAMS else run.task, name)) != canonical(value):
+            return f"{name} in {file} has changed since its results"
     known = dict(_entries(lock.get("evaluate", b"")))
     if files[SCORES] is None or known.get(SCORES) != md5(files[SCORES]):
         return f"{SCORES} is not the file that {LOCK} names"
@@ -164,8 +163,19 @@ def _fill(run: Run, lock: Mapping[str, bytes], files: Mapping[str, bytes | None]
 
 def _stages(lock: bytes) -> Iterator[tuple[str, bytes]]:
     """Name and text of every stage in dvc.lock."""
-    parts = _STAGE.split(lock)[1:]
-    yield from ((name.decode(), block) for name, block in zip(parts[::2], parts[1::2], strict=True))
+    yield from ((name.decode(), block) for name, block in _pairs(_STAGE.split(lock)[1:]))
+
+
+def _asked(block: bytes) -> Iterator[tuple[str, str, Any]]:
+    """File, name and value of every parameter in a stage's text, a group at a time: most are equal in all states."""
+    text = block.partition(b"    params:\n")[2].partition(b"    outs:\n")[0]
+    for named, groups in _pairs(_PARAMS_FILE.split(text)[1:]):
+        for name, group in _pairs(_GROUP.split(groups)[1:]):
+            yield named.decode(), name.decode(), parsed(b"value:" + group, LOCK)["value"]
+
+
+def _pairs(parts: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    yield from zip(parts[::2], parts[1::2], strict=True)
 
 
 def _entries(block: bytes) -> Iterator[tuple[str, str]]:
