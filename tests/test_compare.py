@@ -156,17 +156,30 @@ def test_without_the_predictions_git_s_figures_are_shown_and_that_is_said(projec
     compared = side_by_side()
     row = found(compared, "gone")
     assert row["macro_f1"]["synthetic"]["value"] == pytest.approx(1 - 1 / 60)
-    assert row["note"] == "no predictions of synthetic in DVC's cache here"
-    assert [one["arm"] for one in row["differences"]] == ["real"], "HEAD's own file serves both"
+    assert row["note"] == "its predictions of synthetic are not in DVC's cache here"
+    assert [one["arm"] for one in row["differences"]] == ["real"]
     assert "`dvc exp apply NAME` and `dvc pull`" in said_of(compared)
-    project.forget("s1-")
-    assert found(side_by_side(), "gone")["note"] == "the test texts are not in DVC's cache here"
+    project.forget('"text"')
+    project.experiment("here", {**BASE, "synthetic": [5]}, {"shots": 9})
+    project.forget('"text"')
+    compared = side_by_side()
+    assert found(compared, "here")["note"] == "the test texts are not in DVC's cache here"
+    assert difference(compared, "here", "real")["verdict"] == "same predictions", "for which no file is needed"
+
+
+def test_where_the_baseline_s_predictions_are_missing_another_baseline_is_offered(project: ComparedProject) -> None:
+    project.experiment("good", BETTER, {"shots": 5})
+    known = chosen((), "HEAD", everything=False)[0].predictions["synthetic"]
+    (project.root / f".dvc/cache/files/md5/{known[:2]}/{known[2:]}").unlink()
+    compared = side_by_side()
+    assert found(compared, "good")["note"] == "the baseline's predictions of synthetic are not in DVC's cache here"
+    assert "`--baseline workspace`" in said_of(compared)
 
 
 def test_predictions_lie_where_dvc_s_configuration_says(project: ComparedProject, tmp_path: Path) -> None:
     project.experiment("better", BETTER, {"shots": 5})
     (tmp_path / ".dvc/cache").rename(tmp_path / "elsewhere")
-    assert not found(side_by_side(), "better")["differences"]
+    assert [one["arm"] for one in found(side_by_side(), "better")["differences"]] == ["real"]
     project.write(".dvc/config.local", b"[cache]\n    dir = ../elsewhere\n")
     assert difference(side_by_side(), "better")["verdict"] == "higher"
 

@@ -69,22 +69,29 @@ def over_test_texts(
     found: list[tuple[list[Contrast], str]] = [([], "")] * len(pairs)
     groups: dict[tuple[str, tuple[int, ...]], list[tuple[int, list[str]]]] = {}
     for place, (mine, other) in enumerate(pairs):
-        if reason := _apart(mine, other, answers):
+        if reason := _apart(mine, other):
             found[place] = [], reason
             continue
         shared = [arm for arm in other.scores if arm in mine.scores]
-        arms = [arm for arm in shared if answers.said(mine, arm) and answers.said(other, arm)]
+        same = [arm for arm in shared if mine.predictions.get(arm, "-") == other.predictions.get(arm)]
+        others = [arm for arm in shared if arm not in same]
+        arms = [arm for arm in others if answers.said(mine, arm) and answers.said(other, arm)]
         seeds = _seeds([answers.said(run, arm) or {} for arm in arms for run in (mine, other)])
-        missing = [arm for arm in shared if arm not in arms]
-        lacking = f"no predictions of {', '.join(missing)} in DVC's cache here" if missing else ""
-        if shared and not arms:
-            lacking = "its predictions are not in DVC's cache here"
-        found[place] = [], lacking if seeds or not arms else "no training seed in common"
-        if seeds:
+        missing = [arm for arm in others if arm not in arms]
+        reason = "" if seeds or not arms else "no training seed in common"
+        if missing:
+            whose = "the baseline's" if any(not answers.said(other, arm) for arm in missing) else "its"
+            reason = f"{whose} predictions of {', '.join(missing)} are not in DVC's cache here"
+        elif arms and not answers.truth(other):
+            reason = "the test texts are not in DVC's cache here"
+        found[place] = [Contrast(arm, "test texts", 0.0, 0.0, 0.0, verdict=SAME) for arm in same], reason
+        if seeds and answers.truth(other):
             groups.setdefault((mine.test, seeds), []).append((place, arms))
     for (_, seeds), members in groups.items():
         for place, contrasts in _measured(pairs, members, seeds, answers, settings).items():
-            found[place] = contrasts, found[place][1]
+            order = list(pairs[place][1].scores)
+            both = sorted([*found[place][0], *contrasts], key=lambda one: order.index(one.arm))
+            found[place] = both, found[place][1]
     return found
 
 
@@ -101,7 +108,7 @@ def corrected(contrasts: Sequence[Sequence[Contrast]], confidence: float) -> lis
     return made
 
 
-def _apart(mine: Run, other: Run, answers: Answers) -> str:
+def _apart(mine: Run, other: Run) -> str:
     """Why two runs cannot be compared text by text; empty where they can."""
     if mine.note or other.note:
         return f"of the baseline, {other.note}" if other.note else mine.note
@@ -109,7 +116,7 @@ def _apart(mine: Run, other: Run, answers: Answers) -> str:
         return f"another task, {mine.task_name}" if mine.task_name != other.task_name else "other labels"
     if mine.test != other.test:
         return f"other test texts (base seed {mine.seed})" if mine.seed != other.seed else "other test texts"
-    return "" if answers.truth(other) else "the test texts are not in DVC's cache here"
+    return ""
 
 
 def _seeds(said: Sequence[Said]) -> tuple[int, ...]:
@@ -143,11 +150,7 @@ def _measured(
     for place, arms in members:
         mine, other = pairs[place]
         for arm in arms:
-            one, two = mine.predictions[arm], other.predictions[arm]
-            if one == two:
-                found.setdefault(place, []).append(Contrast(arm, "test texts", 0.0, 0.0, 0.0, verdict=SAME))
-                continue
-            estimate = difference(measured, at[one], at[two], texts)
+            estimate = difference(measured, at[mine.predictions[arm]], at[other.predictions[arm]], texts)
             low, high = estimate.interval(settings.confidence, -1, 1)
             lost = UNLEARNED if arm in mine.unlearned | other.unlearned else ""
             found.setdefault(place, []).append(

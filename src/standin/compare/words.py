@@ -105,6 +105,8 @@ def lacking(compared: Comparison) -> list[str]:
     said = list(compared.twins)
     if any("cache here" in row.reason for row in compared.rows):
         said.append("`dvc exp apply NAME` and `dvc pull` bring an experiment's data where it was pushed.")
+    if any(row.reason.startswith("the baseline's") for row in compared.rows):
+        said.append("`--baseline workspace`, or an experiment's name, compares with results that are here.")
     return said
 
 
