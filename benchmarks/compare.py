@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -107,17 +108,19 @@ def main() -> None:
         project(root, asked.experiments)
         command = [sys.executable, "-c", "from standin.cli import main; main()", "compare"]
         env = {**os.environ, "COLUMNS": "120"}
-        seconds = []
+        seconds, busy = [], []
         for _ in range(asked.runs + 1):
-            started = time.perf_counter()
+            started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(command, cwd=root, env=env, capture_output=True, check=True)
             seconds.append(time.perf_counter() - started)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            busy.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         said = done.stdout.decode()
         tested = re.search(r"tested\s+\((\d+)\)", said)
         middle, least, most = statistics.median(seconds[1:]), min(seconds[1:]), max(seconds[1:])
         print(f"{asked.experiments} experiments, {tested[1] if tested else 'no'} differences tested, 120 columns, "
               f"{len(said.splitlines())} lines: {seconds[0]:.2f} s first, then median {middle:.2f} s ({least:.2f} to "
-              f"{most:.2f})")  # fmt: skip
+              f"{most:.2f}), {statistics.median(busy[1:]):.2f} s of processor time")  # fmt: skip
 
 
 if __name__ == "__main__":

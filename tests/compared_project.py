@@ -12,7 +12,11 @@ from typing import Any
 import yaml
 
 LABELS = ("pro", "con")
-TASK = {"name": "toy", "labels": [{"name": name} for name in LABELS], "prompts": {"context": "You write comments."}}
+TASK: dict[str, Any] = {
+    "name": "toy",
+    "labels": [{"name": name} for name in LABELS],
+    "prompts": {"context": "You write comments."},
+}
 Wrong = Mapping[str, Sequence[int]]
 """Arm -> places of the test texts that it gets wrong, the same in every training seed but for one more per seed."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from compared_project import LABELS, ComparedProject, answers, labelled_rows
+from compared_project import LABELS, TASK, ComparedProject, answers, labelled_rows
 from rich.console import Console
 from scipy import stats
 from typer.testing import CliRunner
@@ -234,6 +234,7 @@ def test_one_base_seed_in_common_is_compared_by_its_predictions(project: Compare
     project.experiment("plain2", BASE, seed=2)
     project.experiment("shots2", BETTER, {"shots": 5}, seed=2)
     compared = side_by_side()
+    assert found(compared, "shots2")["changed"] == {"generator.shots": 5, "base.seed": 2}
     assert difference(compared, "shots2")["over"] == "test texts"
     assert difference(compared, "shots2")["verdict"] == "higher"
 
@@ -242,9 +243,9 @@ def test_runs_with_other_code_are_not_put_together(project: ComparedProject) -> 
     project.experiment("other", BASE, seed=2, code="b")
     compared = side_by_side()
     assert len(compared.rows) == 2
-    assert found(compared, "other")["changed"] == {"code or data": "other"}
+    assert found(compared, "other")["changed"] == {"code or data": "other", "base.seed": 2}
     project.experiment("both", BASE, {"shots": 5}, code="b")
-    assert found(side_by_side(), "both")["changed"] == {"generator.shots": 5, "code or data": "other"}
+    assert found(side_by_side(), "both")["changed"] == {"generator.shots": 5, "code or data": "other", "base.seed": 1}
 
 
 def test_a_repetition_is_left_out_and_named(project: ComparedProject) -> None:
@@ -286,7 +287,8 @@ def test_results_of_other_parameters_are_not_shown_as_theirs(project: ComparedPr
     [("params.yaml", b"base: [", "params.yaml"), ("params.yaml", b"base: 3\n", "has changed"),
      ("dvc.lock", b"", "the pipeline has not run to its end"), ("dvc.lock", b"\xff", "has not run"),
      ("reports/headline.json", b"{", "headline.json"), ("reports/headline.json", b"[1]", "headline.json"),
-     ("reports/evaluate/learned.csv", b"arm\na,b\n", "learned.csv")],
+     ("reports/evaluate/learned.csv", b"arm\na,b\n", "learned.csv"),
+     ("reports/evaluate/learned.csv", b"name\na\n", "the tables of reports/evaluate are broken")],
 )  # fmt: skip
 def test_a_broken_state_is_a_row_that_says_so_beside_the_others(
     project: ComparedProject, file: str, content: bytes, said: str
@@ -335,8 +337,37 @@ def test_predictions_are_read_whole_whatever_labels_hold() -> None:
             {"seed": 1, "id": "b", "budget": None, "label": "b", "p": {"b": 1.0}}]  # fmt: skip
     content = "".join(json.dumps(row) + "\n" for row in rows).encode()
     assert _said(content) == {(None, 1): {'a, "p": {': "}, {", "b": "b"}}
-    with pytest.raises(StandinError, match="a file of predictions in DVC's cache is broken"):
-        _said(content[:-20])
+
+
+@pytest.mark.parametrize("content", [b'{"arm": "real"', b"[1]\n", b'{"seed": 1}\n', b"\xff\n"])
+def test_a_broken_file_in_the_cache_is_told_in_one_message(project: ComparedProject, content: bytes) -> None:
+    project.experiment("better", BETTER, {"shots": 5})
+    known = chosen(("better",), "HEAD", everything=False)[1].predictions["synthetic"]
+    project.write(f".dvc/cache/files/md5/{known[:2]}/{known[2:]}", content)
+    with pytest.raises(StandinError, match="a file of data/ in DVC's cache is broken; `dvc fetch --force`"):
+        side_by_side()
+
+
+def test_what_a_stranger_s_experiment_holds_stops_nothing(project: ComparedProject) -> None:
+    project.experiment("odd", BETTER, {"shots": 5}, seed=[1, 2], figures={"gained": {"difference": "x"}, "kept_share": [1], "coverage": 0.5})  # fmt: skip
+    project.experiment("good", BETTER, {"shots": 3})
+    compared = side_by_side()
+    assert list(found(compared, "odd")["figures"]) == ["coverage"]
+    assert difference(compared, "good")["verdict"] == "higher"
+    project.write(
+        "params.yaml", (project.root / "params.yaml").read_bytes().replace(b"resamples: 400", b"resamples: many")
+    )
+    assert as_json(side_by_side("good", baseline="workspace"))["confidence"] == 0.95
+
+
+def test_test_texts_with_labels_of_another_task_are_not_compared(
+    project: ComparedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TASK, "labels", [{"name": "other"}])
+    project.state(BASE)
+    project.commit()
+    project.experiment("better", BETTER, {"shots": 5})
+    assert found(side_by_side(), "better")["note"] == "the test texts have labels that the task does not name"
 
 
 def test_the_largest_budget_speaks() -> None:

@@ -3,7 +3,9 @@
 import configparser
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from standin.compare.states import TEST, Run
 from standin.config import repository_root
@@ -30,14 +32,14 @@ class Answers:
         known = run.predictions.get(arm, "")
         if known not in self._said:
             content = self._content(known, f"data/predictions/{arm}.jsonl")
-            self._said[known] = None if content is None else _said(content)
+            self._said[known] = None if content is None else _whole(_said, content)
         return self._said[known]
 
     def truth(self, run: Run) -> Truth | None:
         """The labels of a run's test texts; None where this machine does not have them."""
         if run.test not in self._truth:
             content = self._content(run.test, TEST)
-            self._truth[run.test] = None if content is None else _truth(content)
+            self._truth[run.test] = None if content is None else _whole(_truth, content)
         return self._truth[run.test]
 
     def _content(self, known: str, path: str) -> bytes | None:
@@ -66,17 +68,30 @@ def stores() -> list[Path]:
     return [cache / "files/md5", root / "dvcstore/files/md5"]
 
 
+Found = TypeVar("Found")
+
+
+def _whole(read: Callable[[bytes], Found], content: bytes) -> Found:
+    """What a file holds. Raises StandinError where it is none of the pipeline's."""
+    try:
+        return read(content)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise StandinError("a file of data/ in DVC's cache is broken; `dvc fetch --force` brings it") from None
+
+
 def _rows(content: bytes) -> list[dict[str, object]]:
     """All lines of a JSON Lines file in one reading, without their probabilities, which are most of its bytes.
 
     A label that holds a brace ends the pattern too early, which breaks the JSON: then everything is read.
     """
-    for text in (PROBABILITIES.sub(b"", content), content):
-        try:
-            return list(json.loads(b"[" + b",".join(text.split(b"\n")).rstrip(b",") + b"]"))
-        except ValueError:
-            continue
-    raise StandinError("a file of predictions in DVC's cache is broken; `dvc fetch --force` brings it")
+    try:
+        return _array(PROBABILITIES.sub(b"", content))
+    except ValueError:
+        return _array(content)
+
+
+def _array(lines: bytes) -> list[dict[str, object]]:
+    return list(json.loads(b"[" + lines.rstrip(b"\n").replace(b"\n", b",") + b"]"))
 
 
 def _said(content: bytes) -> Said:

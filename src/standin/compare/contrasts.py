@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from standin.compare.answers import Answers, Said
+from standin.compare.answers import Answers, Said, Truth
 from standin.compare.states import Run, labels_of
 from standin.evaluation.base_seeds import mean
 from standin.evaluation.comparisons import difference, holm
@@ -84,6 +84,8 @@ def over_test_texts(
             reason = f"{whose} predictions of {', '.join(missing)} are not in DVC's cache here"
         elif arms and not answers.truth(other):
             reason = "the test texts are not in DVC's cache here"
+        elif arms and not _labelled(answers.truth(other) or {}, labels_of(other)):
+            reason, seeds = "the test texts have labels that the task does not name", ()
         found[place] = [Contrast(arm, "test texts", 0.0, 0.0, 0.0, verdict=SAME) for arm in same], reason
         if seeds and answers.truth(other):
             groups.setdefault((mine.test, seeds), []).append((place, arms))
@@ -117,6 +119,10 @@ def _apart(mine: Run, other: Run) -> str:
     if mine.test != other.test:
         return f"other test texts (base seed {mine.seed})" if mine.seed != other.seed else "other test texts"
     return ""
+
+
+def _labelled(truth: Truth, labels: Sequence[str]) -> bool:
+    return all(label in labels for of in truth.values() for label in of.values())
 
 
 def _seeds(said: Sequence[Said]) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ def _read(name: str, rev: str, files: Mapping[str, bytes | None]) -> Run:
     try:
         return read_run(name, rev, files, files.get(_task_path(files)))
     except StandinError as error:
-        return Run(name, rev, {}, {}, None, name, note=str(error))
+        return Run(name, rev, {}, {}, "", name, note=str(error))
 
 
 def elsewhere() -> int:

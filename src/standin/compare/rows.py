@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from pydantic import ValidationError
+
 from standin.compare.answers import Answers
 from standin.compare.contrasts import Contrast, Settings, corrected, over_base_seeds, over_test_texts
 from standin.compare.states import Run, Score, changed
+from standin.config import Evaluate
 from standin.evaluation.base_seeds import mean
 
-CONFIDENCE, RESAMPLES = 0.95, 2000
 FIGURES = {
     "gained": ("gained", "macro-F1 that synthetic texts add to the same labelled ones"),
     "kept": ("kept_share", "share of the planned texts that curation kept"),
@@ -67,7 +69,10 @@ class Comparison:
 
 
 def compare(runs: Sequence[Run], answers: Answers) -> Comparison:
-    """Put runs, the baseline first, into rows and compare each with the baseline's."""
+    """Put runs, the baseline first, into rows and compare each with the baseline's.
+
+    Where there are several base seeds, rows of one run name theirs.
+    """
     settings = _settings(runs[0])
     rows, twins = grouped(runs)
     first = rows[0]
@@ -75,6 +80,8 @@ def compare(runs: Sequence[Run], answers: Answers) -> Comparison:
         row.changed = changed(row.runs[0], first.runs[0])
         first.changed |= {name: value for name, value in changed(first.runs[0], row.runs[0]).items()
                           if name in row.changed}  # fmt: skip
+        if len(row.runs) == 1 and len({run.seed for run in runs}) > 1:
+            row.changed["base.seed"] = row.runs[0].seed
         row.scores = {arm: _over([run.scores[arm] for run in row.runs], settings.confidence, 0, 1)
                       for arm in row.runs[0].scores if all(arm in run.scores for run in row.runs)}  # fmt: skip
         row.figures = _figures(row.runs, settings.confidence)
@@ -131,16 +138,14 @@ def _figures(runs: Sequence[Run], confidence: float) -> dict[str, Score]:
     for heading, (name, _) in FIGURES.items():
         values = [run.figures[name] for run in runs if name in run.figures]
         if len(values) == len(runs):
-            found[heading] = _over([_figure(value) for value in values], confidence)
+            found[heading] = _over(values, confidence)
     return found
 
 
-def _figure(value: Any) -> Score:
-    if isinstance(value, dict):
-        return Score(value["difference"], value["low"], value["high"])
-    return Score(float(value))
-
-
 def _settings(run: Run) -> Settings:
-    found = run.params.get("evaluate") or {}
-    return Settings(float(found.get("confidence", CONFIDENCE)), int(found.get("resamples", RESAMPLES)))
+    """The run's own where they are valid, else the defaults."""
+    try:
+        found = Evaluate.model_validate(run.params.get("evaluate") or {})
+    except ValidationError:
+        found = Evaluate()
+    return Settings(found.confidence, found.resamples)

@@ -7,6 +7,7 @@ read. DVC writes it in one form.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ FILES = (LOCK, PARAMS, SCORES, LEARNED, HEADLINE)
 TEST = "data/real/test.jsonl"
 PREDICTIONS = re.compile(r"data/predictions/(\w+)\.jsonl")
 MADE_FROM = ("src/", "data/raw/", "data/labels/")
+NUMBERS = {"scores": ("value", "low", "high"), "gained": ("difference", "low", "high")}
 CODE = "code or data"
 MEASURE, MAJORITY = "macro_f1", "majority"
 
@@ -55,11 +57,11 @@ class Run:
     rev: str
     params: Mapping[str, Any]
     task: Mapping[str, Any]
-    seed: Any
+    seed: int | str
     recipe: str
     sources: Mapping[str, str] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Score] = field(default_factory=dict)
     unlearned: set[str] = field(default_factory=set)
     predictions: dict[str, str] = field(default_factory=dict)
     test: str = ""
@@ -83,7 +85,8 @@ def read_run(name: str, rev: str, files: Mapping[str, bytes | None], task: bytes
     kept = settled(params)
     kept["base"] = {key: value for key, value in _group(params, "base").items() if key != "seed"}
     recipe = fingerprint(kept, asked, sources)
-    run = Run(name, rev, params, asked, _group(params, "base").get("seed"), recipe, sources)
+    seed = _group(params, "base").get("seed")
+    run = Run(name, rev, params, asked, seed if isinstance(seed, int) else str(seed), recipe, sources)
     run.note = _lacking(lock, files, run)
     if not run.note:
         _fill(run, lock, files)
@@ -145,20 +148,30 @@ def _lacking(lock: Mapping[str, bytes], files: Mapping[str, bytes | None], run: 
 
 
 def _fill(run: Run, lock: Mapping[str, bytes], files: Mapping[str, bytes | None]) -> None:
-    for row in sheet_rows(files[SCORES] or b"", SCORES):
-        if row["measure"] == MEASURE and row["arm"] != MAJORITY:  # the largest budget stands last
-            run.scores[row["arm"]] = Score(*(float(row[name]) for name in ("value", "low", "high")))
-    run.unlearned = {row["arm"] for row in sheet_rows(files[LEARNED] or b"", LEARNED)}
+    try:
+        for row in sheet_rows(files[SCORES] or b"", SCORES):
+            if row["measure"] == MEASURE and row["arm"] != MAJORITY:  # the largest budget stands last
+                run.scores[row["arm"]] = Score(*(float(row[name]) for name in NUMBERS["scores"]))
+        run.unlearned = {row["arm"] for row in sheet_rows(files[LEARNED] or b"", LEARNED)}
+    except (KeyError, ValueError) as error:
+        raise StandinError(f"the tables of reports/evaluate are broken ({error}); `dvc repro` writes them") from None
     figures = unlisted(json_value(Path(HEADLINE), files[HEADLINE] or b"{}"))
     if not isinstance(figures, dict):
         raise StandinError(f"{HEADLINE}: expected an object, found {type(figures).__name__}; `dvc repro` writes it")
-    run.figures = figures
+    run.figures = {name: one for name, value in figures.items() if (one := _figure(value))}
     run.test = dict(_entries(lock.get("evaluate", b""))).get(TEST, "")
     for stage, block in lock.items():
         if stage.startswith("finetune@"):
             for path, digest in _entries(block):
                 if (found := PREDICTIONS.fullmatch(path)) and found[1] in run.scores:
                     run.predictions[found[1]] = digest
+
+
+def _figure(value: Any) -> Score | None:
+    """A headline figure: a number, or a difference with its interval; None for anything else."""
+    given = [value.get(name) for name in NUMBERS["gained"]] if isinstance(value, dict) else [value]
+    numbers = [float(number) for number in given if isinstance(number, int | float) and isfinite(number)]
+    return Score(*numbers) if len(numbers) == len(given) else None
 
 
 def _stages(lock: bytes) -> Iterator[tuple[str, bytes]]:

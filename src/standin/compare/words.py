@@ -24,12 +24,10 @@ def setting(name: str, value: Any) -> str:
 
 
 def settings(row: Row, first: bool) -> list[str]:
-    """What makes a row another one than the baseline, and its base seeds where it is not the baseline's single run."""
+    """What makes a row another one than the baseline, or the baseline another one than the other rows."""
     said = [setting(name, value) for name, value in row.changed.items() if not (first and name == CODE)]
     if len(row.runs) > 1:
-        said.append(f"base seeds {', '.join(str(run.seed) for run in row.runs)}")
-    elif not first:
-        said += [] if row.changed else [f"base seed {row.runs[0].seed}"]
+        said.append(f"base seeds {', '.join(sorted(str(run.seed) for run in row.runs))}")
     return said
 
 
