@@ -28,6 +28,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c "import torch" || { echo "torch does not import: the package index gave a CUDA build. Set PIP_EXTRA_INDEX_URL to PyTorch's CPU index and run make setup again."; exit 1; }
 	@TQDM_DISABLE=1 $(BIN)/python -c "from standin import embedded; embedded.resolve(embedded.GENERATOR)"
+	@$(BIN)/python -c "from standin.report import plots_page; plots_page.install()"
 	@touch $@
 
 test: $(READY)  ## the fast tests

@@ -15,6 +15,7 @@ import yaml
 from mlflow import MlflowClient
 from toy_project import SOURCE, ToyProject
 
+from standin.corpus import read_json
 from standin.tracking.models import folder_md5
 from standin.tracking.writing import read_stages
 
@@ -51,7 +52,7 @@ def artifacts(project: ToyProject, run: Any) -> set[str]:
 
 
 def test_a_run_is_found_again_after_sync_commit_and_a_lost_database(project: ToyProject) -> None:
-    project.dvc("repro")
+    assert "report: reports/report.html; `standin compare`" in project.dvc("repro")
     (run,) = runs(project)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["prepare.rows"] == 3
@@ -177,7 +178,7 @@ def test_an_mlflow_out_of_reach_costs_no_result_and_sync_brings_the_run(project:
     nowhere = {"MLFLOW_TRACKING_URI": f"sqlite:///{blocked}/mlflow.db", "DVC_NO_ANALYTICS": "1"}
     done = project.run(sys.executable, "-m", "dvc", "repro", **nowhere)
     assert "`standin sync` records this run later" in done.stderr
-    assert json.loads((project.root / "reports/prepare/metrics.json").read_text())["rows"] == 3
+    assert read_json(project.root / "reports/prepare/metrics.json")["rows"] == 3
     assert "1 added" in project.standin("sync", "--current")
     (run,) = runs(project)
     assert outcome(run, "prepare").startswith("executed")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.sources.commands import register
 from standin.tracking.commands import record_workspace
@@ -19,6 +20,7 @@ from standin.tracking.commands import register as register_tracking
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 register(app)
 register_tracking(app)
+register_compare(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
 
@@ -180,7 +182,7 @@ def what_next() -> None:
         f"Report:   {report if report.exists() else 'none yet: `standin run` makes it'}",
         "Runs:     standin ui   (MLflow in the browser)",
         "Try now:  dvc exp run -S generator.shots=5",
-        "          dvc exp show --only-changed",
+        "          standin compare",
         "Own data: standin data add NAME PATH",
     ]
     typer.echo("\n".join(([f"First:    {activate}"] if activate else []) + lines))

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from standin.checked import read_yaml
 from standin.config import NAME, Params, load_params
-from standin.corpus import write_json
+from standin.corpus import write_json, write_metrics
 from standin.errors import StandinError, nearest, surroundings
 from standin.languages import language_warning
 from standin.task import Task, load_task, task_path
@@ -131,7 +131,7 @@ def run_stage(stage: str, item: str) -> None:
         seconds = time.perf_counter() - started
         if metrics:
             folder = Path("reports") / stage / item
-            write_json(folder / "metrics.json", metrics)
+            write_metrics(folder / "metrics.json", metrics)
             figures = module.machine_figures() if hasattr(module, "machine_figures") else {}
             timing = {"results": results_digest(folder), "seconds": round(seconds, 2), **figures}
             write_json(folder / "timing.json", timing)

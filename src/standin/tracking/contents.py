@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from standin.corpus import json_value, read_json
+from standin.corpus import json_value, read_json, unlisted
 from standin.tracking import telling
 from standin.tracking.states import LockedStage, State
 from standin.tracking.trees import Workspace, redact
@@ -84,7 +84,7 @@ def split_metrics(stage: str, values: Mapping[str, Any]) -> tuple[dict[str, floa
     """A stage's metrics as numbers (truth values count as 0 and 1) and as words, which become tags."""
     numbers: dict[str, float] = {}
     words: dict[str, str] = {}
-    found = {f"{stage}.{name}": value for name, value in _flat(values)}
+    found = {f"{stage}.{name}": value for name, value in _flat(unlisted(values))}
     names = sanitised(found)
     for name, value in found.items():
         if isinstance(value, bool | int | float):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from standin.config import Params
+from standin.corpus import unlisted
 from standin.errors import StandinError, first_line
 from standin.tracking.attempts import Identity, append, current_identity, open_attempt, runs_folder
 from standin.tracking.trees import redact
@@ -73,7 +74,7 @@ def _outcome(outcome: Outcome, stage: str, started: float, metrics: Mapping[str,
 def _left_behind(path: Path, started: float) -> dict[str, Any]:
     """The metrics a stage wrote itself before it failed, as a failed gate does."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_mtime >= started - 1 else {}
+        values = unlisted(json.loads(path.read_text(encoding="utf-8"))) if path.stat().st_mtime >= started - 1 else {}
     except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
