@@ -28,6 +28,7 @@ FOUNDATION = {
     "progress",
     "embedded",
     "languages",
+    "language_codes",
     "names",
     "sheets",
 }

@@ -165,14 +165,18 @@ class ToyProject:
         self.run("git", "init", "-q", "-b", "main")
         return self.commit()
 
-    def run(self, *command: str, fails: bool = False, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def environment(self, **given: str) -> dict[str, str]:
         dropped = ("DVC_", "MLFLOW_", "GIT_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-        kept |= {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(SOURCE / "src"), "OMP_NUM_THREADS": "1"} | environment
+        kept |= {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(SOURCE / "src"), "OMP_NUM_THREADS": "1"} | given
         kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"  # DVC's queue calls `dvc`
+        return kept
+
+    def run(self, *command: str, fails: bool = False, **given: str) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            command, cwd=self.root, env=kept, capture_output=True, text=True, check=False, timeout=300
-        )
+            command, cwd=self.root, env=self.environment(**given), capture_output=True, text=True, check=False,
+            timeout=300,
+        )  # fmt: skip
         assert fails == (done.returncode != 0), done.stdout + done.stderr
         return done
 

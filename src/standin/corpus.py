@@ -29,13 +29,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntheticRow(Row):
-    """A generated text. ``label`` is what the prompt asked for, ``judged_label`` what a judge says; both stay."""
+    """A generated text. ``label`` is what the prompt asked for, ``judged_label`` what a judge says; both stay.
+
+    ``seeds`` are the ids of the real texts that a recorded text was made from, where they are known.
+    """
 
     plan_id: str
     shots: int
     engine: str
     model: str
     judged_label: str | None = None
+    seeds: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +160,9 @@ def read_rows(path: Path, kind: type[Record]) -> list[Record]:
             raise StandinError(f"{path}, line {number}: column {min(missing)!r} is missing")
         if unknown := value.keys() - columns:
             raise StandinError(f"{path}, line {number}: unknown column {min(unknown)!r}; known: {sorted(columns)}")
-        if isinstance(value.get("annotations"), list):
-            votes = value["annotations"]
-            value["annotations"] = tuple(votes) if all(isinstance(vote, str) for vote in votes) else votes
+        for column in ("annotations", "seeds"):
+            if isinstance(listed := value.get(column), list):
+                value[column] = tuple(listed) if all(isinstance(each, str) for each in listed) else listed
         for column, cell in value.items():
             if not isinstance(cell, kinds[column]):
                 wanted = " or ".join(WORDS[kind] for kind in kinds[column])

@@ -120,7 +120,8 @@ def run_stage(stage: str, item: str) -> None:
     names, parts = declared(stage, params.base.task, item)
     _check_item(stage, item, params)
     limit_threads(params.runtime.threads)
-    for warning in (language_warning(params, task, stage), task.unedited() if stage == "generate" else None):
+    prompted = stage == "generate" and params.generator.engine != "replay"
+    for warning in (language_warning(params, task, stage), task.unedited() if prompted else None):
         if warning:
             print(warning, file=sys.stderr)  # noqa: T201
     with events.stage(params, stage, item) as log:
