@@ -11,6 +11,7 @@ def register(app: typer.Typer) -> None:
     data = typer.Typer(help="Bring your own data into the project.", no_args_is_help=True)
     data.command("add")(add)
     data.command("fetch")(fetch)
+    data.command("remove")(remove)
     app.add_typer(data, name="data")
 
 
@@ -60,3 +61,26 @@ def fetch(
         typer.echo(f"data fetch: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(added.summary())
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="Name of the task whose data goes: data/raw/NAME/.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove data that `standin data add` or `fetch` brought. Says what goes, then asks.
+
+    Example: standin data remove my-task
+    """
+    from standin.errors import StandinError
+    from standin.sources import removing
+
+    try:
+        going = removing.leaving(name)
+        typer.echo("\n".join(going))
+        if not yes:
+            typer.confirm("Remove it?", abort=True)
+        removing.remove(name)
+    except StandinError as error:
+        typer.echo(f"data remove: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"removed: data/raw/{name}; the change is staged in Git")
