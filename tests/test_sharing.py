@@ -235,6 +235,18 @@ def share_and_take(project: ToyProject, url: str, *options: str, **environment: 
 
 
 @pytest.mark.slow
+def test_a_clone_that_has_chosen_its_own_remote_is_told_before_anything_is_sent_or_committed(
+    project: ToyProject,
+) -> None:
+    project.dvc("remote", "add", "--local", "--default", "mine", str(project.root.parent / "mine"))
+    shared = project.root.parent / "shared"
+    done = project.run(sys.executable, "-m", "standin.cli", "share", str(shared), fails=True)
+    assert "chosen the default remote 'mine'" in done.stderr
+    assert not shared.exists()
+    assert project.run("git", "log", "--format=%s").stdout.split() == ["start"]
+
+
+@pytest.mark.slow
 def test_sharing_by_a_folder_lets_a_second_clone_reproduce_without_computing(project: ToyProject) -> None:
     share_and_take(project, str(project.root.parent / "a shared folder"))
 

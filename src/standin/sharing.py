@@ -34,7 +34,7 @@ def share(
     Example: standin share s3://my-bucket/standin
     """
     from standin.errors import StandinError
-    from standin.stores import COMMITTED, settle
+    from standin.stores import COMMITTED, LOCAL, default_of_clone, settle
 
     if not Path("dvc.yaml").exists():
         raise StandinError(f"{Path.cwd()}: no dvc.yaml here. Run from the project's root.")
@@ -43,6 +43,11 @@ def share(
     if endpoint:
         _dvc("remote", "modify", "--quiet", NAME, "endpointurl", endpoint)
     settle(Path())
+    if (chosen := default_of_clone(Path())) != NAME:
+        raise StandinError(
+            f"{LOCAL}: this clone has chosen the default remote {chosen!r} for itself, so nothing would go to {url}. "
+            "`dvc remote default --local --unset`, then share again."
+        )
     typer.echo(f"default remote: {url}")
     if push:
         _push(git_remote)

@@ -47,6 +47,12 @@ def settle(root: Path | None = None) -> None:
         return  # the run itself says what it cannot write
 
 
+def default_of_clone(root: Path) -> str | None:
+    """The default remote that ``.dvc/config.local`` names."""
+    found = _read(root / LOCAL).get("core", {}).get("remote")
+    return None if found is None else str(found)
+
+
 def _section(name: str) -> str:
     """A remote's section, as ConfigObj names it."""
     return f'remote "{name}"'
