@@ -29,6 +29,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -c "import torch" || { echo "torch does not import: the package index gave a CUDA build. Set PIP_EXTRA_INDEX_URL to PyTorch's CPU index and run make setup again."; exit 1; }
 	@TQDM_DISABLE=1 $(BIN)/python -c "from standin import embedded; embedded.resolve(embedded.GENERATOR)"
 	@$(BIN)/python -m standin.stores
+	@$(BIN)/python -c "from standin.report import plots_page; plots_page.install()"
 	@touch $@
 
 remote: $(READY)  ## URL=...: make a folder, S3, GCS or SSH address the default remote of the project

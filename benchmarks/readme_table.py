@@ -1,9 +1,9 @@
 """Make the README's table and figure of the default run: ``python benchmarks/readme_table.py``."""
 
 import csv
-import json
 from pathlib import Path
 
+from standin.corpus import read_json
 from standin.report.figures import arms
 from standin.report.words import decimal
 
@@ -17,7 +17,7 @@ def table(root: Path = ROOT) -> str:
     """The named differences with intervals and verdicts, to two decimals: the third is another on other processors."""
     with (root / "reports/evaluate/comparisons.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["measure"] == "macro_f1"]
-    curated = json.loads((root / "reports/curate/metrics.json").read_text(encoding="utf-8"))
+    curated = read_json(root / "reports/curate/metrics.json")
     lines = ["| difference in macro-F1 | | 95 % interval | verdict |", "|---|---:|---:|---|"]
     for row in rows:
         value, low, high = (decimal(float(row[name]), 2, "+") for name in ("difference", "low", "high"))

@@ -1,5 +1,6 @@
 """The command line: fast, plain about mistakes, and without a traceback for a person."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from standin import cli
 from standin.errors import StandinError
-from standin.tracking import runs
+from standin.tracking import ui
 
 HEAVY = "torch transformers mlflow great_expectations pandas numpy dvc sklearn sentence_transformers altair pydantic"
 
@@ -90,15 +91,32 @@ def test_the_ui_shows_the_project_s_own_store(tmp_path: Path, monkeypatch: pytes
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     with pytest.raises(StandinError, match="nothing is recorded yet"):
-        runs.ui_command(5000)
+        ui.command(5000)
     (tmp_path / "mlflow.db").touch()
-    command = runs.ui_command(5001)
+    command = ui.command(5001)
     assert command[1:4] == ["-m", "mlflow", "ui"]
-    assert command[-4:] == ["--backend-store-uri", f"sqlite:///{tmp_path / 'mlflow.db'}", "--port", "5001"]
+    assert command[4:8] == ["--backend-store-uri", f"sqlite:///{tmp_path / 'mlflow.db'}", "--port", "5001"]
 
 
-def test_a_server_has_pages_of_its_own_and_its_password_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example.org")
-    with pytest.raises(StandinError) as error:
-        runs.ui_command(5000)
-    assert "https://***@mlflow.example.org" in str(error.value)
+def test_a_port_in_use_is_passed_over_unless_it_was_asked_for() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(StandinError, match=f"port {port} is in use on this machine: name another one"):
+            ui.free_port(port)
+    assert ui.free_port(None) in range(5000, 5020)
+
+
+@pytest.mark.parametrize(("display", "opened"), [("", []), (":0", ["http://here"])])
+def test_a_browser_is_opened_only_where_it_has_a_window_of_its_own(
+    display: str, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("webbrowser.open", seen.append)
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("BROWSER", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    ui.show("http://here")
+    assert seen == opened

@@ -1,5 +1,6 @@
 """``standin data add``: bringing one's own file into a project."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -8,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
+from data_files import sheet
 from typer.testing import CliRunner
 
+from standin.config import parse_params
 from standin.errors import StandinError
-from standin.sources import adding
+from standin.sources import adding, sizes
 from standin.sources.adding import add, mapping
 from standin.sources.commands import register
+from standin.sources.splits import draw
 from standin.task import load_task
 
 
@@ -106,7 +111,11 @@ def test_a_task_file_that_exists_is_kept_and_its_reading_holds(project: Path, tm
         add("my-mail", train, values={"a": "ham"})
     csv = tmp_path / "c.csv"
     csv.write_text("text,label\nhello,ham\nbuy,spam\n", encoding="utf-8")
-    with pytest.raises(StandinError, match=r"source\.train is 'data/raw/my-mail/train\.jsonl', but c\.csv goes to"):
+    add("my-mail", csv, replace=True)
+    written = (project / "data/raw/my-mail/train.jsonl").read_text(encoding="utf-8")
+    assert written == '{"text": "hello", "label": "ham"}\n{"text": "buy", "label": "spam"}\n'
+    path.write_text(path.read_text(encoding="utf-8").replace("train.jsonl", "train.tsv"), encoding="utf-8")
+    with pytest.raises(StandinError, match=r"source\.train is 'data/raw/my-mail/train\.tsv', but c\.csv goes to"):
         add("my-mail", csv, replace=True)
 
 
@@ -140,9 +149,11 @@ def test_nothing_is_written_where_something_is_wrong(project: Path, tmp_path: Pa
             tmp_path / "a.jsonl", *ROWS, columns=("texts", "label")
         ),
         r"no column 'label'.*--unlabelled": file(tmp_path / "b.jsonl", *ROWS, columns=("text", "kind")),
-        r"holds 1 labels \('ham'\)": file(tmp_path / "c.jsonl", *ROWS[::2]),
+        r"holds 1 label \('ham'\)": file(tmp_path / "c.jsonl", *ROWS[::2]),
         r"holds 0 labels": file(tmp_path / "d.jsonl", ("x", None), ("y", None)),
-        r"holds 101 labels \('0', .*, \.\.\.\)": file(tmp_path / "e.jsonl", *((f"t{n}", n) for n in range(101))),
+        r"holds 101 labels \('0', .*, \.\.\.\) for 101 texts": file(
+            tmp_path / "e.jsonl", *((f"t{n}", n) for n in range(101))
+        ),
         r"line 4: 2 labels \(ham, spam\)": file(tmp_path / "f.jsonl", *ROWS, ("both", "ham|spam")),
         r"line 4: 2 labels \(ham, spam\); a": file(tmp_path / "g.jsonl", *ROWS, ("both", ["ham", "spam"])),
         r"there is no such file": tmp_path / "absent.jsonl",
@@ -230,7 +241,7 @@ def test_a_rare_label_spelt_like_a_frequent_one_is_shown(project: Path, tmp_path
     said = add("typo", file(tmp_path / "t.jsonl", *rows, ("one more", "complaintt"))).summary()
     assert "look at: label 'complaintt' (1) is spelt almost like 'complaint' (20)" in said
     said = add("fine", file(tmp_path / "f.jsonl", *rows, ("one more", "question"))).summary()
-    assert "look at" not in said
+    assert "spelt almost" not in said
 
 
 def test_a_csv_with_semicolons_is_read_and_a_sheet_is_not(project: Path, tmp_path: Path) -> None:
@@ -239,9 +250,11 @@ def test_a_csv_with_semicolons_is_read_and_a_sheet_is_not(project: Path, tmp_pat
     assert [row.text for row in found.parts["train"].rows] == ["good, cheap", "cold; late"]
     (tmp_path / "b.csv").write_text('"comment, full";topic\nfine;praise\ncold;complaint\n', encoding="utf-8")
     assert len(add("sheet3", tmp_path / "b.csv", text="comment, full", label="topic").parts["train"].rows) == 2
-    (tmp_path / "a.xlsx").write_bytes(b"PK")
-    with pytest.raises(StandinError, match=r"a\.xlsx: files of this kind are not read.*Save the sheet as CSV"):
-        add("sheet2", tmp_path / "a.xlsx")
+    (tmp_path / "a.ods").write_bytes(b"PK")
+    with pytest.raises(
+        StandinError, match=r"a\.ods: files of this kind are not read.*Save the sheet as \.xlsx or \.csv"
+    ):
+        add("sheet2", tmp_path / "a.ods")
 
 
 def test_a_starter_file_says_what_waits_for_words(project: Path, tmp_path: Path) -> None:
@@ -254,21 +267,121 @@ def test_a_starter_file_says_what_waits_for_words(project: Path, tmp_path: Path)
     assert load_task("my-mail").unedited() is None
 
 
+WORDS = [
+    "accordion",
+    "barley",
+    "cobalt",
+    "dolphin",
+    "ember",
+    "fjord",
+    "gravel",
+    "hazel",
+    "ivory",
+    "jigsaw",
+    "kettle",
+    "lantern",
+    "marble",
+    "nutmeg",
+    "orchid",
+    "pebble",
+    "quartz",
+    "ribbon",
+    "saffron",
+    "timber",
+    "umbrella",
+    "velvet",
+    "walnut",
+    "xylophone",
+    "yarrow",
+    "zephyr",
+    "anchor",
+    "bramble",
+    "cinder",
+    "dapple",
+]
+
+
+def unlike(number: int, base: int = 0) -> str:
+    """Texts of which no two are nearly equal: their words are drawn by the digits of a hash."""
+    digest = hashlib.sha256(f"{base} {number}".encode()).digest()
+    return " ".join(WORDS[byte % len(WORDS)] for byte in digest[:8])
+
+
+def options_in(said: str) -> dict[str, str]:
+    return dict(re.findall(r"-S (?:')?([a-z._]+)=([^ '\n]+)", said.splitlines()[-1]))
+
+
 def test_few_texts_get_split_sizes_that_fit(project: Path, tmp_path: Path) -> None:
-    rows = tuple((f"text number {n}", ("ham", "spam")[n % 2]) for n in range(100))
+    rows = tuple((unlike(n), ("ham", "spam")[n % 2]) for n in range(100))
     said = add("few", file(tmp_path / "few.jsonl", *rows)).summary()
-    options = dict(re.findall(r"-S (?:')?([a-z._]+)=([^ ']+)", said.splitlines()[-1]))
+    options = options_in(said)
     sizes = [int(options[f"prepare.{split}"]) for split in ("shots", "validation", "pool", "test")]
-    assert sum(sizes) <= 100
+    assert 80 <= sum(sizes) <= 100
     assert min(sizes) >= 5
     assert options["select.budgets"] == f"[{int(options['prepare.pool']) // 5}]"
     assert "standin run --preview 5 -S base.task=few" in said
 
 
 def test_enough_texts_need_no_other_sizes(project: Path, tmp_path: Path) -> None:
-    rows = tuple((f"text number {n}", ("ham", "spam")[n % 2]) for n in range(640))
+    rows = tuple((unlike(n), ("ham", "spam")[n % 2]) for n in range(680))
     said = add("many", file(tmp_path / "many.jsonl", *rows)).summary()
     assert said.splitlines()[-1] == "run: standin run -S base.task=many"
-    test = file(tmp_path / "test.jsonl", *((f"test text {n}", ("ham", "spam")[n % 2]) for n in range(30)))
+    test = file(tmp_path / "test.jsonl", *((unlike(n, 1), ("ham", "spam")[n % 2]) for n in range(30)))
     said = add("tested", file(tmp_path / "many.jsonl", *rows), test=test).summary()
     assert said.splitlines()[-1] == "run: standin run -S base.task=tested -S prepare.test=30"
+
+
+@pytest.mark.parametrize("alike", [0, 50, 90, 100])
+def test_sizes_that_are_printed_run_however_many_texts_are_nearly_equal(
+    project: Path, tmp_path: Path, alike: int
+) -> None:
+    """The stage prepare draws them from the copy that was written, under this base seed and the next two."""
+    from standin.stages import prepare
+
+    same = "the bus in our street came too late again this morning said the driver"
+    rows = [(f"{same} {n}" if n < alike else unlike(n), ("ham", "spam")[n % 2]) for n in range(100)]
+    workbook = sheet(tmp_path / "a.xlsx", {"a": [("text", "label"), *rows]})  # ids of the copy are not the sheet's
+    said = add("alike", workbook).summary()
+    options = options_in(said)
+    sizes = {key.partition(".")[2]: yaml.safe_load(value) for key, value in options.items() if "prepare." in key}
+    assert ("look at: many texts are nearly equal" in said) == (alike > 50)
+    assert ("near_duplicate" in sizes) == (alike == 100)
+    for seed in (1, 2, 3):
+        params = parse_params({"base": {"task": "alike", "seed": seed}, "prepare": sizes,
+                               "select": {"budgets": yaml.safe_load(options["select.budgets"])}})  # fmt: skip
+        found = prepare.run(params, load_task("alike"), "")
+        assert found["real_texts"]["pool"] == sizes["pool"]
+
+
+def test_too_few_texts_are_said_to_be_too_few(project: Path, tmp_path: Path) -> None:
+    said = add("few", file(tmp_path / "few.jsonl", *ROWS)).summary()
+    assert "look at: the texts are too few to be split" in said
+
+
+def test_unlabelled_texts_get_the_size_of_a_pool_alone(project: Path, tmp_path: Path) -> None:
+    said = add("raw", file(tmp_path / "a.jsonl", *((unlike(n), None) for n in range(60))), label=None).summary()
+    assert set(options_in(said)) == {"base.task", "prepare.pool", "select.budgets"}
+
+
+def test_sizes_are_those_of_the_projects_own_parameters(project: Path, tmp_path: Path) -> None:
+    (project / "params.yaml").write_text(
+        "prepare: {shots: 8, validation: 8, pool: 40, test: 8}\nselect: {budgets: [9]}\n"
+    )
+    rows = tuple((unlike(n), ("ham", "spam")[n % 2]) for n in range(100))
+    said = add("few", file(tmp_path / "few.jsonl", *rows)).summary()
+    assert said.splitlines()[-1] == "run: standin run -S base.task=few"
+
+
+def test_of_many_texts_some_are_tried(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 1,500 texts nearly all are alike: a sample shows that, where the question has enough of them."""
+    (project / "params.yaml").write_text(
+        "prepare: {shots: 8, validation: 8, pool: 40, test: 8}\nselect: {budgets: [9]}\n"
+    )
+    seen = []
+    monkeypatch.setattr(sizes, "SAMPLE", 300)
+    monkeypatch.setattr(sizes, "draw", lambda rows, *rest: (seen.append(len(rows)), draw(rows, *rest)))
+    rows = tuple((unlike(n), ("ham", "spam")[n % 2]) for n in range(1500))
+    assert options_in(add("many", file(tmp_path / "a.jsonl", *rows)).summary()) == {"base.task": "many"}
+    assert seen == [300]
+    same = tuple((f"the same text as before it, number {n}", ("ham", "spam")[n % 2]) for n in range(1500))
+    assert "near_duplicate" in add("same", file(tmp_path / "b.jsonl", *same)).summary()

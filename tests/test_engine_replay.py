@@ -26,13 +26,32 @@ def params(path: Path, texts: int = 4) -> Params:
     return Params(generator=Generator(engine="replay", model=str(path), texts=texts, conversation=3))
 
 
-def test_each_planned_text_gets_its_record_in_the_files_order(project: Path) -> None:
+def drawn(path: Path, label: str, texts: int, seed: int = 1) -> list[str]:
+    chosen = params(path, texts)
+    generate.run(chosen.model_copy(update={"base": chosen.base.model_copy(update={"seed": seed})}), TASK, "")
+    return [row.text for row in read_rows(Path("data/generated/texts.jsonl"), SyntheticRow) if row.label == label]
+
+
+def test_each_planned_text_gets_a_record_of_its_label(project: Path) -> None:
     path = record(project / "texts.jsonl", 6, TASK.label_names)
     found = generate.run(params(path), TASK, "")
     assert (found["planned"], found["parsed"], found["tokens_out"]) == (16, 16, 0)
     texts = read_rows(Path("data/generated/texts.jsonl"), SyntheticRow)
-    assert [row.text for row in texts if row.label == "housing"] == [f"Recorded housing {n}." for n in range(4)]
+    housing = [row.text for row in texts if row.label == "housing"]
+    assert len(set(housing)) == 4
+    assert set(housing) <= {f"Recorded housing {n}." for n in range(6)}
     assert {row.engine for row in texts} == {"replay"}
+
+
+def test_records_are_drawn_by_the_runs_seed_whatever_their_order(project: Path) -> None:
+    path = record(project / "texts.jsonl", 40, TASK.label_names)
+    first = drawn(path, "housing", 8)
+    assert first == drawn(path, "housing", 8)
+    assert first != drawn(path, "housing", 8, seed=2)
+    assert drawn(path, "housing", 20)[:8] == first, "more texts hold those of fewer"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(reversed(lines)), encoding="utf-8")
+    assert drawn(path, "housing", 8) == first
 
 
 def test_a_changed_file_is_read_anew(project: Path) -> None:

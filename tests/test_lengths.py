@@ -212,7 +212,7 @@ def test_a_text_that_only_names_its_label_is_found_by_characters() -> None:
     assert [row["characters"] for row in tables.texts] == [9, 10]
 
 
-def test_added_texts_without_spaces_are_counted_in_characters_and_their_language_is_asked_for(
+def test_added_texts_without_spaces_are_counted_in_characters_and_their_language_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "project"
@@ -222,6 +222,12 @@ def test_added_texts_without_spaces_are_counted_in_characters_and_their_language
     write(path, {"良い": ["この店は美味しい"], "悪い": ["待ち時間が長くて疲れた"]})
     said = add("reviews", path, root=root).summary()
     assert "2 texts, labels: 良い 1, 悪い 1, characters: 8 to 11, median 9.5" in said
+    assert "language: Japanese (ja), as the texts read" in said
+    assert "written without spaces" not in said
+    assert load_task("reviews", root).language == "ja"
+    (root / "tasks/reviews.yaml").unlink()
+    said = add("reviews", path, root=root, language="en").summary()
+    assert "look at: the texts read as Japanese (ja), but you said --language en" in said
     assert "look at: the texts are written without spaces" in said
     assert "write their language into tasks/reviews.yaml" in said
     task = yaml.safe_load((root / "tasks/reviews.yaml").read_text(encoding="utf-8"))

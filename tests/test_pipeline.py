@@ -21,6 +21,8 @@ import yaml
 from chat_server import serving
 from vllm_server import MODEL, vllm_server
 
+from standin.corpus import read_json
+
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
@@ -128,7 +130,7 @@ def test_every_stage_leaves_what_it_promises_and_the_sums_add_up(project: Projec
     assert len(set.union(*splits.values())) == 128, "no text in two splits"
     assert all(row["label"] is None for row in project.rows("data/real/pool.jsonl"))
 
-    curated = json.loads((project.root / "reports/curate/metrics.json").read_text())
+    curated = read_json(project.root / "reports/curate/metrics.json")
     reasons = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
     assert curated["planned"] == 24 == curated["kept"] + sum(curated[reason] for reason in reasons)
     kept, removed = project.rows("data/synthetic/texts.jsonl"), project.rows("data/synthetic/removed.jsonl")

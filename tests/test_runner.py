@@ -13,6 +13,7 @@ import pytest
 from toy_project import ToyProject
 
 from standin.config import Params, load_params, read_yaml
+from standin.corpus import read_json
 from standin.errors import StandinError
 from standin.stages import runner
 from standin.task import load_task
@@ -138,7 +139,9 @@ def test_metrics_and_seconds_land_beside_each_other(project: ToyProject, install
     install("finetune", returns({"f1": 0.5, "arm": "real"}))
     assert runner.main(["finetune", "real"]) == 0
     folder = project.root / "reports/finetune/real"
-    assert json.loads((folder / "metrics.json").read_text()) == {"arm": "real", "f1": 0.5}
+    assert json.loads((folder / "metrics.json").read_text()) == [{"arm": "real", "f1": 0.5}], (
+        "in a list: not shown by DVC"
+    )
     assert json.loads((folder / "timing.json").read_text())["seconds"] >= 0
     assert capsys.readouterr().out.startswith("finetune real: 0.")
 
@@ -216,7 +219,7 @@ def test_what_a_machine_took_goes_to_the_timing_file_and_the_tracker_not_to_the_
     monkeypatch.setenv("DVC_STAGE", "prepare")
     assert runner.main(["prepare"]) == 0
     folder = project.root / "reports/prepare"
-    assert json.loads((folder / "metrics.json").read_text()) == {"rows": 3}
+    assert read_json(folder / "metrics.json") == {"rows": 3}
     assert json.loads((folder / "timing.json").read_text())["tokens_per_second"] == 12.5
     (events,) = (project.root / ".standin/runs").glob("*.jsonl")
     finished = [json.loads(line) for line in events.read_text().splitlines()][-1]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,22 @@ def test_a_copy_of_an_example_that_the_chat_had_shown_is_taken_out(project: Call
     ]
     assert (metrics["copied"], metrics["copied_by"], metrics["contaminated"]) == (2, {"example": 2}, 0)
     assert metrics["planned"] == metrics["kept"] + 2
+
+
+def test_a_recorded_text_that_copies_one_it_was_made_from_is_taken_out(
+    project: Callable[..., None], task: Task
+) -> None:
+    project(["The bus on line seven is late every single morning now", TEXTS[1]], [])
+    shot = Row(id="x1", text="the bus on line seven is late every single morning", label=task.label_names[0])
+    write_rows(Path("data/real/shots.jsonl"), [shot])
+    write_embeddings(Path("data/embeddings/real"), Embeddings(("x1",), np.zeros((1, 2), np.float32)))
+    rows = read_rows(Path("data/translated/texts.jsonl"), SyntheticRow)
+    made = [replace(rows[0], seeds=("x1", "unknown")), rows[1]]
+    write_rows(Path("data/translated/texts.jsonl"), made)
+    metrics = run(task, curate={"off_task": None})
+    removed = {row.id: row for row in read_rows(Path("data/synthetic/removed.jsonl"), Removed)}
+    assert (removed["s0"].reason, removed["s0"].survivor) == ("copied", "x1")
+    assert metrics["copied"] == 1
 
 
 def test_an_example_that_is_no_shot_any_more_is_named(project: Callable[..., None], task: Task) -> None:

@@ -1,5 +1,4 @@
 import csv
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from standin.config import Params, parse_params
-from standin.corpus import Prediction, Row, write_json_lines, write_rows
+from standin.corpus import Prediction, Row, read_json, write_json_lines, write_rows
 from standin.errors import StandinError
 from standin.stages import evaluate
 from standin.stages.runner import restrict, restrict_task
@@ -91,7 +90,7 @@ def test_nothing_is_concluded_from_an_arm_that_answers_one_label(capsys: pytest.
     rows = [(row["arm"], row["question_id"], row["reason"], row["share"], row["label"]) for row in table("learned")]
     assert rows == [("real", "", "one label", "1.0", "housing"), ("real", "", "chance", "1.0", "housing")]
     assert {row["verdict_holm"] for row in table("comparisons")} == {"not learned"}
-    assert json.loads(Path("reports/evaluate/scope.json").read_text())["unlearned_arms"] == ["real"]
+    assert read_json(Path("reports/evaluate/scope.json"))["unlearned_arms"] == ["real"]
     assert "not learned, so nothing is concluded from real" in capsys.readouterr().out
 
 
@@ -126,7 +125,7 @@ def test_a_skipped_arm_is_left_out_and_named(capsys: pytest.CaptureFixture[str])
     write_predictions("real", RIGHT, None)
     write_predictions("sqbc", RIGHT)
     assert set(run("real", "sqbc")) == {"real", "majority"}
-    said = json.loads(Path("reports/evaluate/scope.json").read_text())
+    said = read_json(Path("reports/evaluate/scope.json"))
     assert said["skipped_arms"] == ["sqbc"]
     assert said["comparisons"] == 0
     assert "Nothing was compared with random" in said["scope"]
@@ -139,13 +138,13 @@ def test_without_any_prediction_the_tables_have_only_their_columns(capsys: pytes
     assert "no scores" in capsys.readouterr().out
     header = Path("reports/evaluate/scores.csv").read_text()
     assert header == "arm,budget,measure,value,low,high,seeds,texts\n"
-    assert json.loads(Path("reports/evaluate/scope.json").read_text())["skipped_arms"] == ["real"]
+    assert read_json(Path("reports/evaluate/scope.json"))["skipped_arms"] == ["real"]
 
 
 def test_the_scope_says_what_the_intervals_speak_of() -> None:
     write_predictions("real", HALF, None, seeds=(1,))
     run("real", seeds=(1,))
-    said = json.loads(Path("reports/evaluate/scope.json").read_text())
+    said = read_json(Path("reports/evaluate/scope.json"))
     assert "speak of this data set" in said["scope"]
     assert "With one seed" in said["scope"]
     assert (said["seeds"], said["texts"], said["resamples"], said["confidence"]) == ([1], 40, 300, 0.95)
@@ -155,7 +154,7 @@ def test_the_number_of_resamples_grows_with_the_family() -> None:
     for arm in ("real", "random", "sqbc"):
         write_predictions(arm, HALF, None)
     run("real", "random", "sqbc")
-    said = json.loads(Path("reports/evaluate/scope.json").read_text())
+    said = read_json(Path("reports/evaluate/scope.json"))
     assert (said["comparisons"], said["resamples"]) == (3, 1200)  # 20 x 3 / 0.05
     assert "1,200 resamples" in said["scope"]
     assert "3 comparisons were named beforehand" in said["scope"]

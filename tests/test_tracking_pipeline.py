@@ -1,13 +1,23 @@
 """Whole pipeline runs under DVC, each told in MLflow: what a person does and what they find there."""
 
 import json
+import os
+import re
+import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_project import ToyProject
+import yaml
+from mlflow import MlflowClient
+from toy_project import SOURCE, ToyProject
+
+from standin.corpus import read_json
+from standin.tracking.models import folder_md5
+from standin.tracking.writing import read_stages
 
 pytestmark = pytest.mark.slow
 
@@ -27,11 +37,13 @@ def project(tmp_path: Path) -> ToyProject:
 
 def runs(project: ToyProject, experiment: str = "toy") -> list[Any]:
     """All runs, oldest first, read from the store in this process."""
-    from mlflow import MlflowClient
-
     client = MlflowClient(tracking_uri=f"sqlite:///{project.root / 'mlflow.db'}")
     found = client.get_experiment_by_name(experiment)
     return list(client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"])) if found else []
+
+
+def outcome(run: Any, stage: str) -> str:
+    return read_stages(run)[stage]
 
 
 def artifacts(project: ToyProject, run: Any) -> set[str]:
@@ -40,16 +52,17 @@ def artifacts(project: ToyProject, run: Any) -> set[str]:
 
 
 def test_a_run_is_found_again_after_sync_commit_and_a_lost_database(project: ToyProject) -> None:
-    project.dvc("repro")
+    assert "report: reports/report.html; `standin compare`" in project.dvc("repro")
     (run,) = runs(project)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["prepare.rows"] == 3
     assert run.data.metrics["finetune.synthetic.f1.macro"] == 0.25
     assert run.data.params["prepare.shots"] == "3"
     assert run.data.params["task_file"] == "tasks/toy.yaml"
-    assert run.data.tags["stage.finetune.real"].startswith("executed")
-    assert run.data.tags["dvc.out/models/real"].endswith(".dir")
+    assert outcome(run, "finetune.real").startswith("executed")
     assert {entry.dataset.name for entry in run.inputs.dataset_inputs} == {"data/real", "data/raw/toy/texts.jsonl"}
+    locked = yaml.safe_load((project.root / "dvc.lock").read_text())["stages"]["finetune@real"]["outs"]
+    assert folder_md5(project.root / "models/real") == next(o["md5"] for o in locked if o["path"] == "models/real")
     expected = {"lineage/dvc.lock", "lineage/tasks/toy.yaml", "reports/finetune/real/history.csv"}
     assert expected <= artifacts(project, run)
 
@@ -65,7 +78,7 @@ def test_a_run_is_found_again_after_sync_commit_and_a_lost_database(project: Toy
     assert f"added {name} (workspace)" in project.standin("sync", "--current")
     (again,) = runs(project)
     assert again.data.metrics == run.data.metrics
-    assert again.data.tags["stage.prepare"] == run.data.tags["stage.prepare"]
+    assert outcome(again, "prepare") == outcome(run, "prepare")
     assert "0 added" in project.standin("sync")
 
 
@@ -78,9 +91,9 @@ def test_what_is_restored_from_the_run_cache_is_complete_and_called_cached(proje
     project.dvc("repro")
     first, second, third = runs(project)
     assert [run.data.params["finetune.max_steps"] for run in (first, second, third)] == ["20", "30", "20"]
-    assert second.data.tags["stage.prepare"] == "cached"
-    assert second.data.tags["stage.finetune.real"].startswith("executed")
-    assert third.data.tags["stage.finetune.real"] == "cached"
+    assert outcome(second, "prepare") == "cached"
+    assert outcome(second, "finetune.real").startswith("executed")
+    assert outcome(third, "finetune.real") == "cached"
     shared = {name for name in first.data.metrics if not name.startswith("seconds.")}
     assert shared == {name for name in third.data.metrics if not name.startswith("seconds.")}
 
@@ -91,7 +104,7 @@ def test_a_failing_stage_is_recorded_with_its_reason_and_completed_once_it_is_me
     assert "thirteen is unlucky" in said
     (failed,) = runs(project)
     assert failed.info.status == "FAILED"
-    assert failed.data.tags["stage.prepare"] == "failed: ValueError: thirteen is unlucky, says https://***@example.org"
+    assert outcome(failed, "prepare") == "failed: ValueError: thirteen is unlucky, says https://***@example.org"
     assert failed.data.params["prepare.shots"] == "13"
     assert "left out workspace: no stage has run yet" in project.standin("sync")
     assert len(runs(project)) == 1
@@ -101,7 +114,7 @@ def test_a_failing_stage_is_recorded_with_its_reason_and_completed_once_it_is_me
     (mended,) = runs(project)
     assert mended.info.run_id == failed.info.run_id
     assert mended.info.status == "FINISHED"
-    assert mended.data.tags["stage.prepare"].startswith("executed")
+    assert outcome(mended, "prepare").startswith("executed")
     assert mended.data.tags["dvc.code_dirty"] == "true"
     diff = (project.root / "mlartifacts" / mended.info.run_id / "artifacts/lineage/code.diff").read_text()
     assert "-    if params.prepare.shots == 13" in diff
@@ -152,7 +165,7 @@ def test_in_a_clone_without_any_run_sync_records_head_from_git(project: ToyProje
     assert "1 added" in project.standin("sync", "--current")
     (run,) = runs(project)
     assert run.data.tags["mlflow.source.git.commit"] == commit
-    assert run.data.tags["stage.prepare"] == "cached"
+    assert outcome(run, "prepare") == "cached"
     assert run.data.metrics["finetune.real.f1.macro"] == 0.5
     assert "finetune.real.seed1.loss" in run.data.metrics
     project.edit("params.yaml", "steps: 20", "steps: 50")
@@ -165,7 +178,64 @@ def test_an_mlflow_out_of_reach_costs_no_result_and_sync_brings_the_run(project:
     nowhere = {"MLFLOW_TRACKING_URI": f"sqlite:///{blocked}/mlflow.db", "DVC_NO_ANALYTICS": "1"}
     done = project.run(sys.executable, "-m", "dvc", "repro", **nowhere)
     assert "`standin sync` records this run later" in done.stderr
-    assert json.loads((project.root / "reports/prepare/metrics.json").read_text())["rows"] == 3
+    assert read_json(project.root / "reports/prepare/metrics.json")["rows"] == 3
     assert "1 added" in project.standin("sync", "--current")
     (run,) = runs(project)
-    assert run.data.tags["stage.prepare"].startswith("executed")
+    assert outcome(run, "prepare").startswith("executed")
+
+
+def test_a_relative_store_is_the_project_s_own_also_for_an_experiment_in_a_copy(project: ToyProject) -> None:
+    relative = {"MLFLOW_TRACKING_URI": "sqlite:///deep/runs.db", "DVC_NO_ANALYTICS": "1"}
+    project.write(".gitignore", (project.root / ".gitignore").read_text() + "/deep/\n")
+    project.dvc("repro")
+    project.commit("results")
+    words = ("exp", "run", "--temp", "-n", "apart", "-S", "finetune.max_steps=40")
+    project.run(sys.executable, "-m", "dvc", *words, **relative)
+    client = MlflowClient(tracking_uri=f"sqlite:///{project.root / 'deep/runs.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+    assert (run.info.run_name, run.data.metrics["finetune.real.steps"]) == ("apart", 40)
+    assert run.info.artifact_uri.startswith((project.root / "mlartifacts").as_uri())
+
+
+def test_labels_called_yes_and_no_are_known_after_a_run_of_the_pipeline(project: ToyProject) -> None:
+    project.edit("tasks/toy.yaml", "name: pro", "name: 'yes'")
+    project.edit("tasks/toy.yaml", "name: con", "name: 'no'")
+    project.dvc("repro")
+    assert "name: no" in (project.root / "dvc.lock").read_text()
+    (project.root / "mlflow.db").unlink()
+    assert "1 added" in project.standin("sync", "--current")
+
+
+def test_the_ui_serves_the_view_that_its_address_names_and_ends_with_its_server(project: ToyProject) -> None:
+    project.dvc("repro")
+    environment = os.environ | {"PYTHONPATH": str(SOURCE / "src"), "DVC_ROOT": ""}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    words = [sys.executable, "-m", "standin.cli", "ui", "--no-browser"]
+    shown = subprocess.Popen(words, cwd=project.root, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert shown.stdout is not None
+        address = shown.stdout.readline().strip()
+        found = re.fullmatch(
+            r"(http://127\.0\.0\.1:\d+)/#/experiments/(\d+)/runs\?viewStateShareKey=standin&workflowType=machine_learning",
+            address,
+        )
+        assert found, address
+        server, number = found.groups()
+        with urllib.request.urlopen(
+            f"{server}/api/2.0/mlflow/experiments/get?experiment_id={number}", timeout=60
+        ) as got:
+            tags = {tag["key"]: tag["value"] for tag in json.load(got)["experiment"]["tags"]}
+        assert "mlflow.sharedViewState.standin" in tags
+        of_server = project.run(*words, MLFLOW_TRACKING_URI=server)
+        assert of_server.stdout == f"{address}\n", "a server that runs already is only told of"
+    finally:
+        shown.terminate()
+        assert shown.wait(60) == 143
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(server, timeout=5).close()
+        except OSError:
+            break
+        assert time.monotonic() < deadline, "the server outlives the command"
+        time.sleep(0.2)

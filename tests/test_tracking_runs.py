@@ -15,7 +15,7 @@ from toy_project import SOURCE, ToyProject
 from standin.config import load_params
 from standin.errors import StandinError
 from standin.stages import track
-from standin.tracking import contents, events, recording, runs, trees
+from standin.tracking import attempts, contents, events, recording, runs, trees, writing
 from standin.tracking.recording import Recorded, sync
 from standin.tracking.states import experiment_name, read_params
 from standin.tracking.trees import Workspace
@@ -62,6 +62,10 @@ def points(run: Any, metric: str) -> int:
         return len(store.client.get_metric_history(run.info.run_id, metric))
 
 
+def outcome(run: Any, stage: str) -> str:
+    return writing.read_stages(run)[stage]
+
+
 def finish(project: ToyProject) -> None:
     """All stages have run, as `dvc repro` would have them: then comes track."""
     run_stage("prepare")
@@ -76,8 +80,8 @@ def test_track_writes_one_complete_run_and_a_second_time_nothing_new(project: To
     finish(project)
     (run,) = all_runs()
     assert run.info.status == "FINISHED"
-    assert run.data.tags["stage.prepare"] == "executed 0.0s"
-    assert run.data.tags["stage.finetune.synthetic"] == "cached"
+    assert outcome(run, "prepare") == "executed 0.0s"
+    assert outcome(run, "finetune.synthetic") == "cached"
     assert run.data.params["finetune.max_steps"] == "20"
     assert run.data.params["runtime.threads"] == "1"
     assert points(run, "finetune.real.seed1.loss") == 2
@@ -88,23 +92,23 @@ def test_track_writes_one_complete_run_and_a_second_time_nothing_new(project: To
 
 def test_a_stage_that_ran_once_for_a_state_is_not_called_cached_later(project: ToyProject) -> None:
     finish(project)
-    assert events.open_attempt(events.current_identity()).events == []
+    assert attempts.open_attempt(attempts.current_identity()).events == []
     recording.record_pipeline()
     (run,) = all_runs()
-    assert run.data.tags["stage.prepare"].startswith("executed")
-    assert run.data.tags["stage.finetune.synthetic"] == "cached"
+    assert outcome(run, "prepare").startswith("executed")
+    assert outcome(run, "finetune.synthetic") == "cached"
 
 
 def test_a_complete_run_is_not_taken_for_another_state(project: ToyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     run_stage("prepare")
-    runs.flush(events.open_attempt(events.current_identity()))
+    writing.flush(attempts.open_attempt(attempts.current_identity()))
     project.fake_results()
 
     def killed(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("standin.tracking.events.append", killed)
+        patch.setattr("standin.tracking.attempts.append", killed)
         with pytest.raises(KeyboardInterrupt):
             recording.record_pipeline()
     project.edit("src/toy.py", "thirteen", "13")
@@ -117,12 +121,14 @@ def test_a_failure_is_a_run_of_its_own_until_it_is_mended(project: ToyProject) -
         run_stage("prepare", fails="no rows at http://me:secret@host")
     (failed,) = all_runs()
     assert failed.info.status == "FAILED"
-    assert failed.data.tags["stage.prepare"] == "failed: no rows at http://***@host"
+    assert outcome(failed, "prepare") == "failed: no rows at http://***@host"
+    assert failed.data.tags[writing.NOTE] == "Not finished: prepare failed: no rows at http://***@host"
     assert failed.data.metrics["prepare.rows"] == 3
     finish(project)
     (mended,) = all_runs()
     assert (mended.info.run_id, mended.info.status) == (failed.info.run_id, "FINISHED")
-    assert mended.data.tags["stage.prepare"].startswith("executed")
+    assert mended.data.tags[writing.NOTE] == ""
+    assert outcome(mended, "prepare").startswith("executed")
 
 
 def test_a_failure_that_was_never_made_good_stays_and_the_state_gets_another_run(project: ToyProject) -> None:
@@ -133,8 +139,8 @@ def test_a_failure_that_was_never_made_good_stays_and_the_state_gets_another_run
     recording.record_pipeline()
     failed, finished = sorted(all_runs(), key=lambda run: run.info.status)
     assert (failed.info.status, finished.info.status) == ("FAILED", "FINISHED")
-    assert finished.data.tags["stage.finetune.real"] == "cached"
-    assert finished.data.tags["stage.prepare"].startswith("executed")
+    assert outcome(finished, "finetune.real") == "cached"
+    assert outcome(finished, "prepare").startswith("executed")
 
 
 def test_another_outcome_of_equal_parameters_is_another_run(project: ToyProject) -> None:
@@ -157,7 +163,7 @@ def test_what_nobody_reported_is_recorded_from_the_workspace_once(project: ToyPr
     assert [one.outcome for one in sync(everything=False)] == ["added"]
     assert [one.outcome for one in sync(everything=False)] == ["known"]
     (run,) = all_runs()
-    assert run.data.tags["stage.prepare"] == "cached"
+    assert outcome(run, "prepare") == "cached"
     assert run.data.metrics["finetune.synthetic.f1.macro"] == 0.5
 
 
@@ -196,7 +202,7 @@ def test_an_experiment_of_a_part_of_the_pipeline_is_recorded_with_that_part(proj
     (run,) = all_runs()
     assert run.data.metrics["prepare.rows"] == 3
     assert "finetune.real.f1.macro" not in run.data.metrics
-    assert run.data.tags["stage.finetune.real"].startswith("not part of this state: params.yaml: finetune has changed")
+    assert outcome(run, "finetune.real").startswith("not part of this state: params.yaml: finetune has changed")
 
 
 def test_a_run_that_a_person_deleted_stays_deleted(project: ToyProject) -> None:
@@ -220,7 +226,7 @@ def test_sync_brings_failures_that_mlflow_could_not_take(
     assert next((one.what, one.outcome) for one in sync(everything=True)) == ("failed prepare", "added")
     assert next((one.what, one.outcome) for one in sync(everything=True)) == ("failed prepare", "known")
     (run,) = all_runs()
-    assert run.data.tags["stage.prepare"] == "failed: too few rows"
+    assert outcome(run, "prepare") == "failed: too few rows"
 
 
 def test_a_store_out_of_reach_lets_track_pass_and_says_how_to_go_on(
@@ -237,14 +243,14 @@ def test_a_run_left_half_written_is_finished_without_doubling_anything(
     project: ToyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_stage("prepare")
-    runs.flush(events.open_attempt(events.current_identity()))
+    writing.flush(attempts.open_attempt(attempts.current_identity()))
     project.fake_results()
 
     def killed(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("standin.tracking.runs._log_data", killed)
+        patch.setattr("standin.tracking.writing._log_data", killed)
         with pytest.raises(KeyboardInterrupt):
             recording.record_pipeline()
     assert [one.outcome for one in sync(everything=False)] == ["added"]
@@ -319,8 +325,8 @@ def test_every_limit_of_mlflow_is_kept(project: ToyProject, monkeypatch: pytest.
 def test_processes_that_open_a_new_store_at_once_do_not_break_it(tmp_path: Path) -> None:
     toy = ToyProject(tmp_path)
     code = (
-        "from standin.tracking import events, runs\nimport sys\n"
-        "runs.flush(events.Attempt(events.Identity('', sys.argv[1], {}, 'tasks/toy.yaml', '')))"
+        "from standin.tracking import attempts, writing\nimport sys\n"
+        "writing.flush(attempts.Attempt(attempts.Identity('', sys.argv[1], {}, 'tasks/toy.yaml', '')))"
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
     kept["PYTHONPATH"] = str(SOURCE / "src")
@@ -350,14 +356,14 @@ def cut(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Callable[[]
 
 
 def flush() -> None:
-    runs.flush(events.open_attempt(events.current_identity()))
+    writing.flush(attempts.open_attempt(attempts.current_identity()))
 
 
 def test_a_run_that_a_kill_cut_before_its_first_entry_is_the_one_that_is_finished(
     project: ToyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.fake_results()
-    cut(monkeypatch, runs, "complete", recording.record_pipeline)
+    cut(monkeypatch, writing, "fill", recording.record_pipeline)
     assert [one.outcome for one in sync(everything=False)] == ["added"]
     assert [one.outcome for one in sync(everything=False)] == ["known"]
     (run,) = all_runs()
@@ -380,7 +386,7 @@ def test_a_run_that_a_kill_cut_before_the_event_that_names_it_is_the_one_that_la
     project: ToyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_stage("prepare")
-    cut(monkeypatch, runs, "append", flush)
+    cut(monkeypatch, writing, "append", flush)
     flush()
     flush()
     (run,) = all_runs()
@@ -396,21 +402,21 @@ def test_what_a_kill_left_of_another_state_is_no_part_of_this_one_s_run(
     run_stage("prepare")
     flush()
     project.fake_results()
-    cut(monkeypatch, runs, "_log_data", recording.record_pipeline)
+    cut(monkeypatch, writing, "_log_data", recording.record_pipeline)
     (half,) = all_runs()
     project.edit("src/toy.py", "thirteen", "13")
     project.fake_results()
     recording.record_pipeline()
     (run,) = all_runs()
     assert run.info.run_id != half.info.run_id
-    assert (run.info.status, run.data.tags["stage.prepare"]) == ("FINISHED", "executed 0.0s")
+    assert (run.info.status, outcome(run, "prepare")) == ("FINISHED", "executed 0.0s")
 
 
 def test_a_run_of_another_attempt_is_not_taken_for_one_that_a_kill_left(project: ToyProject) -> None:
     """As on a server, where another machine may be running the same experiment now."""
     project.fake_results()
     with opened() as store:
-        theirs = runs.create(store, events.current_identity(), 1, None, "")
+        theirs = writing.create(store, attempts.current_identity(), 1, Workspace(), "")
     recording.record_pipeline()
     assert {run.info.run_id: run.info.status for run in all_runs()}[theirs.info.run_id] == "RUNNING"
     assert len(all_runs()) == 2
@@ -421,12 +427,12 @@ def test_a_curve_that_a_kill_cut_between_two_calls_is_whole_afterwards(
 ) -> None:
     from mlflow import MlflowClient
 
-    monkeypatch.setattr(runs, "METRICS_A_CALL", 2)
+    monkeypatch.setattr(writing, "METRICS_A_CALL", 2)
     project.fake_results()
     rows = "".join(f"1,{step},{step / 8}\n" for step in range(5))
     project.write("reports/finetune/real/history.csv", "seed,step,loss\n" + rows)
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "log", lambda *_: None)
+        patch.setattr(writing, "log", lambda *_: None)
         cut(monkeypatch, MlflowClient, "log_batch", recording.record_pipeline, calls=2)
     (half,) = all_runs()
     assert points(half, "finetune.real.seed1.loss") == 2
@@ -438,7 +444,7 @@ def test_a_curve_that_a_kill_cut_between_two_calls_is_whole_afterwards(
 def fail_unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure of a stage of which MLflow has not heard."""
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "flush", lambda _: None)
+        patch.setattr(writing, "flush", lambda _: None)
         with pytest.raises(StandinError):
             run_stage("prepare", fails="too few rows")
 
@@ -460,7 +466,7 @@ def test_two_processes_that_read_of_a_failure_at_once_make_one_run_of_it(
     project: ToyProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_unflushed(monkeypatch)
-    attempts = events.failed_attempts() + events.failed_attempts()
-    for attempt in attempts:
-        runs.flush(attempt)
+    read = attempts.failed_attempts() + attempts.failed_attempts()
+    for attempt in read:
+        writing.flush(attempt)
     assert [run.info.status for run in all_runs()] == ["FAILED"]

@@ -165,14 +165,18 @@ class ToyProject:
         self.run("git", "init", "-q", "-b", "main")
         return self.commit()
 
-    def run(self, *command: str, fails: bool = False, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def environment(self, **given: str) -> dict[str, str]:
         dropped = ("DVC_", "MLFLOW_", "GIT_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-        kept |= {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(SOURCE / "src"), "OMP_NUM_THREADS": "1"} | environment
+        kept |= {"DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(SOURCE / "src"), "OMP_NUM_THREADS": "1"} | given
         kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"  # DVC's queue calls `dvc`
+        return kept
+
+    def run(self, *command: str, fails: bool = False, **given: str) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            command, cwd=self.root, env=kept, capture_output=True, text=True, check=False, timeout=300
-        )
+            command, cwd=self.root, env=self.environment(**given), capture_output=True, text=True, check=False,
+            timeout=300,
+        )  # fmt: skip
         assert fails == (done.returncode != 0), done.stdout + done.stderr
         return done
 
@@ -200,6 +204,24 @@ class ToyProject:
             stages[f"finetune@{arm}"] = self._entry(["data/real"], [f"models/{arm}", folder])
             stages[f"finetune@{arm}"]["params"] = {"params.yaml": {"finetune": {"max_steps": 20}}}
         self.write("dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False))
+
+    def fake_evaluation(self) -> None:
+        """Beside ``fake_results`` the stage evaluate: `synthetic` scored best; `real` has more than one budget."""
+        pipeline = yaml.safe_load((self.root / "dvc.yaml").read_text())
+        pipeline["stages"]["evaluate"] = {"cmd": "toy"}
+        self.write("dvc.yaml", yaml.safe_dump(pipeline, sort_keys=False))
+        score = "{},{},macro_f1,{},{},{},5,288\n".format
+        scores = [("real", 48, 0.9, 0.8, 1.0), ("real", 96, 0.5, 0.4, 0.6), ("synthetic", "", 0.75, 0.7, 0.8)]
+        scores.append(("majority", "", 0.3, 0.3, 0.3))
+        folder = "reports/evaluate"
+        self.write(f"{folder}/scores.csv", "arm,budget,measure,value,low,high,seeds,texts\n"
+                   + "".join(score(*row) for row in scores))  # fmt: skip
+        self.write(f"{folder}/comparisons.csv", "arm_a,arm_b,budget,measure,difference,low,high,verdict_holm\n"
+                   "synthetic,real,96,macro_f1,0.25,0.2,0.3,higher\n")  # fmt: skip
+        self.write(f"{folder}/learned.csv", "arm,budget,question_id,reason,share,label\n")
+        lock = yaml.safe_load((self.root / "dvc.lock").read_text())
+        lock["stages"]["evaluate"] = self._entry(["models/real", "models/synthetic"], [folder])
+        self.write("dvc.lock", yaml.safe_dump(lock, sort_keys=False))
 
     def _entry(self, deps: list[str], outs: list[str]) -> dict[str, object]:
         files = {path: sorted((self.root / path).glob("*")) for path in outs if path.startswith("reports/")}

@@ -72,8 +72,39 @@ class _Loader(_SAFE):  # type: ignore[misc]
         return super().construct_mapping(node, deep)
 
 
-def parse_yaml(text: bytes | str, where: str) -> Any:
+class _DvcLoader(_Loader):
+    """The same with the plain words and numbers of YAML 1.2, as DVC reads and writes them: ``no`` is a text."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number; ``017`` is seventeen, and no number is made of hours and minutes."""
+        text = str(self.construct_scalar(node)).replace("_", "")
+        sign, digits = (-1 if text.startswith("-") else 1), text.lstrip("+-")
+        return sign * int(digits, {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 10))
+
+
+_DVC_SCALARS = {
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", "-+0123456789"),
+    "float": (
+        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
+        r"|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+}
+_DvcLoader.yaml_implicit_resolvers = {
+    first: [(tag, found) for tag, found in known if tag.rpartition(":")[2] not in _DVC_SCALARS]
+    for first, known in _Loader.yaml_implicit_resolvers.items()
+}
+for _kind, (_plain, _first) in _DVC_SCALARS.items():
+    _DvcLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_plain})$"), list(_first))
+_DvcLoader.add_constructor("tag:yaml.org,2002:int", _DvcLoader.construct_yaml_int)
+
+
+def parse_yaml(text: bytes | str, where: str, *, as_dvc: bool = False) -> Any:
     """One YAML document as plain values; ``where`` begins the message of what is wrong.
+
+    ``as_dvc``: what dvc.lock says of a file is compared with the file, so both are read as DVC does (YAML 1.2: yes, no,
+    on, off and 12:30 are texts); all else is read as YAML 1.1, of which that makes truth values and numbers.
 
     Raises StandinError, with the line, where the text is broken, larger than 10 MB, nested deeper than 50 levels, or
     stands for more than 100,000 values by its aliases.
@@ -87,7 +118,7 @@ def parse_yaml(text: bytes | str, where: str) -> Any:
             raise StandinError(f"{where}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
     try:
         _check_size(text, where)
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_DvcLoader if as_dvc else _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}, line {min(mark.line, text.rstrip().count(chr(10))) + 1}" if mark else where

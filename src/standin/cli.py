@@ -4,7 +4,6 @@ A command is a function below ``@app.command()``. It imports what it needs itsel
 fast, and raises StandinError for a person's mistake: ``main`` prints the message and exits with status 1.
 """
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -12,13 +11,18 @@ from typing import Annotated
 
 import typer
 
+from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.sharing import register as register_sharing
 from standin.sources.commands import register
+from standin.tracking.commands import record_workspace
+from standin.tracking.commands import register as register_tracking
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 register(app)
 register_sharing(app)
+register_tracking(app)
+register_compare(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
 
@@ -93,7 +97,7 @@ def _pipeline(*words: str, verbose: bool) -> int:
     status = subprocess.run([sys.executable, "-m", module, *words], check=False).returncode
     if not status:
         typer.echo(f"all stages: {time.monotonic() - started:.1f} s")
-        sync(current=True)
+        record_workspace()
         from standin.reproduction import against_committed
 
         for line in against_committed():
@@ -164,28 +168,6 @@ def show_prompts(
 
 
 @app.command()
-def sync(
-    current: Annotated[
-        bool, typer.Option("--current", help="Only the workspace's state, not HEAD and the DVC experiments.")
-    ] = False,
-) -> None:
-    """Record in MLflow what it lacks: the workspace, HEAD, all DVC experiments, failures. Again adds nothing."""
-    _need_project()
-    from standin.tracking.recording import sync as bring
-    from standin.tracking.runs import tracking_uri
-    from standin.tracking.trees import redact
-
-    recorded = bring(everything=not current)
-    for one in recorded:
-        if one.outcome == "added":
-            typer.echo(f"added {one.run} ({one.what})")
-        elif one.outcome == "left out":
-            typer.echo(f"left out {one.what}: {one.why}")
-    counts = {outcome: sum(one.outcome == outcome for one in recorded) for outcome in ("added", "known")}
-    typer.echo(f"{redact(tracking_uri())}: {counts['added']} added, {counts['known']} already there")
-
-
-@app.command()
 def seeds() -> None:
     """Put the runs that differ in base.seed alone into one table: only they speak of the method."""
     _need_project()
@@ -197,16 +179,6 @@ def seeds() -> None:
     echo(over.lines(found))
 
 
-@app.command()
-def ui(port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000) -> None:
-    """Show the runs in a browser (MLflow). Ctrl-C ends it."""
-    _need_project()
-    from standin.tracking.runs import ui_command
-
-    command = ui_command(port)
-    os.execv(command[0], command)  # so that Ctrl-C goes to MLflow, which ends its workers
-
-
 @app.command("next")
 def what_next() -> None:
     """Say where the results of the last run are, and what to try now."""
@@ -215,9 +187,9 @@ def what_next() -> None:
     report = Path("reports/report.html")
     lines = [
         f"Report:   {report if report.exists() else 'none yet: `standin run` makes it'}",
-        "Runs:     standin ui   (MLflow, http://127.0.0.1:5000)",
+        "Runs:     standin ui   (MLflow in the browser)",
         "Try now:  dvc exp run -S generator.shots=5",
-        "          dvc exp show --only-changed",
+        "          standin compare",
         "Own data: standin data add NAME PATH",
     ]
     typer.echo("\n".join(([f"First:    {activate}"] if activate else []) + lines))

@@ -29,13 +29,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyntheticRow(Row):
-    """A generated text. ``label`` is what the prompt asked for, ``judged_label`` what a judge says; both stay."""
+    """A generated text. ``label`` is what the prompt asked for, ``judged_label`` what a judge says; both stay.
+
+    ``seeds`` are the ids of the real texts that a recorded text was made from, where they are known.
+    """
 
     plan_id: str
     shots: int
     engine: str
     model: str
     judged_label: str | None = None
+    seeds: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +160,9 @@ def read_rows(path: Path, kind: type[Record]) -> list[Record]:
             raise StandinError(f"{path}, line {number}: column {min(missing)!r} is missing")
         if unknown := value.keys() - columns:
             raise StandinError(f"{path}, line {number}: unknown column {min(unknown)!r}; known: {sorted(columns)}")
-        if isinstance(value.get("annotations"), list):
-            votes = value["annotations"]
-            value["annotations"] = tuple(votes) if all(isinstance(vote, str) for vote in votes) else votes
+        for column in ("annotations", "seeds"):
+            if isinstance(listed := value.get(column), list):
+                value[column] = tuple(listed) if all(isinstance(each, str) for each in listed) else listed
         for column, cell in value.items():
             if not isinstance(cell, kinds[column]):
                 wanted = " or ".join(WORDS[kind] for kind in kinds[column])
@@ -213,13 +217,30 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def write_metrics(path: Path, values: Mapping[str, Any]) -> None:
+    """Write metrics as a list of one object, which DVC takes for metrics without a number to show.
+
+    `dvc exp show` and `dvc metrics diff` then show ``reports/metrics.json`` alone. A plain output with ``cache: false``
+    would not be shown either, but DVC leaves stages with such an output out of its run-cache.
+    """
+    write_json(path, [values])
+
+
 def read_json(path: Path) -> Any:
-    """Read one small JSON file. Raises StandinError where it is missing or broken, as after a full disk."""
+    """Read one small JSON file, without the list around metrics.
+
+    Raises StandinError where it is missing or broken, as after a full disk.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise StandinError(f"{path}: there is no such file; `dvc repro` or `dvc pull` brings it.") from None
-    return json_value(path, content)
+    return unlisted(json_value(path, content))
+
+
+def unlisted(value: Any) -> Any:
+    """What ``write_metrics`` was given; any other value, as metrics of older commits, as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) else value
 
 
 Grouped = TypeVar("Grouped", Row, SyntheticRow, ArmRow, SelectedRow, Prediction)

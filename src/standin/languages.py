@@ -8,6 +8,7 @@ from standin.choices import LOCAL_ENGINES
 from standin.config import Params
 from standin.embedded import ENCODER, GENERATOR
 from standin.errors import StandinError
+from standin.language_codes import short_code
 from standin.task import Task
 
 USES = {"generate": "generator.model", "embed": "embed.model", "warmstart": "finetune.encoder",
@@ -26,7 +27,7 @@ def language_warning(params: Params, task: Task, stage: str) -> str | None:
     model: str = getattr(getattr(params, group), field)
     language = task.prompts.language if stage == "generate" else task.language
     known = card_languages(model)
-    if known is None or language in known:
+    if known is None or short_code(language) in {short_code(each) for each in known}:
         return None
     key = "prompts.language" if stage == "generate" else "language"
     return (

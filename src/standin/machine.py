@@ -21,10 +21,11 @@ def torch_device(runtime: "Runtime") -> Literal["cpu", "cuda"]:
 
 
 class Tracking(Group):
-    """MLflow: the experiment's name, and whether stages log as they run instead of at the end."""
+    """MLflow: the experiment's name, whether stages log as they run instead of at the end, which model is logged."""
 
     experiment: str = "standin"
     live: bool = False
+    log_model: Literal["best", "none"] = "best"
 
 
 class Runtime(Group):

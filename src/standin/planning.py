@@ -1,7 +1,8 @@
 """``standin prompts show`` and ``standin generate --dry-run``: what will be sent, and what it will take."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -10,7 +11,11 @@ from standin.config import Params, repository_root
 from standin.engines.protocol import Chat, Message
 from standin.errors import StandinError, nearest, visible
 from standin.generation.plan import PlanRow
+from standin.languages import language_warning
 from standin.task import Task, load_task
+
+if TYPE_CHECKING:
+    from standin.engines.replay import ReplayEngine
 
 MOST_UNBOUND = 1024
 """Tokens that an answer is expected to have at most where the server decides."""
@@ -28,6 +33,9 @@ def show_prompts(params: Params, label: str | None, number: int, rendered: bool)
     task = load_task(params.base.task)
     if label is not None and label not in task.label_names:
         raise StandinError(f"--label {label!r}: {nearest(label, task.label_names)}")
+    if params.generator.engine == "replay" and not rendered:
+        yield f"recorded texts: {params.generator.model} is read, and no prompt is sent (generator.engine: replay)"
+        return
     plan, say = plan_of(params, task)
     template = _template(params) if rendered else None
     shown: dict[tuple[str | None, str], list[str]] = {}
@@ -106,8 +114,11 @@ def dry_run(params: Params) -> Iterator[str]:
 
     task = load_task(params.base.task)
     chosen = params.generator
-    registry.version(chosen.engine, chosen.model)
+    version = registry.version(chosen.engine, chosen.model, chosen.revision)
     plan, say = plan_of(params, task)
+    if chosen.engine == "replay":
+        yield from _recorded(registry.recorded(chosen.model, version, params.base.seed), plan, params)
+        return
     tokenizer = _tokenizer(params)
     with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
         measured = store.rate(chosen.engine, chosen.model)
@@ -122,8 +133,10 @@ def dry_run(params: Params) -> Iterator[str]:
     for label in task.label_names:
         rows = [row for row in plan if row.label == label]
         yield f"{label}: {len(rows)} texts. The first prompt:\n{say(rows[0])}\n"
-    if warning := task.unedited():
-        yield f"{warning}\n"
+    stages = ("generate", "embed", "finetune")
+    for warning in (task.unedited(), *(language_warning(params, task, stage) for stage in stages)):
+        if warning:
+            yield f"{warning}\n"
     yield f"engine:        {chosen.engine}, {chosen.model}"
     if begin:
         yield f"answers begin: {begin}"
@@ -133,6 +146,27 @@ def dry_run(params: Params) -> Iterator[str]:
             "generator.template, as {enable_thinking: false} or {reasoning_effort: low}, or leave it room"
         )
     yield from lines(found)
+
+
+def _recorded(engine: "ReplayEngine", plan: list[PlanRow], params: Params) -> Iterator[str]:
+    """What recorded texts will be taken: nothing is asked, so there are no prompts, tokens, time or price."""
+    from standin.generation.answering import abouts
+
+    drawn = [engine.record(about) for about in abouts(plan)]
+    counts = Counter((row.question_id, row.label) for row in plan)
+    for (question, label), count in counts.items():
+        of = f" ({question})" if question else ""
+        yield f"{label}{of}: {count} of {len(engine.records[question, label])} recorded texts"
+    models = Counter(record.model for record in drawn)
+    said = ", ".join(f"{model} {count}" for model, count in models.most_common())
+    yield ""
+    yield f"recorded texts: {engine.path}, drawn by base.seed {params.base.seed}"
+    yield f"models:         {said}"
+    yield (
+        f"provenance:     prompt known of {sum(record.prompted for record in drawn)}, seed texts of "
+        f"{sum(record.seeds is not None for record in drawn)} of {len(drawn)}"
+    )
+    yield "prompts:        none are sent; no tokens, no time, no price"
 
 
 def echo(found: Iterator[str]) -> None:

@@ -54,6 +54,8 @@ class Preview:
     texts: tuple[Previewed, ...]
     checks: int
     findings: tuple[str, ...]
+    recorded: str | None = None
+    """The file and models of recorded texts, for which nothing is asked; None where a model writes."""
 
 
 def preview(params: Params, texts: int) -> Preview:
@@ -70,13 +72,22 @@ def preview(params: Params, texts: int) -> Preview:
         raise StandinError(f"--preview {texts}: 1 to {MOST} texts a label; `standin run` makes them all")
     small = _smaller(params, texts)
     task = load_task(params.base.task)
-    for warning in (task.unedited(), *(language_warning(params, task, s) for s in ("generate", "embed", "finetune"))):
+    unedited = None if params.generator.engine == "replay" else task.unedited()
+    for warning in (unedited, *(language_warning(params, task, s) for s in ("generate", "embed", "finetune"))):
         if warning:
             print(warning)  # noqa: T201
     with scratch(small):
         _generate(small, task)
         checks, findings = _check(small, task)
-        return Preview(tuple(_texts(task)), checks, findings)
+        return Preview(tuple(_texts(task)), checks, findings, _recorded(params))
+
+
+def _recorded(params: Params) -> str | None:
+    if params.generator.engine != "replay":
+        return None
+    rows = read_rows(Path("data/generated/texts.jsonl"), SyntheticRow)
+    models = ", ".join(sorted({row.model for row in rows}))
+    return f"{params.generator.model} (model: {models}), drawn by base.seed {params.base.seed}; nothing is asked"
 
 
 def _smaller(params: Params, texts: int) -> Params:
@@ -217,9 +228,10 @@ def show(found: Preview, task_name: str, whole: str, console: Any) -> None:
     for question, label in asked:
         mine = [text for text in found.texts if (text.question, text.label) == (question, label)]
         console.rule(plain(f"{label}: {question}" if question else label))
-        console.print("Prompt:", style="bold")
-        console.print(plain(mine[0].prompt) + "\n")
-        table = Table("text", "answer as it came", "kept, or why not", box=box.SIMPLE_HEAD, show_lines=True)
+        console.print("Recorded texts:" if found.recorded else "Prompt:", style="bold")
+        console.print(plain(found.recorded or mine[0].prompt) + "\n")
+        came = "recorded text" if found.recorded else "answer as it came"
+        table = Table("text", came, "kept, or why not", box=box.SIMPLE_HEAD, show_lines=True)
         for text in mine:
             same = text.text is not None and text.text == text.raw.strip()
             outcome = "kept as it is" if same else plain(text.text or "")
@@ -238,4 +250,5 @@ def show(found: Preview, task_name: str, whole: str, console: Any) -> None:
         console.print(plain(f"- {finding}"))
     if found.findings:
         console.print("Shares over so few texts are rough: read the texts first.")
-    console.print(f"Prompts: {task_path(task_name)}. All texts: {plain(whole)}", style="bold")
+    prompts = "" if found.recorded else f"Prompts: {task_path(task_name)}. "
+    console.print(f"{prompts}All texts: {plain(whole)}", style="bold")

@@ -114,9 +114,16 @@ class Attribute(Group):
         return self.values[label] if isinstance(self.values, dict) else self.values
 
 
+def language_fault(code: str) -> str | None:
+    """What is wrong with the code of a language; None where nothing is."""
+    if re.fullmatch(r"[a-z]{2,3}(_[A-Z][a-z]{3})?", code):
+        return None
+    return f"{code!r} is no language code: write one as in en or de, or FLORES-200's as in deu_Latn"
+
+
 def _language(code: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}(_[A-Z][a-z]{3})?", code):
-        raise ValueError(f"{code!r} is no language code: write one as in en or de, or FLORES-200's as in deu_Latn")
+    if wrong := language_fault(code):
+        raise ValueError(wrong)
     return code
 
 

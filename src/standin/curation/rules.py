@@ -82,6 +82,9 @@ def curate(
         wrong = [place for place in places if judged.get(rows[place].id, rows[place].label) != rows[place].label]
         removed += [Removal(rows[place], "judged_wrong", judged[rows[place].id]) for place in wrong]
         places = _without(places, wrong)
+    leaked = _made_from(rows, places, held_out)
+    removed += [Removal(rows[place], "contaminated", "seed", survivor) for place, survivor in leaked.items()]
+    places = _without(places, list(leaked))
     found = contaminated(
         [rows[place].text for place in places],
         None if vectors is None else vectors[places],
@@ -105,6 +108,16 @@ def curate(
     removed += [duplicates[place] for place in sorted(duplicates)]
     kept = [rows[place] for place in _without(places, duplicates)]
     return Curated([replace(row, judged_label=judged.get(row.id)) for row in kept], removed)
+
+
+def _made_from(rows: Sequence[SyntheticRow], places: Sequence[int], held_out: Sequence[Row]) -> dict[int, str]:
+    """Place -> id of the held-out text that a recorded text was made from, by whomever, as far as that is known."""
+    ids = {row.id for row in held_out}
+    found = {}
+    for place in places:
+        if known := [seed for seed in rows[place].seeds or () if seed in ids]:
+            found[place] = known[0]
+    return found
 
 
 def _under_two_labels(rows: Sequence[SyntheticRow]) -> list[int]:

@@ -12,6 +12,7 @@ from standin.engines.protocol import Engine
 from standin.errors import StandinError, nearest
 
 if TYPE_CHECKING:
+    from standin.engines.replay import ReplayEngine
     from standin.engines.servers import Notes
 
 PACKAGES = {
@@ -27,14 +28,17 @@ ADVICE = {
 }
 MODEL_FILES = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 """What of a model's folder shapes its answers; a card does not."""
+DRAWN = "drawn by seed"
+"""How recorded texts are chosen: part of the answer store's key."""
 BATCHED = ("transformers", "vllm")
 """Engines in which the last bits of an answer depend on the batch: ``generator.chunk`` shapes their answers."""
 
 
-def version(engine: str, model: str) -> str:
+def version(engine: str, model: str, revision: str = "main") -> str:
     """The engine's versions without loading it: part of the answer store's key. Recorded texts: the file's digest.
 
-    Raises StandinError where there is no such engine, or its package is not installed.
+    Raises StandinError where there is no such engine, its package is not installed, or a file of recorded texts holds
+    others than ``revision`` says.
     """
     if engine not in ENGINES:
         raise StandinError(f"params.yaml: no engine {engine!r}: {nearest(engine, ENGINES)}")
@@ -43,24 +47,36 @@ def version(engine: str, model: str) -> str:
         if not path.is_file():
             raise StandinError(
                 f"params.yaml: generator.model is {model!r}, and there is no such file: the replay engine reads "
-                "recorded texts from it (.jsonl, .csv, .tsv, .parquet)"
+                "recorded texts from it. `standin data add-generated` brings them, `dvc pull` where they are versioned."
             )
-        return _file_digest(path)
+        found = file_digest(path)
+        if revision not in ("main", of_file(found)):
+            raise StandinError(
+                f"params.yaml: generator.revision is {revision!r}, but the recorded texts in {model} are of revision "
+                f"{of_file(found)}: name that one, or `dvc checkout {model}`"
+            )
+        return f"{DRAWN} {found}"
     return ", ".join(f"{package} {_installed(engine, package)}" for package in PACKAGES[engine])
+
+
+def of_file(digest: str) -> str:
+    """The revision of recorded texts by their file's digest, with a letter first, so that none reads as a number."""
+    return f"rev-{digest[:12]}"
 
 
 def digest(model: str) -> str | None:
     """What a model file or folder holds, for the answer store's key; None for an embedded name or a hub id."""
     path = Path(model)
     if path.is_file():
-        return _file_digest(path)
+        return file_digest(path)
     if not path.is_dir():
         return None
     files = sorted(file for file in path.iterdir() if file.is_file() and file.suffix in MODEL_FILES)
-    return hashlib.sha256("".join(f"{file.name} {_file_digest(file)}\n" for file in files).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{file.name} {file_digest(file)}\n" for file in files).encode()).hexdigest()
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -106,6 +122,11 @@ def load(engine: str, model: str, revision: str, dtype: str, runtime: Runtime) -
         from standin.engines import llamacpp
 
         return llamacpp.load(model, runtime, versions)
+    return recorded(model, versions, 0)
+
+
+def recorded(model: str, version: str, seed: int) -> "ReplayEngine":
+    """The engine of recorded texts, drawn by ``seed``. Raises StandinError where its file is none of such."""
     from standin.engines import replay
 
-    return replay.load(model, versions)
+    return replay.load(model, version, seed)

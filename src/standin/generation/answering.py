@@ -76,7 +76,7 @@ def answer_plan(
         StandinError: from engine and store, or the budget is spent; stored answers are kept.
     """
     answered: dict[str, Answered] = {}
-    numbers = _numbers(plan)
+    about = {row.plan_id: found for row, found in zip(plan, abouts(plan), strict=True)}
     openings = {row.conversation: row for row in plan if row.kind == OPENING}
     unsent = store.unsent(identity) if identity.get("base_url") else []
     for rows in _chunks(plan, chunk):
@@ -92,7 +92,7 @@ def answer_plan(
                         ("user", say(as_asked(row, openings.get(row.conversation), row.conversation in chats))),
                     ),
                     row.seed,
-                    (row.question_id, row.label, numbers[row.plan_id]),
+                    about[row.plan_id],
                 )
                 for row in turn
             ]
@@ -157,14 +157,14 @@ def _chunks(plan: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
     return [[row for rows in whole[start : start + size] for row in rows] for start in range(0, len(whole), size)]
 
 
-def _numbers(plan: Sequence[PlanRow]) -> dict[str, int]:
-    """Each row's number among those of its question and label, from 0."""
+def abouts(plan: Sequence[PlanRow]) -> list[tuple[str | None, str, int]]:
+    """Each row's question, label, and number among those of both, from 0: what recorded texts are found by."""
     counts: Counter[tuple[str | None, str]] = Counter()
-    numbers = {}
+    found = []
     for row in plan:
-        numbers[row.plan_id] = counts[row.question_id, row.label]
+        found.append((row.question_id, row.label, counts[row.question_id, row.label]))
         counts[row.question_id, row.label] += 1
-    return numbers
+    return found
 
 
 def describe(request: Request, identity: Mapping[str, Any], sampling: Sampling, batch: str | None) -> dict[str, Any]:

@@ -10,20 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from standin.errors import StandinError, nearest
+from standin.language_codes import CODES
 
 BEAMS = 4
 SENTENCE_END = re.compile(r"((?<=[.!?…])\s+|(?<=[\u3002\uff01\uff1f])|\s*\n\s*)")
 
-# ISO 639-1 -> FLORES-200, the codes of NLLB's tokenizer. Another language is written as its FLORES-200 code.
-CODES = {
-    "ar": "arb_Arab", "bg": "bul_Cyrl", "ca": "cat_Latn", "cs": "ces_Latn", "da": "dan_Latn", "de": "deu_Latn",
-    "el": "ell_Grek", "en": "eng_Latn", "es": "spa_Latn", "et": "est_Latn", "fa": "pes_Arab", "fi": "fin_Latn",
-    "fr": "fra_Latn", "he": "heb_Hebr", "hi": "hin_Deva", "hr": "hrv_Latn", "hu": "hun_Latn", "id": "ind_Latn",
-    "it": "ita_Latn", "ja": "jpn_Jpan", "ko": "kor_Hang", "lt": "lit_Latn", "lv": "lvs_Latn", "nb": "nob_Latn",
-    "nl": "nld_Latn", "no": "nob_Latn", "pl": "pol_Latn", "pt": "por_Latn", "ro": "ron_Latn", "ru": "rus_Cyrl",
-    "sk": "slk_Latn", "sl": "slv_Latn", "sr": "srp_Cyrl", "sv": "swe_Latn", "tr": "tur_Latn", "uk": "ukr_Cyrl",
-    "vi": "vie_Latn", "zh": "zho_Hans",
-}  # fmt: skip
 FLORES = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
 
 

@@ -1,114 +1,31 @@
 """Bring a person's file into the project: check, copy to data/raw/<name>/, version with DVC, write a starter task."""
 
+import dataclasses
 import filecmp
 import os
 import shutil
 import subprocess
 import sys
-from collections import Counter
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from statistics import median
 
-from standin.config import TASK_NAME, Prepare, Select
-from standin.curation.lengths import length, unit_of_texts
-from standin.errors import StandinError, nearest
+from standin.config import TASK_NAME, Params, load_params
+from standin.errors import StandinError
+from standin.language_codes import short_code
 from standin.names import fault
-from standin.sources.files import STRUCTURES, RawRows, Reading, cell_text, missing, name_in, rows_of
-from standin.sources.proportions import fitting_sizes
+from standin.sources.added import Added, language_found, models_of_other_languages
+from standin.sources.files import STRUCTURES, RawRows, Reading, cell_text, missing, rows_of
+from standin.sources.labels import check_labels, label_remarks
+from standin.sources.opening import Opened, Options, open_file, write_records
+from standin.sources.shaping import check_column, shape
+from standin.sources.sizes import fitting
 from standin.sources.starter import starter
-from standin.sources.tables import Table, format_of, read_table
-from standin.task import Columns, Task, load_task, task_path
+from standin.sources.tables import Table, format_of
+from standin.task import Columns, Task, language_fault, load_task, task_path
 
-MOST_LABELS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What was found and done: rows per part (train, test), where they lie, and whether a task file was written."""
-
-    name: str
-    parts: Mapping[str, RawRows]
-    files: Mapping[str, Path]
-    task_written: bool
-
-    def summary(self) -> str:
-        """The findings as lines for a terminal."""
-        lines = [f"{self.files[part]}: {_found(found)}" for part, found in self.parts.items()]
-        lines.append(f"versioned: data/raw/{self.name}.dvc, staged in Git; `dvc push` shares the data")
-        task = task_path(self.name)
-        if self.task_written:
-            lines += [*_lookalikes(self.parts["train"], task), *_unspaced(self.parts["train"], task)]
-            lines.append(f"written: {task}. Edit descriptions and prompts, then `git add {task}`")
-            lines.append("queued experiments see what Git knows: commit task and pointer before `dvc exp run --queue`")
-        options = " ".join([f"-S base.task={self.name}", *fitting(self.parts)])
-        lines.append(f"try first: standin run --preview 5 {options}")
-        lines.append(f"run: standin run {options}")
-        return "\n".join(lines)
-
-
-def _found(found: RawRows) -> str:
-    counts = Counter(row.label for row in found.rows if row.label is not None)
-    labels = ", ".join(f"{label} {count}" for label, count in counts.most_common()) or "none"
-    unit = unit_of_texts([row.text for row in found.rows])
-    lengths = sorted(length(row.text, unit) for row in found.rows)
-    left_out = {
-        "empty": found.empty_texts,
-        "unwanted labels": found.unwanted_labels,
-        "other questions": found.questions_not_asked,
-    }
-    skipped = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
-    return (
-        f"{len(found.rows)} texts, labels: {labels}, {unit}: {lengths[0]} to {lengths[-1]}, median {median(lengths):g}"
-        + (f"; left out: {skipped}" if skipped else "")
-    )
-
-
-def _lookalikes(found: RawRows, task: Path) -> list[str]:
-    """Rare labels that are spelt almost like a frequent one."""
-    counts = Counter(row.label for row in found.rows if row.label is not None)
-    lines = []
-    for label, count in counts.items():
-        others = [other for other, number in counts.items() if number >= 10 * count]
-        if near := get_close_matches(label, others, n=1, cutoff=0.8):
-            lines.append(
-                f"look at: label {label!r} ({count}) is spelt almost like {near[0]!r} ({counts[near[0]]}). If it is "
-                f"the same, take it out of labels in {task} and write {label}: {near[0]} into source.values"
-            )
-    return lines
-
-
-def _unspaced(found: RawRows, task: Path) -> list[str]:
-    """What the starter's language must say where texts have no words to count."""
-    if unit_of_texts([row.text for row in found.rows]) == "words":
-        return []
-    return [
-        f"look at: the texts are written without spaces: write their language into {task} (language, as in ja, zh or "
-        "th), so that they are measured in characters; now each counts as one word"
-    ]
-
-
-def fitting(parts: Mapping[str, RawRows]) -> list[str]:
-    """Split sizes as ``-S`` options, in the proportions of the defaults, where texts are fewer than those ask for.
-
-    Sizes are per question, so the question with the fewest texts counts.
-    """
-    asked = Prepare()
-    splits = ("shots", "validation", "pool") if "test" in parts else ("shots", "validation", "pool", "test")
-    there = {part: min(Counter(row.question_id for row in found.rows).values()) for part, found in parts.items()}
-    needed = sum(getattr(asked, split) for split in splits)
-    sizes = {}
-    if there["train"] < needed:
-        sizes = fitting_sizes({split: getattr(asked, split) for split in splits}, there["train"])
-    if there.get("test", asked.test) < asked.test:
-        sizes["test"] = there["test"]
-    options = [f"-S prepare.{split}={size}" for split, size in sizes.items()]
-    pool = sizes.get("pool", asked.pool)
-    if pool < 2 * max(Select().budgets):  # selecting from a pool means taking the smaller part of it
-        options.append(f"-S 'select.budgets=[{max(1, pool // 5)}]'")
-    return options
+AS_IT_IS = Options()
+WRITTEN = (".jsonl", ".jsonl.gz")
 
 
 def mapping(pairs: Sequence[str]) -> dict[str, str]:
@@ -130,6 +47,9 @@ def add(
     text: str = "text",
     label: str | None = "label",
     values: Mapping[str, str] | None = None,
+    options: Options = AS_IT_IS,
+    labelled_only: bool = False,
+    language: str | None = None,
     replace: bool = False,
     root: Path = Path(),
 ) -> Added:
@@ -145,6 +65,9 @@ def add(
         text: column of the texts.
         label: column of the labels; None where nobody has labelled the texts.
         values: label values in the files -> label names.
+        options: what was said about the files: encoding, sheet, header.
+        labelled_only: whether rows without a label are left out.
+        language: the language of the texts; None guesses it from them.
         replace: whether other data of that name may be replaced.
         root: the project's root.
 
@@ -158,81 +81,122 @@ def add(
         raise StandinError(f"{name!r} is no task name: lower-case letters, digits and '-', as in 'sms-spam'")
     _check_repository(root, name)
     sources = {"train": path} | ({"test": test} if test else {})
-    for file in sources.values():
-        if not file.is_file():
-            raise StandinError(f"{file}: there is no such file; relative paths start at {Path.cwd()}")
-    tables = {part: read_table(file) for part, file in sources.items()}
-    task = load_task(name, root) if task_path(name, root).exists() else None
-    if task:
-        reading = Reading(task.source.columns, task.label_names, task.questions, task.source.values)
-        if values and dict(values) != task.source.values:
-            raise StandinError(
-                f"{task_path(name)} exists: write the values there, in source.values, instead of --value"
-            )
-    else:
-        reading = _reading(tables, text, label, values or {})
-    parts = {part: rows_of(table, reading, part) for part, table in tables.items()}
-    for part, found in parts.items():
-        if not found.rows:
-            raise StandinError(f"{sources[part]}: no row is left after those without text and with unwanted labels")
-    if task and task.source.test and not test and not (root / task.source.test).exists():
-        raise StandinError(f"{task_path(name)}: source.test is {task.source.test!r}: give that file with --test")
-    files = {part: _target(name, part, file, task) for part, file in sources.items()}
-    _copy(sources, files, root, replace)
+    task = _task(name, root, values or {}, language)
+    params = load_params(root) if (root / "params.yaml").exists() else Params()
+    with tempfile.TemporaryDirectory() as folder:
+        opened, columns = _opened(sources, task, text, label, options, labelled_only, Path(folder))
+        tables = {part: found.table for part, found in opened.items()}
+        if task:
+            reading = Reading(task.source.columns, task.label_names, task.questions, task.source.values)
+        else:
+            names = opened["train"].names.get(str(columns.label), {})
+            reading = _reading(tables, columns.text, columns.label, {**names, **(values or {})}, columns.annotations)
+        parts = {part: rows_of(table, reading, part) for part, table in tables.items()}
+        for part, found in parts.items():
+            if not found.rows:
+                raise StandinError(f"{sources[part]}: no row is left after those without text and with unwanted labels")
+        if task and task.source.test and not test and not (root / task.source.test).exists():
+            raise StandinError(f"{task_path(name)}: source.test is {task.source.test!r}: give that file with --test")
+        files = {part: _target(name, part, found.file, task) for part, found in opened.items()}
+        copies = {part: _written(found, files[part], Path(folder)) for part, found in opened.items()}
+        parts = {part: _as_copied(opened[part], reading, part, copies[part], found) for part, found in parts.items()}
+        copy_files(copies, files, root, replace)
+    code, remarks = language_found([row.text for row in parts["train"].rows], language, task, name)
     if not task:
-        written = starter(name, reading, {part: file.as_posix() for part, file in files.items()})
+        remarks += label_remarks(tables["train"], columns.label, reading.values)
+        written = starter(name, reading, {part: file.as_posix() for part, file in files.items()}, code)
         task_path(name, root).parent.mkdir(exist_ok=True)
         task_path(name, root).write_text(written, encoding="utf-8")
     _version(root, name)
-    return Added(name, parts, files, task_written=task is None)
+    known = load_task(name, root)
+    remarks += models_of_other_languages(params, known)
+    notes = {part: table.notes for part, table in tables.items()}
+    return Added(name, parts, files, task is None, fitting(parts, params), notes, remarks)
+
+
+def _task(name: str, root: Path, values: Mapping[str, str], language: str | None) -> Task | None:
+    """The task's file where there is one. Raises StandinError where it says otherwise than the options."""
+    if language is not None and (wrong := language_fault(language)):
+        raise StandinError(f"--language: {wrong}")
+    if not task_path(name, root).exists():
+        return None
+    task = load_task(name, root)
+    if values and dict(values) != task.source.values:
+        raise StandinError(f"{task_path(name)} exists: write the values there, in source.values, instead of --value")
+    if language and short_code(language) != short_code(task.language):
+        raise StandinError(f"{task_path(name)} exists and says language: {task.language}: write {language} there")
+    return task
+
+
+def _opened(
+    sources: Mapping[str, Path],
+    task: Task | None,
+    text: str,
+    label: str | None,
+    options: Options,
+    labelled_only: bool,
+    folder: Path,
+) -> tuple[dict[str, Opened], Columns]:
+    """Every file as the pipeline reads it, and the columns as they are called there."""
+    asked = task.source.columns if task else Columns(text=text, label=label, id=None)
+    opened, columns = {}, asked
+    for part, file in sources.items():
+        (folder / part).mkdir()
+        opened[part], found = shape(
+            open_file(file, options, asked.text, folder / part), asked, labelled_only, (text, label)
+        )
+        if part == "train":
+            columns = found
+    return opened, columns
+
+
+def _written(opened: Opened, target: Path, folder: Path) -> Path:
+    """The file to copy: where records were changed, or go to a file of another format, they are written anew."""
+    if opened.file is not None and opened.file.name.lower().endswith(format_of(target)):
+        return opened.file
+    return write_records(opened.table, folder / target.name)
+
+
+def _as_copied(opened: Opened, reading: Reading, part: str, copy: Path, found: RawRows) -> RawRows:
+    """The rows as the pipeline will read them: ids are made from the copy's line numbers."""
+    if copy is opened.file or reading.columns.id is not None:
+        return found
+    records = tuple((number, record) for number, (_, record) in enumerate(opened.table.records, 1))
+    return rows_of(dataclasses.replace(opened.table, records=records), reading, part)
 
 
 def _check_repository(root: Path, name: str) -> None:
-    folder = root / "data" / "raw" / name
+    check_repository(root, f"data/raw/{name}")
+
+
+def check_repository(root: Path, path: str) -> None:
+    """Raise StandinError where data cannot be versioned at ``path``: no DVC, kept in Git, or not pulled."""
     if not (root / ".dvc").is_dir():
         raise StandinError(
             f"{root.resolve()}: no DVC repository. Run from the project's root (`git init` and `dvc init` make one)."
         )
-    if _run(root, "git", "ls-files", f"data/raw/{name}"):
-        raise StandinError(f"data/raw/{name}: these files are kept in Git itself. Choose another name.")
-    if folder.with_name(f"{name}.dvc").exists() and not folder.exists():
-        raise StandinError(
-            f"data/raw/{name} is versioned, but not in this copy of the project: `dvc pull data/raw/{name}` first"
-        )
+    if _run(root, "git", "ls-files", path):
+        raise StandinError(f"{path}: these files are kept in Git itself. Choose another name.")
+    if (root / f"{path}.dvc").exists() and not (root / path).exists():
+        raise StandinError(f"{path} is versioned, but not in this copy of the project: `dvc pull {path}` first")
 
 
-def _reading(tables: Mapping[str, Table], text: str, label: str | None, values: Mapping[str, str]) -> Reading:
+def _reading(
+    tables: Mapping[str, Table], text: str, label: str | None, values: Mapping[str, str], annotations: str | None = None
+) -> Reading:
     """How to read files without a task file: the labels are the values that the label column holds."""
     for table in tables.values():
-        for option, column in (("--text", text), ("--label", label)):
-            if column is not None and column not in table.columns:
-                raise StandinError(
-                    f"{table.path}: there is no column {column!r}: {nearest(column, table.columns)}. Name it with "
-                    f"{option}{', or say --unlabelled' if option == '--label' else ''}."
-                )
+        check_column(table, "--text", text)
+        check_column(table, "--label", label, text)
     for label_name in values.values():
         if wrong := fault(label_name):
             raise StandinError(f"--value: the label {label_name!r} {wrong}: write a plain name")
-    columns = Columns(text=text, label=label, id="id" if _has_ids(tables) else None)
-    if label is None:
-        return Reading(columns, ("first", "second"), (), dict(values))
-    named = _labels_found(tables["train"], label, values)
-    if not 2 <= len(named) <= MOST_LABELS:
-        shown = ", ".join([*map(repr, named[:5]), *(["..."] if len(named) > 5 else [])])
-        raise StandinError(
-            f"{tables['train'].path}: column {label!r} holds {len(named)} labels ({shown}); a task has "
-            f"2 to {MOST_LABELS}. Name the right column with --label, or say --unlabelled."
-        )
+    columns = Columns(text=text, label=label, id="id" if _has_ids(tables) else None, annotations=annotations)
+    named = ["first", "second"] if label is None else check_labels(tables["train"], label, values)
+    if annotations is not None:  # a vote for a label that nobody else gave is a label too
+        votes = {vote for _, record in tables["train"].records for vote in record.get(annotations) or ()}
+        named = sorted({*named, *(values.get(vote, vote) for vote in votes)} - {""})
     return Reading(columns, named, (), dict(values))
-
-
-def _labels_found(table: Table, column: str, values: Mapping[str, str]) -> list[str]:
-    """The label names in a column, sorted; "a|b" is no label of its own where "a" and "b" are."""
-    cells = [(number, record.get(column)) for number, record in table.records]
-    parts = [(number, part) for number, cell in cells for part in (cell if isinstance(cell, list) else [cell])]
-    found = {name_in(table, number, part, "label", values) for number, part in parts if not missing(part)}
-    single = {cell for cell in found if "|" not in cell or not all(part.strip() in found for part in cell.split("|"))}
-    return sorted({values.get(cell, cell) for cell in single} - {""})
 
 
 def _has_ids(tables: Mapping[str, Table]) -> bool:
@@ -243,21 +207,26 @@ def _has_ids(tables: Mapping[str, Table]) -> bool:
     return len({cell_text(cell) for cell in cells}) == len(cells)
 
 
-def _target(name: str, part: str, file: Path, task: Task | None) -> Path:
-    """Where a file goes: the place the task file names, otherwise ``data/raw/<name>/<part><format>``."""
-    default = Path("data/raw") / name / f"{part}{format_of(file)}"
+def _target(name: str, part: str, file: Path | None, task: Task | None) -> Path:
+    """Where a file goes: the place the task file names, otherwise ``data/raw/<name>/<part><format>``.
+
+    Records can be written as JSON Lines whatever file they come from, where the task file names such a one.
+    """
+    own = format_of(file) if file else ".jsonl"
+    default = Path("data/raw") / name / f"{part}{own}"
     if task is None:
         return default
     named = task.source.train if part == "train" else task.source.test
-    if named is None or format_of(Path(named)) != format_of(file) or default.parent not in Path(named).parents:
+    fits = named is not None and format_of(Path(named)) in (own, *WRITTEN)
+    if named is None or not fits or default.parent not in Path(named).parents:
         raise StandinError(
-            f"{task_path(name)}: source.{part} is {named!r}, but {file.name} goes to {default.as_posix()!r}: "
-            "write that there"
+            f"{task_path(name)}: source.{part} is {named!r}, but {file.name if file else 'what was read'} goes to "
+            f"{default.as_posix()!r}: write that there"
         )
     return Path(named)
 
 
-def _copy(sources: Mapping[str, Path], files: Mapping[str, Path], root: Path, replace: bool) -> None:
+def copy_files(sources: Mapping[str, Path], files: Mapping[str, Path], root: Path, replace: bool) -> None:
     """Copy all files, or none where other data is in the way; each appears under its name only when complete."""
     others = {part: _others(root / file, part, sources[part]) for part, file in files.items()}
     found = [other for part in others.values() for other in part]
@@ -280,14 +249,20 @@ def _copy(sources: Mapping[str, Path], files: Mapping[str, Path], root: Path, re
 def _others(target: Path, part: str, source: Path) -> list[Path]:
     """Files in the way: the same part in another format, or the same file with other content."""
     there = sorted(target.parent.glob(f"{part}.*")) + ([target] if target.stem.split(".")[0] != part else [])
+    there = [file for file in there if file.suffix != ".dvc"]  # a pointer beside a file that is versioned alone
     return [
         file for file in there if file.exists() and (file != target or not filecmp.cmp(source, file, shallow=False))
     ]
 
 
 def _version(root: Path, name: str) -> None:
-    _run(root, sys.executable, "-m", "dvc", "add", "--quiet", f"data/raw/{name}")
-    _run(root, "git", "add", f"data/raw/{name}.dvc", "data/raw/.gitignore")
+    version_file(root, Path("data/raw") / name)
+
+
+def version_file(root: Path, path: Path) -> None:
+    """Give a file or folder of the project to DVC, and its pointer to Git."""
+    _run(root, sys.executable, "-m", "dvc", "add", "--quiet", path.as_posix())
+    _run(root, "git", "add", f"{path.as_posix()}.dvc", (path.parent / ".gitignore").as_posix())
 
 
 def _run(root: Path, *command: str) -> str:

@@ -115,7 +115,8 @@ def _check_columns(table: Table, columns: Columns) -> None:
                 "id": "Name it in source.columns.id, or null: then ids are made from the line numbers.",
             }.get(key, f"Name it in source.columns.{key}, or null where there is none.")
             raise StandinError(
-                f"{table.path}: there is no {key} column {name!r}: {nearest(name, table.columns)}. {hint}"
+                f"{table.path}: there is no {key} column {name!r}: {nearest(name, table.columns)}. "
+                f"{hint}{''.join(f' ({note})' for note in table.notes)}"
             )
 
 
@@ -209,7 +210,8 @@ def _is_labelled(table: Table, column: str | None) -> bool:
     if without:
         raise StandinError(
             f"{table.at(without[0])}: no label in column {column!r}; {len(without)} of {len(table.records)} rows have "
-            "none. Label them or take them out: a file's texts are all labelled, or none is."
+            "none. A file's texts are all labelled, or none is: label them, or add the file with --labelled-only "
+            "(`standin data add`), which leaves them out."
         )
     return True
 

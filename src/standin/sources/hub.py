@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from standin.errors import StandinError, nearest
-from standin.sources.adding import Added, add
+from standin.sources.added import Added
+from standin.sources.adding import add
 from standin.sources.tables import format_of
 from standin.task import Hub, Source, load_task, task_path
 

@@ -3,14 +3,17 @@
 import json
 from collections.abc import Mapping
 
+from standin.language_codes import NAMES, short_code
 from standin.sources.files import Reading
+
+ANSWER = "Answer with the text only."
 
 HEAD = """\
 # Started by `standin data add`. Lines with "edit" want your words: prompts decide what is generated.
 name: {name}
 title: {name}
 # Language of the texts, as in en or de. Where prompts.language differs, generated texts are translated.
-language: en
+language: {language}
 # true: the texts were written for demonstration; reports then carry a banner.
 demonstration: false
 description: >-
@@ -33,7 +36,7 @@ source:
     label: {label}
     id: {id}
     question_id: null
-    annotations: null
+    annotations: {annotations}
 {values}
 # Three parts after Li et al. (2023): context, generation, and a diversity turn in the same chat.
 # Placeholders: {{label}} {{phrase}} {{description}} {{question}}; few_shot also {{examples}}; example also {{text}}.
@@ -41,7 +44,8 @@ source:
 
 PROMPTS = """\
 prompts:
-  language: en
+  # The language that answers come in; the prompts themselves may be in English.
+  language: {language}
   context: >-
     Edit: Imagine you are a person who writes such texts. Say who you are and where you write.
   generation: >-
@@ -66,13 +70,14 @@ published: {}
 """
 
 
-def starter(name: str, reading: Reading, files: Mapping[str, str]) -> str:
+def starter(name: str, reading: Reading, files: Mapping[str, str], language: str = "en") -> str:
     """The text of ``tasks/<name>.yaml``.
 
     Args:
         name: the task's name.
         reading: the columns, labels and values that were found.
         files: the paths of "train" and perhaps "test" in the project.
+        language: the code of the texts' language; prompts ask for it where it is not English.
 
     Returns:
         YAML with comments; ``standin.task.load_task`` accepts it as it is.
@@ -86,15 +91,19 @@ def starter(name: str, reading: Reading, files: Mapping[str, str]) -> str:
     columns = reading.columns
     head = HEAD.format(
         name=_quoted(name),
+        language=_quoted(language),
         labels=labels,
         train=_quoted(files["train"]),
         test=_quoted(files.get("test")),
         text=_quoted(columns.text),
         label=_quoted(columns.label),
         id=_quoted(columns.id),
+        annotations=_quoted(columns.annotations),
         values=f"  values:\n{values}" if values else "",
     )
-    return head + PROMPTS
+    write = "" if short_code(language) == "en" else f" Write in {NAMES.get(short_code(language), language)}."
+    prompts = PROMPTS.replace("{language}", _quoted(language)).replace("Answer with the text only.", ANSWER + write)
+    return head + prompts
 
 
 def _quoted(value: str | None) -> str:

@@ -26,13 +26,35 @@ def lines(path: Path) -> Iterator[bytes]:
 
     Raises StandinError for a broken gzip file, and for one that holds or unpacks to more than the limits allow.
     """
+    with _stream(path) as stream:
+        for number, line in enumerate(stream):
+            yield line if number else line.removeprefix(b"\xef\xbb\xbf")
+
+
+def decoded(path: Path, encoding: str) -> Iterator[str]:
+    """Yield the lines of a file in any encoding, line ends as they are, a byte order mark taken off.
+
+    Raises StandinError as ``lines`` does, and naming the line that is no text in this encoding.
+    """
+    number = 0
+    with _stream(path) as stream, io.TextIOWrapper(stream, encoding, newline="\n") as text:
+        try:
+            for number, line in enumerate(text, 1):
+                yield line if number > 1 else line.removeprefix("\ufeff")
+        except UnicodeError as error:
+            raise StandinError(
+                f"{path}, after line {number}: not {encoding} text ({getattr(error, 'reason', error)}). Name the "
+                "encoding that it was saved in with --encoding, or save the file as UTF-8."
+            ) from None
+
+
+def _stream(path: Path) -> io.BufferedReader:
+    """The bytes of a file, unpacked where it is gzipped."""
     size = path.stat().st_size
     if size > LARGEST:
         raise _too_large(path, f"{size} bytes")
-    with path.open("rb") as file:
-        stream = io.BufferedReader(_Unpacked(path, file, size), BLOCK) if path.name.lower().endswith(".gz") else file
-        for number, line in enumerate(stream):
-            yield line if number else line.removeprefix(b"\xef\xbb\xbf")
+    file = path.open("rb")
+    return io.BufferedReader(_Unpacked(path, file, size), BLOCK) if path.name.lower().endswith(".gz") else file
 
 
 class _Unpacked(io.RawIOBase):
@@ -41,11 +63,16 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         self.path = path
         self.size = size
+        self.file = file
         self.stream = gzip.GzipFile(fileobj=file)
         self.unpacked = 0
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:

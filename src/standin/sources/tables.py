@@ -5,15 +5,16 @@ What is wrong with a file is said with its line or row, never mended in silence.
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from standin.corpus import json_objects
 from standin.errors import StandinError, first_line
+from standin.sources.headers import Header, records
 from standin.sources.streams import check_unpacked, lines
 
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -22,8 +23,17 @@ LONGEST_CELL = 1_000_000
 """Characters of one CSV cell. The library's own 131,072 are fewer than a long document has; a cell of more is most
 likely the rest of the file behind a lone quotation mark."""
 
+DELIMITERS = ",;\t|"
+"""What may part the columns of a CSV file; of those that part the first line equally often the first."""
+
+SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
+"""The line by which Excel is told the delimiter; it is no row."""
+
 BATCH = 1000
 """Rows of a Parquet file that are unpacked before their size is looked at."""
+
+AS_USUAL = Header()
+"""The first row names the columns."""
 
 POINTER = 8
 """Bytes that any cell takes, an empty one too."""
@@ -37,6 +47,8 @@ class Table:
     unit: str
     columns: tuple[str, ...]
     records: tuple[tuple[int, Mapping[str, Any]], ...]
+    notes: tuple[str, ...] = ()
+    """In words, what of the file is not among the records."""
 
     def at(self, number: int) -> str:
         """A place in words: ``data/raw/sms-spam/train.csv, row 7``."""
@@ -48,76 +60,83 @@ def format_of(path: Path) -> str:
     for suffix in FORMATS:
         if path.name.lower().endswith(suffix):
             return suffix
-    hint = " Save the sheet as CSV." if path.suffix.lower() in (".xlsx", ".xls", ".ods") else ""
+    hint = " `standin data add` reads it into one that is." if path.suffix.lower() in (".xlsx", ".json") else ""
     raise StandinError(f"{path}: files of this kind are not read. Allowed: {', '.join(FORMATS)}.{hint}")
 
 
-def read_table(path: Path) -> Table:
-    """Read a file's records. Raises StandinError naming the line or row that is broken."""
-    suffix = format_of(path)
+def read_table(path: Path, shown: Path | None = None, header: Header = AS_USUAL) -> Table:
+    """Read a file's records.
+
+    Args:
+        path: the file.
+        shown: how messages call it, where ``path`` is a copy.
+        header: where the names of a CSV or TSV file's columns are.
+
+    Raises:
+        StandinError: naming the line or row that is broken.
+    """
+    suffix, shown = format_of(path), shown or path
     if not path.is_file():
         raise StandinError(
             f"{path}: there is no such file. `dvc pull` brings data that is versioned here, "
             "`standin data add NAME FILE` adds your own, `standin data fetch TASK` fetches a task's data from the hub."
         )
     if suffix == ".parquet":
-        table = _parquet(path)
+        table = parquet_table(path, shown, _frame)
     else:
-        table = _json_lines(path) if suffix.startswith(".jsonl") else _delimited(path, suffix)
+        table = _json_lines(path, shown) if suffix.startswith(".jsonl") else _delimited(path, suffix, shown, header)
     if not table.records:
-        raise StandinError(f"{path}: the file holds no rows")
+        raise StandinError(f"{shown}: the file holds no rows")
     return table
 
 
-def _json_lines(path: Path) -> Table:
-    records = tuple(json_objects(path, lines(path)))
-    columns = dict.fromkeys(name for _, record in records for name in record)
-    return Table(path, "line", tuple(columns), records)
+def _json_lines(path: Path, shown: Path) -> Table:
+    found = tuple(json_objects(shown, lines(path)))
+    columns = dict.fromkeys(name for _, record in found for name in record)
+    return Table(shown, "line", tuple(columns), found)
 
 
-def _delimited(path: Path, suffix: str) -> Table:
+def _delimited(path: Path, suffix: str, shown: Path, header: Header) -> Table:
     """CSV or TSV with a header. Strict: a lone quote would otherwise swallow the rows up to the next one."""
-    records: list[tuple[int, Mapping[str, Any]]] = []
-    columns: list[str] = []
     number = 0
-    text = _text_lines(path)
+    text = _text_lines(path, shown)
     csv.field_size_limit(LONGEST_CELL)  # of the process: no other place sets it
-    try:
+    first = next(text, "")
+    named = SEPARATOR.fullmatch(first.strip())
+    if named:
         first = next(text, "")
-        reader = csv.reader(chain([first], text), delimiter=_delimiter(first, suffix), strict=True)
-        for number, fields in enumerate(reader, 1):
-            if not fields:
-                continue
-            if not columns:
-                columns = fields
-                if twice := [name for name, times in Counter(columns).items() if times > 1]:
-                    raise StandinError(f"{path}: column {twice[0]!r} stands twice in the first row")
-                continue
-            if len(fields) != len(columns):
-                raise StandinError(
-                    f"{path}, row {number}: {len(fields)} fields, but the first row names {len(columns)} columns. "
-                    'Quote fields that hold the delimiter or a line break with "...".'
-                )
-            records.append((number, dict(zip(columns, fields, strict=True))))
+    delimiter = named[1] if named else _delimiter(first, suffix)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if header.quotes else csv.QUOTE_NONE
+    reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True, quoting=quoting)
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        nonlocal number
+        for fields in reader:
+            number += 1
+            yield number, fields
+
+    try:
+        found = records(rows(), shown, header)
     except csv.Error as error:
         if "field limit" in str(error):
             raise StandinError(
-                f"{path}, row {number + 1}: a cell of more than {LONGEST_CELL:,} characters, the most that is read. "
+                f"{shown}, row {number + 1}: a cell of more than {LONGEST_CELL:,} characters, the most that is read. "
                 "Likely a quotation mark that is never closed: look at where the cell begins."
             ) from None
         raise StandinError(
-            f"{path}, row {number + 1}: {error}. A quote inside a quoted field is written twice; or save as JSON Lines."
+            f"{shown}, row {number + 1}: {error}. A quote inside a quoted field is written twice; or save as JSON "
+            "Lines; where quotation marks enclose nothing, `standin data add --no-quotes` reads them as they are."
         ) from None
-    return Table(path, "row", tuple(columns), tuple(records))
+    return Table(shown, "row", found.columns, found.records, found.notes)
 
 
-def _text_lines(path: Path) -> Iterator[str]:
+def _text_lines(path: Path, shown: Path) -> Iterator[str]:
     """A file's lines as text, line ends as they are: a line feed, a carriage return (old Macs) or both."""
     for number, line in enumerate(lines(path), 1):
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError:
-            raise StandinError(f"{path}, line {number}: not UTF-8 text. Save the file as UTF-8.") from None
+            raise StandinError(f"{shown}, line {number}: not UTF-8 text. Save the file as UTF-8.") from None
         yield from io.StringIO(text, newline="")
 
 
@@ -125,23 +144,25 @@ def _delimiter(first: str, suffix: str) -> str:
     """Spreadsheets of half the world write ";" into CSV files: what divides the first line into more columns."""
     if suffix.startswith(".tsv"):
         return "\t"
-    return max(",;", key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
+    return max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
 
 
-def _parquet(path: Path) -> Table:
+def parquet_table(path: Path, shown: Path, read: Callable[[Path], Any]) -> Table:
+    """A file of columns as ``read`` gives it: a pandas frame. Raises StandinError where the file is broken."""
     try:
-        frame = _frame(path)
+        frame = read(path)
         columns = tuple(str(name) for name in frame.columns)
         cells = [frame.iloc[:, place].astype(object).tolist() for place in range(len(columns))]
     except StandinError:
         raise
     except Exception as error:  # a dozen kinds, by which of pyarrow's and pandas' parts meets the broken bytes
-        raise StandinError(f"{path}: not a Parquet file, or a broken one: {first_line(error)!r}") from None
-    records = tuple(
+        kind = "Parquet" if path.suffix.lower() == ".parquet" else "Arrow"
+        raise StandinError(f"{shown}: not a {kind} file, or a broken one: {first_line(error)!r}") from None
+    found = tuple(
         (number, {name: _plain(cell) for name, cell in zip(columns, row, strict=True)})
         for number, row in enumerate(zip(*cells, strict=True), 1)
     )
-    return Table(path, "row", columns, records)
+    return Table(shown, "row", columns, found)
 
 
 def _frame(path: Path) -> Any:

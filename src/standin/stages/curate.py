@@ -10,13 +10,17 @@ import numpy as np
 from standin.config import Params
 from standin.corpus import REASONS, Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
 from standin.curation.duplicates import Cosine, similar_pairs
+from standin.curation.language import language_of, others
 from standin.curation.lengths import unit_of, unit_of_texts
 from standin.curation.off_task import Far, Yardstick, off_task
 from standin.curation.rules import Curated, Removal, curate, tally
 from standin.errors import StandinError
+from standin.language_codes import named, short_code
 from standin.measures.embeddings import DESCRIPTIONS, Embeddings, read_embeddings
 from standin.task import Task
 
+STRANGE = 0.05
+"""Share of kept texts in another language, above that of the real ones, from which a warning says so."""
 BEFORE = {"refused", "unparsable"}
 """Reasons that generation gives; the others are given here."""
 
@@ -49,7 +53,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         judged,
         params.curate,
         params.verify.remove,
-        _examples(plan, shots),
+        _examples(plan, shots) | _seed_texts(rows, shots),
         far.texts,
         unit,
     )
@@ -69,7 +73,33 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         **_breakdown(task, rows, judged, found),
         "pool_texts_like_test": like,
         "length_unit": unit,
+        **_languages(task, found.kept, [*shots, *validation, *test]),
         **_yardsticks(far),
+    }
+
+
+def _languages(task: Task, kept: Sequence[SyntheticRow], real: Sequence[Row]) -> dict[str, Any]:
+    """How many kept texts are surely in another language than the task's, beside the real ones; nothing is removed."""
+    texts = [row.text for row in real]
+    ours, theirs = others([row.text for row in kept], task.language), others(texts, task.language)
+    read = language_of(texts)
+    if read and short_code(read) != short_code(task.language) and theirs.share > STRANGE:
+        print(  # noqa: T201
+            f"curate: warning: the real texts read as {named(read)}, but language in tasks/{task.name}.yaml is "
+            f"{task.language!r}: write their language there"
+        )
+    elif ours.share > theirs.share + STRANGE:
+        which = ", ".join(f"{named(language)} {count}" for language, count in ours.languages.items())
+        print(  # noqa: T201
+            f"curate: warning: {sum(ours.languages.values())} of {ours.texts} kept texts are not in "
+            f"{named(task.language)} but in {which}; they stay. Say the language in the prompts, or take a model that "
+            "writes it"
+        )
+    return {
+        "other_language": sum(ours.languages.values()),
+        "other_language_share": ours.share,
+        "real_other_language_share": theirs.share,
+        "other_languages": ours.languages,
     }
 
 
@@ -134,6 +164,12 @@ def _examples(plan: Sequence[Mapping[str, Any]], shots: Sequence[Row]) -> dict[s
             own[name] = by_id[name]
         examples[str(row["plan_id"])] = list(own.values())
     return examples
+
+
+def _seed_texts(rows: Sequence[SyntheticRow], shots: Sequence[Row]) -> dict[str, list[Row]]:
+    """Plan id -> the shots that a recorded text was made from, where that is known."""
+    by_id = {row.id: row for row in shots}
+    return {row.plan_id: [by_id[seed] for seed in row.seeds if seed in by_id] for row in rows if row.seeds is not None}
 
 
 def _pool_texts_like_test(pool: Sequence[Row], test: Sequence[Row], real: Embeddings, cosine: float) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from standin.config import Params
-from standin.corpus import Prediction, Row, read_json_lines, read_rows, write_json
+from standin.corpus import Prediction, Row, read_json_lines, read_rows, write_metrics
 from standin.errors import StandinError
 from standin.evaluation.results import evaluate
 from standin.evaluation.summaries import TABLES, Cells, metrics, scope, table_rows
@@ -81,4 +81,4 @@ def _write(rows: Mapping[str, list[Cells]], said: Mapping[str, Any]) -> None:
     REPORTS.mkdir(parents=True, exist_ok=True)
     for name, columns in TABLES.items():
         (REPORTS / f"{name}.csv").write_text(csv_text(columns, rows.get(name, [])), encoding="utf-8", newline="\n")
-    write_json(REPORTS / "scope.json", said)
+    write_metrics(REPORTS / "scope.json", said)

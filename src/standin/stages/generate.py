@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from standin.choices import BEGIN_ENGINES
 from standin.config import Params, repository_root
@@ -14,7 +14,7 @@ from standin.embedded import pinned
 from standin.engines import registry
 from standin.engines.protocol import Answer, Engine, Sampling
 from standin.errors import StandinError
-from standin.generation.answering import FAULT, Answered, answer_plan
+from standin.generation.answering import FAULT, Answered, abouts, answer_plan
 from standin.generation.budget import budget
 from standin.generation.plan import PlanRow, make_plan
 from standin.generation.prompts import turn
@@ -22,6 +22,9 @@ from standin.generation.quotes import CLOSING
 from standin.generation.store import AnswerStore
 from standin.progress import progress
 from standin.task import Task
+
+if TYPE_CHECKING:
+    from standin.engines.replay import Record, ReplayEngine
 
 OUT = Path("data/generated")
 
@@ -32,11 +35,14 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     plan, say = planned(params, task)
     write_json_lines(OUT / "plan.jsonl", (asdict(row) for row in plan))
 
-    version = registry.version(chosen.engine, chosen.model)
+    version = registry.version(chosen.engine, chosen.model, chosen.revision)
+    recorded = registry.recorded(chosen.model, version, params.base.seed) if chosen.engine == "replay" else None
     revision = pinned(chosen.model, chosen.revision) if chosen.engine in registry.BATCHED else chosen.revision
 
     @cache
     def engine() -> Engine:
+        if recorded is not None:
+            return recorded
         return registry.load(chosen.engine, chosen.model, revision, chosen.dtype, params.runtime)
 
     identity = {
@@ -68,8 +74,10 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         batched = chosen.engine in registry.BATCHED
         spent = budget(params.runtime)
         answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
-    write(answered, chosen.engine, chosen.model)
-    return metrics(answered, seeded=sampling.seeded or chosen.engine != "openai")
+    origins = None if recorded is None else [recorded.record(about) for about in abouts(plan)]
+    write(answered, chosen.engine, chosen.model, origins)
+    found = metrics(answered, seeded=sampling.seeded or chosen.engine != "openai")
+    return found if recorded is None else found | {"recorded": recording(recorded, origins or [])}
 
 
 def opening(params: Params, task: Task, store: AnswerStore) -> str:
@@ -108,8 +116,21 @@ def planned(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRo
     return plan, say
 
 
-def write(answered: Sequence[Answered], engine: str, model: str) -> None:
-    """Write raw answers, parsed texts and what was refused or unparsable."""
+def recording(engine: "ReplayEngine", drawn: "Sequence[Record]") -> dict[str, Any]:
+    """What recorded texts are: how many there are and were drawn, what wrote them, of how many more is known."""
+    models = Counter(record.model for record in drawn)
+    return {
+        "texts": sum(map(len, engine.records.values())),
+        "drawn": len(drawn),
+        "models": ", ".join(f"{model} {count}" for model, count in sorted(models.items())),
+        "with_prompt": sum(record.prompted for record in drawn),
+        "with_seeds": sum(record.seeds is not None for record in drawn),
+    }
+
+
+def write(answered: Sequence[Answered], engine: str, model: str, origins: "Sequence[Record] | None" = None) -> None:
+    """Write raw answers, parsed texts and what was refused or unparsable; ``origins`` are those of recorded texts."""
+    known: Sequence[Record | None] = origins or [None] * len(answered)
     write_json_lines(
         OUT / "answers.jsonl",
         ({"plan_id": each.row.plan_id, "key": each.key, **_data(each.answer)} for each in answered),
@@ -124,11 +145,12 @@ def write(answered: Sequence[Answered], engine: str, model: str) -> None:
                 question_id=each.row.question_id,
                 question=each.row.question,
                 plan_id=each.row.plan_id,
-                shots=len(each.row.shots),
+                shots=len(each.row.shots) if origin is None else len(origin.seeds or ()),
                 engine=engine,
-                model=model,
+                model=model if origin is None else origin.model,
+                seeds=None if origin is None else origin.seeds,
             )
-            for each in answered
+            for each, origin in zip(answered, known, strict=True)
             if each.parsed.text is not None
         ],
     )

@@ -6,9 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from standin.config import Params
-from standin.corpus import REASONS, Removed, SyntheticRow, read_json, read_json_lines, read_rows
+from standin.corpus import (
+    REASONS,
+    Removed,
+    SyntheticRow,
+    read_json,
+    read_json_lines,
+    read_rows,
+    write_metrics,
+)
 from standin.evaluation.recipe import evaluated, recipe
 from standin.report import content, counts, figures, measured, seeds, words
+from standin.report.headline import headline, shown_by_dvc
 from standin.report.page import render
 from standin.sheets import sheet_rows
 from standin.task import Task
@@ -19,7 +28,7 @@ MAJORITY = "majority"  # the row of the most frequent label among the arms' scor
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
-    """Write ``reports/report.html``."""
+    """Write ``reports/report.html``, and the headline figures for MLflow, `standin compare` and DVC."""
     arms = gather_arms(params)
     filled = {
         "task": {
@@ -55,11 +64,28 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     shown = [arm for arm in ("real", "synthetic") if arm in compared] or list(dict.fromkeys(compared))[:2]
     rows = _table(REPORTS / "evaluate/confusion.csv")
     filled["confusion"] = content.confusion_tables(rows, task.label_names, shown)
+    write_headline(params)
     page = render(filled)
     OUT.write_text(page, encoding="utf-8", newline="\n")
     count = sum(figure is not None for figure in drawn.values())
     print(f"report: {OUT}, {count} figures")  # noqa: T201
     return {"figures": count, "bytes": len(page.encode())}
+
+
+def write_headline(params: Params) -> None:
+    """Write ``reports/headline.json``, and ``reports/metrics.json``, the part of it that DVC shows."""
+    figures = headline(
+        params.arms,
+        _table(REPORTS / "evaluate/scores.csv"),
+        _table(REPORTS / "evaluate/comparisons.csv"),
+        _table(REPORTS / "arms/texts.csv"),
+        generated=read_json(REPORTS / "generate/metrics.json"),
+        curated=read_json(REPORTS / "curate/metrics.json"),
+        diversity=read_json(REPORTS / "diversity/metrics.json"),
+    )
+    write_metrics(REPORTS / "headline.json", figures)
+    shown = json.dumps(shown_by_dvc(figures, params.arms), indent=2)  # DVC's columns keep this order
+    (REPORTS / "metrics.json").write_text(shown + "\n", encoding="utf-8")
 
 
 def gather_arms(params: Params) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from standin.checked import read_yaml
 from standin.config import NAME, Params, load_params
-from standin.corpus import write_json
+from standin.corpus import write_json, write_metrics
 from standin.errors import StandinError, nearest, surroundings
 from standin.languages import language_warning
 from standin.stores import settle
@@ -122,7 +122,8 @@ def run_stage(stage: str, item: str) -> None:
     _check_item(stage, item, params)
     limit_threads(params.runtime.threads)
     settle()
-    for warning in (language_warning(params, task, stage), task.unedited() if stage == "generate" else None):
+    prompted = stage == "generate" and params.generator.engine != "replay"
+    for warning in (language_warning(params, task, stage), task.unedited() if prompted else None):
         if warning:
             print(warning, file=sys.stderr)  # noqa: T201
     with events.stage(params, stage, item) as log:
@@ -132,7 +133,7 @@ def run_stage(stage: str, item: str) -> None:
         seconds = time.perf_counter() - started
         if metrics:
             folder = Path("reports") / stage / item
-            write_json(folder / "metrics.json", metrics)
+            write_metrics(folder / "metrics.json", metrics)
             figures = module.machine_figures() if hasattr(module, "machine_figures") else {}
             timing = {"results": results_digest(folder), "seconds": round(seconds, 2), **figures}
             write_json(folder / "timing.json", timing)

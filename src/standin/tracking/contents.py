@@ -1,16 +1,21 @@
-"""What a run in MLflow holds, collected from the files of a state: nothing here depends on which stages just ran."""
+"""What a run in MLflow holds, collected from the files of a state: nothing here depends on which stages just ran.
+
+Few tags: md5 sums are in the data sets and in ``lineage/data.json``.
+"""
 
 import csv
 import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from standin.corpus import json_value, read_json
+from standin.corpus import json_value, read_json, unlisted
+from standin.tracking import telling
 from standin.tracking.states import LockedStage, State
 from standin.tracking.trees import Workspace, redact
 
@@ -33,10 +38,14 @@ class DataSet:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Everything one run holds beside its parameters. ``curves``: metric -> (step, value) pairs."""
+    """Everything one run holds beside its parameters.
+
+    ``curves``: metric -> (step, value) pairs. ``description``: Markdown; empty where nothing can be told yet.
+    """
 
     metrics: dict[str, float]
     tags: dict[str, str]
+    description: str
     curves: dict[str, list[tuple[int, float]]]
     data: list[DataSet]
     artifacts: dict[str, bytes]
@@ -44,7 +53,7 @@ class Contents:
 
 def collect(state: State, stale: Mapping[str, str], baseline: str) -> Contents:
     """Read all that a run holds; stages named in ``stale`` contribute nothing."""
-    metrics: dict[str, float] = {}
+    metrics = split_metrics("headline", telling.headline(state, stale))[0]  # MLflow shows first what came first
     tags: dict[str, str] = {}
     curves: dict[str, list[tuple[int, float]]] = {}
     artifacts = lineage(state, baseline)
@@ -56,28 +65,32 @@ def collect(state: State, stale: Mapping[str, str], baseline: str) -> Contents:
             tags |= words
         if history := state.tree.read(f"{stage.folder}/history.csv"):
             curves |= read_curves(stage.name, history.decode())
-        tags |= {f"dvc.out/{path}"[:250]: str(out.get("md5")) for path, out in stage.outs.items()}
         artifacts |= dict(reports(state, stage))
+    told = telling.tell(state, stale)
+    artifacts |= {telling.FIGURE: told.figure} if told.figure else {}
+    artifacts["lineage/data.json"] = sums(fresh)
     tags["dvc.code_dirty"] = str("lineage/code.diff" in artifacts).lower()
-    return Contents(metrics, tags, curves, list(data_sets(fresh)), artifacts)
+    return Contents(metrics, tags, told.description, curves, list(data_sets(fresh)), artifacts)
 
 
 def flat_params(params: Mapping[str, Any], task_file: str) -> dict[str, str]:
     """The whole params file as one level of names and texts; MLflow's limit of 6,000 characters is kept with a note."""
     values = dict(_flat(params)) | {"task_file": task_file}
-    return {sanitise(name): cut(redact(_text(value)), PARAM_CHARACTERS) for name, value in values.items()}
+    names = sanitised(values)
+    return {names[name]: cut(redact(_text(value)), PARAM_CHARACTERS) for name, value in values.items()}
 
 
 def split_metrics(stage: str, values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
     """A stage's metrics as numbers (truth values count as 0 and 1) and as words, which become tags."""
     numbers: dict[str, float] = {}
     words: dict[str, str] = {}
-    for name, value in _flat(values):
-        key = sanitise(f"{stage}.{name}")
+    found = {f"{stage}.{name}": value for name, value in _flat(unlisted(values))}
+    names = sanitised(found)
+    for name, value in found.items():
         if isinstance(value, bool | int | float):
-            numbers[key] = float(value)
+            numbers[names[name]] = float(value)
         elif isinstance(value, str):
-            words[key] = cut(redact(value), TAG_CHARACTERS)
+            words[names[name]] = cut(redact(value), TAG_CHARACTERS)
     return numbers, words
 
 
@@ -86,15 +99,15 @@ def read_curves(stage: str, history: str) -> dict[str, list[tuple[int, float]]]:
 
     Named like ``finetune.real.budget48.seed1.loss``. Empty cells are no points.
     """
-    curves: dict[str, list[tuple[int, float]]] = {}
+    curves: dict[str, list[tuple[int, float]]] = {}  # named as MLflow does only when all names are known
     for row in csv.DictReader(history.splitlines()):
         keys = [f"{'' if key == 'question_id' else key}{row[key]}" for key in CURVE_KEYS if row.get(key)]
         for column, text in row.items():
             value = _number(text) if column not in (*CURVE_KEYS, "step") else None
             if value is not None and row.get("step"):
-                name = sanitise(".".join([stage, *keys, str(column)]))
-                curves.setdefault(name, []).append((int(float(row["step"])), value))
-    return curves
+                curves.setdefault(".".join([stage, *keys, str(column)]), []).append((int(float(row["step"])), value))
+    names = sanitised(curves)
+    return {names[name]: points for name, points in curves.items()}
 
 
 def data_sets(stages: list[LockedStage]) -> Iterator[DataSet]:
@@ -112,6 +125,12 @@ def data_sets(stages: list[LockedStage]) -> Iterator[DataSet]:
             if path.startswith("data/") and entry.get("md5"):
                 raw.add(path)
                 yield DataSet(path, str(entry["md5"]), made_by, entry.get("size"), entry.get("nfiles"))
+
+
+def sums(stages: list[LockedStage]) -> bytes:
+    """The md5 of everything that the stages read and made, as JSON: path -> md5."""
+    known = {path: str(entry.get("md5")) for stage in stages for path, entry in (stage.deps | stage.outs).items()}
+    return (json.dumps(known, indent=1, sort_keys=True) + "\n").encode()
 
 
 def lineage(state: State, baseline: str) -> dict[str, bytes]:
@@ -163,9 +182,17 @@ def executed_here(folder: Path) -> bool:
     return timing.exists() and read_json(timing).get("results") == results_digest(folder)
 
 
-def sanitise(name: str) -> str:
-    """A name that MLflow takes for a metric, parameter or tag: at most 250 of its characters."""
-    return re.sub(r"[^\w.\- :]", "_", name)[:250]
+def sanitised(names: Iterable[str]) -> dict[str, str]:
+    """Names -> names that MLflow takes for a metric, parameter or tag: at most 250 of its characters.
+
+    Of names that would become the same, as those of two labels that are emoji, each ends in a hash of what it was.
+    """
+    plain = {name: re.sub(r"[^\w.\- :]", "_", name)[:250] for name in names}
+    several = Counter(plain.values())
+    return {
+        name: taken if several[taken] == 1 else f"{taken[:241]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        for name, taken in plain.items()
+    }
 
 
 def cut(text: str, limit: int) -> str:

@@ -236,7 +236,7 @@ def _essence(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _yaml(tree: Tree, path: str) -> dict[str, Any]:
-    """A mapping from a YAML file, empty where there is none."""
+    """A mapping from a YAML file as DVC reads it, empty where there is none."""
     where = "" if isinstance(tree, Workspace) else f" of commit {getattr(tree, 'rev', '')[:7]}"
-    value = parse_yaml(tree.read(path) or b"", f"{path}{where}")
+    value = parse_yaml(tree.read(path) or b"", f"{path}{where}", as_dvc=True)
     return value if isinstance(value, dict) else {}

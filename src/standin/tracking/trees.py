@@ -2,15 +2,16 @@
 
 import difflib
 import functools
+import getpass
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from standin.errors import visible
 
+REMOTE = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")
 USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
 
 
@@ -31,6 +32,10 @@ class Tree(Protocol):
 
     def time(self) -> int | None:
         """When the state was made, in milliseconds since 1970; None for now."""
+        ...
+
+    def author(self) -> str:
+        """Who made the state."""
         ...
 
 
@@ -59,6 +64,10 @@ class Workspace:
     def time(self) -> int | None:
         """Now."""
         return None
+
+    def author(self) -> str:
+        """Who works here: git's name for them, else the operating system's."""
+        return git("config", "user.name").decode(errors="replace").strip() or _account()
 
 
 class Commit:
@@ -98,6 +107,10 @@ class Commit:
         seconds = git("show", "-s", "--format=%ct", self.rev).strip()
         return int(seconds) * 1000 if seconds else None
 
+    def author(self) -> str:
+        """The commit's author."""
+        return git("show", "-s", "--format=%an", self.rev).decode(errors="replace").strip()
+
 
 def git(*arguments: str) -> bytes:
     """What git prints; nothing where it fails, is not installed, or there is no repository.
@@ -124,6 +137,19 @@ def head() -> str:
     return git("rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
 
 
+def origin() -> dict[str, str]:
+    """The current branch and the address of the repository's first remote, as MLflow's tags name them."""
+    remote = git("remote").decode(errors="replace").splitlines()[:1]
+    address = git("remote", "get-url", *remote) if remote else b""
+    found = {
+        "mlflow.source.git.branch": git("branch", "--show-current").decode(errors="replace").strip(),
+        "mlflow.source.git.repoURL": address.decode(errors="replace").strip(),
+    }
+    if not REMOTE.match(found["mlflow.source.git.repoURL"]):  # a folder of this machine says nothing elsewhere
+        del found["mlflow.source.git.repoURL"]
+    return {name: redact(text) for name, text in found.items() if text}
+
+
 def experiments() -> list[tuple[str, str, str]]:
     """All DVC experiments: (commit, baseline commit, name), in order of their refs.
 
@@ -148,6 +174,24 @@ def _blob(blob: str) -> bytes:
     return git("cat-file", "blob", blob)
 
 
-def _added(path: str, read: Callable[[Path], bytes] = Path.read_bytes) -> str:
-    lines = read(Path(path)).decode(errors="replace").splitlines(keepends=True)
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return ""
+
+
+def _added(path: str) -> str:
+    """A file that git does not know yet, as a diff; what is no file, as a repository of its own, by name only."""
+    try:
+        lines = Path(path).read_bytes().decode(errors="replace").splitlines(keepends=True)
+    except OSError as error:
+        why = "a repository of its own, which git does not look into" if path.endswith("/") else error.strerror
+        _tell_passed(path, str(why))
+        return f"# not recorded: {path}: {why}\n"
     return "".join(difflib.unified_diff([], lines, "/dev/null", f"b/{path}"))
+
+
+@functools.cache
+def _tell_passed(path: str, why: str) -> None:
+    print(f"tracking: {visible(path)} is not part of the recorded code: {why}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,233 @@
+"""What annotation tools export, as a table of texts and labels: Label Studio, Prodigy, Argilla, doccano.
+
+Records are known by the keys that each tool writes. Where several people labelled a text, their votes become the column
+"annotations" and the label is what most of them chose; a tie is no label.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from standin.errors import StandinError, nearest
+from standin.sources.tables import Table
+
+Record = Mapping[str, Any]
+SPANS = ("spans, not one label for a text", "Export document labels, or a table with one label a text.")
+ANSWERS = ("accept", "reject", "ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The table with the columns text, label and id, and perhaps annotations."""
+
+    table: Table
+    annotations: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One labelled thing: its text, what each person chose, and its id."""
+
+    text: Any
+    votes: tuple[str, ...]
+    id: Any
+
+
+def export_of(table: Table, text: str, label: str | None) -> Export | None:
+    """Read a tool's export; None where the records are no tool's.
+
+    Args:
+        table: the records of a JSON or JSON Lines file.
+        text: which field holds the text, where there are several.
+        label: which question or control the label answers, where there are several.
+
+    Raises:
+        StandinError: the export marks spans, holds several labels for a text, or several fields or questions of which
+            neither ``text`` nor ``label`` is one.
+    """
+    records = [record for _, record in table.records]
+    if all(isinstance(one.get("data"), dict) and {"annotations", "completions"} & one.keys() for one in records):
+        return _made(table, "Label Studio", [_label_studio(table, n, r, text, label) for n, r in table.records])
+    if any("_task_hash" in one or "_input_hash" in one for one in records) or all(
+        one.get("answer") in ANSWERS and "text" in one for one in records
+    ):
+        return _prodigy(table)
+    if all(isinstance(one.get("fields"), dict) and "responses" in one for one in records):
+        return _made(table, "Argilla", [_argilla(table, n, r, text, label) for n, r in table.records])
+    if questions := sorted({key[: -len(".responses")] for key in table.columns if key.endswith(".responses")}):
+        question = _one(table, questions, label, "question", "--label")
+        field = text if text in table.columns else _one(table, _texts(records), text, "field", "--text")
+        return _made(table, "Argilla", [_flat(record, field, question) for record in records])
+    if all("annotation" in one and "annotation_agent" in one for one in records):
+        return _made(table, "Argilla", [_argilla_1(one, text) for one in records])
+    votes = [one.get("annotations") for one in records if "text" in one]
+    if _lists_of_objects(votes):
+        return _made(table, "doccano", [_doccano(table, n, r) for n, r in table.records])
+    if any(_is_spans(one.get("label")) or one.get("entities") for one in records):
+        raise _refused(table, "doccano", *SPANS)
+    return None
+
+
+def _made(table: Table, tool: str, items: Sequence[_Item]) -> Export:
+    """The table of what was found, and in words how."""
+    rows, unlabelled, tied = [], 0, 0
+    several = any(len(item.votes) > 1 for item in items)
+    for (number, _), item in zip(table.records, items, strict=True):
+        first = Counter(item.votes).most_common(2)
+        tie = len(first) > 1 and first[0][1] == first[1][1]
+        unlabelled, tied = unlabelled + (not first), tied + tie
+        row = {"id": item.id, "text": item.text, "label": first[0][0] if first and not tie else None}
+        if not tie:
+            rows.append((number, row | ({"annotations": list(item.votes)} if several else {})))
+    columns = ("id", "text", "label", *(["annotations"] if several else []))
+    notes = [f"read as an export of {tool}"]
+    if several:
+        notes.append("several people's labels are kept as annotations; the label is what most of them chose")
+    if tied:
+        notes.append(f"{tied} texts left out on which they were divided equally")
+    made = replace(table, columns=columns, records=tuple(rows), notes=(*table.notes, *notes))
+    return Export(made, several)
+
+
+def _label_studio(table: Table, number: int, record: Record, text: str, label: str | None) -> _Item:
+    fields = [name for name, value in record["data"].items() if isinstance(value, str)]
+    field = text if text in record["data"] else _one(table, fields, text, "field", "--text")
+    votes = []
+    for annotation in record.get("annotations") or record.get("completions") or []:
+        results = [] if annotation.get("was_cancelled") else annotation.get("result") or []
+        kinds = {str(result.get("type")) for result in results}
+        chosen = [result for result in results if result.get("type") in ("choices", "rating", "taxonomy")]
+        if kinds & {"labels", "hypertextlabels", "relation"} and not chosen:
+            raise _refused(table, "Label Studio", *SPANS)
+        controls = sorted({str(result.get("from_name")) for result in chosen})
+        if not controls:
+            continue
+        control = _one(table, controls, label, "control", "--label")
+        values = [result["value"] for result in chosen if str(result.get("from_name")) == control]
+        votes += [_single(table, number, [part for value in values for part in _choices(value)])]
+    return _Item(record["data"].get(field), tuple(votes), record.get("id"))
+
+
+def _choices(value: Record) -> list[str]:
+    if "rating" in value:
+        return [str(value["rating"])]
+    chosen = value.get("choices") or value.get("taxonomy") or []
+    return [" / ".join(map(str, part)) if isinstance(part, list) else str(part) for part in chosen]
+
+
+def _prodigy(table: Table) -> Export:
+    """Accepted labels or choices; of a single label that was rejected, "not" that label; ignored texts are left out."""
+    records = [record for _, record in table.records]
+    names = {str(one["label"]) for one in records if isinstance(one.get("label"), str)}
+    items, left_out = [], 0
+    if not names and not any("accept" in one for one in records):
+        raise _refused(table, "Prodigy", *SPANS)
+    kept = []
+    for number, one in table.records:
+        answer, vote = one.get("answer", "accept"), None
+        if answer == "accept":
+            chosen = one.get("accept")
+            vote = _single(table, number, list(map(str, chosen))) if chosen else one.get("label")
+        elif answer == "reject" and "accept" not in one and len(names) == 1:
+            vote = f"not {one.get('label')}"
+        if vote is None:
+            left_out += 1
+        else:
+            kept.append((number, one))
+            items.append(_Item(one.get("text"), (str(vote),), None))
+    made = _made(replace(table, records=tuple(kept)), "Prodigy", items)
+    said = (f"{left_out} texts left out that were ignored, rejected or left without a choice",) if left_out else ()
+    return replace(made, table=replace(made.table, notes=(*made.table.notes, *said)))
+
+
+def _argilla(table: Table, number: int, record: Record, text: str, label: str | None) -> _Item:
+    """Argilla 2 (responses by question) and 1.x (a list of responses with values by question); drafts do not count."""
+    fields = record["fields"]
+    field = text if text in fields else _one(table, list(fields), text, "field", "--text")
+    responses = record["responses"] or {}
+    if isinstance(responses, list):
+        given: dict[str, list[Any]] = {}
+        for response in responses:
+            for question, answer in (response.get("values") or {}).items():
+                given.setdefault(question, []).append({"status": response.get("status"), **answer})
+    else:
+        given = dict(responses)
+    if not given:
+        return _Item(fields.get(field), (), record.get("id"))
+    question = _one(table, sorted(given), label, "question", "--label")
+    answers = [one for one in given[question] if one.get("status") in (None, "submitted")]
+    votes = tuple(_single(table, number, _listed(one.get("value"))) for one in answers)
+    return _Item(fields.get(field), votes, record.get("id"))
+
+
+def _flat(record: Record, field: str, question: str) -> _Item:
+    """Argilla's flattened records: ``label.responses`` and ``label.responses.status``."""
+    votes = record.get(f"{question}.responses") or []
+    status = record.get(f"{question}.responses.status") or ["submitted"] * len(votes)
+    given = [str(vote) for vote, done in zip(votes, status, strict=False) if done == "submitted" and vote is not None]
+    return _Item(record.get(field), tuple(given), record.get("id"))
+
+
+def _argilla_1(record: Record, text: str) -> _Item:
+    inputs = record.get("inputs") or {}
+    vote = _listed(record.get("annotation"))
+    words = record.get("text") or inputs.get(text) or next(iter(inputs.values()), None)
+    return _Item(words, tuple(map(str, vote[:1])) if len(vote) == 1 else (), record.get("id"))
+
+
+def _doccano(table: Table, number: int, record: Record) -> _Item:
+    """Before its version 1.1 doccano wrote ``annotations: [{"label": 2, "user": 1}]``, several by a user too."""
+    votes: dict[Any, list[str]] = {}
+    for place, one in enumerate(record["annotations"]):
+        if not isinstance(one, dict) or "start_offset" in one:
+            raise _refused(table, "doccano", *SPANS)
+        votes.setdefault(one.get("user", place), []).append(str(one.get("label")))
+    return _Item(record["text"], tuple(_single(table, number, given) for given in votes.values()), record.get("id"))
+
+
+def _single(table: Table, number: int, chosen: Sequence[str]) -> str:
+    if len(chosen) != 1:
+        raise StandinError(
+            f"{table.at(number)}: {len(chosen)} labels by one person ({', '.join(chosen)}); a text has exactly one "
+            "label here. Keep the rows with one label, or make it one task per label."
+        )
+    return chosen[0]
+
+
+def _one(table: Table, known: Sequence[str], asked: str | None, what: str, option: str) -> str:
+    """The field or question that was asked for, or the only one there is."""
+    if asked in known:
+        return str(asked)
+    if len(known) == 1:
+        return known[0]
+    raise StandinError(
+        f"{table.path}: {len(known)} {what}s, none of them {asked!r}: {nearest(str(asked), known)}. Name one with "
+        f"{option}."
+    )
+
+
+def _texts(records: Sequence[Record]) -> list[str]:
+    return sorted({key for one in records for key, value in one.items() if isinstance(value, str) and "." not in key
+                   and key not in ("id", "status", "external_id")})  # fmt: skip
+
+
+def _lists_of_objects(values: Sequence[Any]) -> bool:
+    lists = [value for value in values if isinstance(value, list)]
+    return bool(values) and len(lists) == len(values) and any(isinstance(part, dict) for one in lists for part in one)
+
+
+def _listed(value: Any) -> list[str]:
+    return [] if value is None else [str(part) for part in value] if isinstance(value, list) else [str(value)]
+
+
+def _is_spans(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(part, list) and len(part) == 3 and isinstance(part[0], int) for part in value)
+    )
+
+
+def _refused(table: Table, tool: str, what: str, fix: str) -> StandinError:
+    return StandinError(f"{table.path}: an export of {tool} that marks {what}. {fix}")
