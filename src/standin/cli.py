@@ -13,12 +13,14 @@ import typer
 
 from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
+from standin.sharing import register as register_sharing
 from standin.sources.commands import register
 from standin.tracking.commands import record_workspace
 from standin.tracking.commands import register as register_tracking
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 register(app)
+register_sharing(app)
 register_tracking(app)
 register_compare(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
@@ -53,6 +55,7 @@ def run(
         int | None, typer.Option(help="Only this many texts a label, up to the checks; shown, not kept.", metavar="N")
     ] = None,
     change: Change = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that DVC says.")] = False,
 ) -> None:
     """Run the pipeline and record it in MLflow, or try a few texts first (--preview 5)."""
     _need_project()
@@ -71,7 +74,7 @@ def run(
     local = [model for engine, model in llms if engine in LOCAL_ENGINES]
     check_spelling(params.embed.model, params.finetune.encoder, *local)
     if preview is None:
-        raise typer.Exit(_experiment(change) if change else _pipeline("repro"))
+        raise typer.Exit(_experiment(change, verbose) if change else _pipeline("repro", verbose=verbose))
     from rich.console import Console
 
     from standin import preview as previewing
@@ -84,12 +87,16 @@ def run(
     previewing.show(found, params.base.task, whole, Console(width=width))
 
 
-def _pipeline(*words: str) -> int:
+def _pipeline(*words: str, verbose: bool) -> int:
     """Run DVC; where it went well, record the result, compare it with the committed one and say what comes next."""
     import subprocess
+    import time
 
-    status = subprocess.run([sys.executable, "-m", "dvc", *words], check=False).returncode
+    started = time.monotonic()
+    module = "dvc" if verbose else "standin.quiet"
+    status = subprocess.run([sys.executable, "-m", module, *words], check=False).returncode
     if not status:
+        typer.echo(f"all stages: {time.monotonic() - started:.1f} s")
         record_workspace()
         from standin.reproduction import against_committed
 
@@ -103,14 +110,14 @@ def _options(changes: list[str]) -> list[str]:
     return [word for each in changes for word in ("-S", each)]
 
 
-def _experiment(changes: list[str]) -> int:
+def _experiment(changes: list[str], verbose: bool) -> int:
     """The pipeline with changed parameters, which DVC leaves in params.yaml: that is said."""
     import subprocess
 
     path = Path("params.yaml")
     before = path.read_text(encoding="utf-8")
     clean = not subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], check=False).returncode
-    status = _pipeline("exp", "run", *_options(changes))
+    status = _pipeline("exp", "run", *_options(changes), verbose=verbose)
     if path.read_text(encoding="utf-8") != before:
         back = "; `git checkout params.yaml` takes them back" if clean else ""
         typer.echo(f"params.yaml now holds the values of -S{back}", err=True)
@@ -191,6 +198,9 @@ def what_next() -> None:
 def _need_project() -> None:
     if not Path("dvc.yaml").exists():
         raise StandinError(f"{Path.cwd()}: no dvc.yaml here. Run from the project's root.")
+    from standin.stores import settle
+
+    settle(Path())
 
 
 def main() -> None:

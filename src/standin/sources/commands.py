@@ -12,6 +12,8 @@ def register(app: typer.Typer) -> None:
     data.command("add")(add)
     data.command("add-generated")(add_generated)
     data.command("fetch")(fetch)
+    data.command("remove")(remove)
+    data.command("diff")(diff)
     app.add_typer(data, name="data")
 
 
@@ -145,3 +147,45 @@ def fetch(
         typer.echo(f"data fetch: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(added.summary())
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="Name of the task whose data goes: data/raw/NAME/.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove data that `standin data add` or `fetch` brought. Says what goes, then asks.
+
+    Example: standin data remove my-task
+    """
+    from standin.errors import StandinError
+    from standin.sources import removing
+
+    try:
+        going = removing.leaving(name)
+        typer.echo("\n".join(going))
+        if not yes:
+            typer.confirm("Remove it?", abort=True)
+        removing.remove(name)
+    except StandinError as error:
+        typer.echo(f"data remove: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"removed: data/raw/{name}; the change is staged in Git")
+
+
+def diff(
+    one: Annotated[str, typer.Argument(help="A commit, tag or branch.", metavar="REV1")],
+    other: Annotated[str, typer.Argument(help="Another, or the workspace.", metavar="REV2")] = "workspace",
+) -> None:
+    """Compare the synthetic texts of two versions: added, removed, changed, labels, diversity.
+
+    Example: standin data diff synthetic-texts@v0.1.0
+    """
+    from standin.errors import StandinError
+    from standin.sources import differing
+
+    try:
+        found = differing.lines(differing.version(one), differing.version(other))
+    except StandinError as error:
+        typer.echo(f"data diff: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo("\n".join(found))
