@@ -56,12 +56,13 @@ class Preview:
     findings: tuple[str, ...]
 
 
-def preview(params: Params, texts: int) -> Preview:
+def preview(params: Params, texts: int, task: Task | None = None) -> Preview:
     """Generate, curate and check ``texts`` texts for every label (of every question).
 
     Args:
         params: the experiment's parameters; the number of texts and its lower bound in ``validate`` are lowered.
         texts: texts a label, 1 to 50.
+        task: the task where it differs from its file.
 
     Raises:
         StandinError: whatever would stop the run: task, data, model, engine.
@@ -69,7 +70,7 @@ def preview(params: Params, texts: int) -> Preview:
     if not 1 <= texts <= MOST:
         raise StandinError(f"--preview {texts}: 1 to {MOST} texts a label; `standin run` makes them all")
     small = _smaller(params, texts)
-    task = load_task(params.base.task)
+    task = task or load_task(params.base.task)
     for warning in (task.unedited(), *(language_warning(params, task, s) for s in ("generate", "embed", "finetune"))):
         if warning:
             print(warning)  # noqa: T201

@@ -32,6 +32,12 @@ def _clean(name: str) -> str:
     return name
 
 
+def check_label(name: str) -> None:
+    """Raise StandinError where a name cannot be a label's."""
+    if wrong := fault(name):
+        raise StandinError(f"the label {name!r} {wrong}: write a plain name")
+
+
 Name = Annotated[str, AfterValidator(_clean)]
 
 
@@ -118,6 +124,14 @@ def _language(code: str) -> str:
     if not re.fullmatch(r"[a-z]{2,3}(_[A-Z][a-z]{3})?", code):
         raise ValueError(f"{code!r} is no language code: write one as in en or de, or FLORES-200's as in deu_Latn")
     return code
+
+
+def check_language(code: str) -> None:
+    """Raise StandinError where a language's code is none."""
+    try:
+        _language(code)
+    except ValueError as error:
+        raise StandinError(f"language: {error}") from None
 
 
 Language = Annotated[str, AfterValidator(_language)]
@@ -232,8 +246,13 @@ def load_task(name: str, root: Path = Path()) -> Task:
     if not path.exists():
         known = sorted(found.stem for found in path.parent.glob("*.yaml"))
         raise StandinError(f"{path}: there is no such task: {nearest(name, known)} (params.yaml, base.task)")
+    return parse_task(read_yaml(path), path)
+
+
+def parse_task(values: Any, path: Path) -> Task:
+    """Check the values of one task file, as ``load_task`` does."""
     try:
-        task = Task.model_validate(read_yaml(path))
+        task = Task.model_validate(values)
     except ValidationError as error:
         raise explain(path, error, Task) from None
     if task.name != path.stem or not TASK_NAME.fullmatch(task.name):

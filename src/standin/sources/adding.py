@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +18,7 @@ from standin.errors import StandinError, nearest
 from standin.names import fault
 from standin.sources.files import STRUCTURES, RawRows, Reading, cell_text, missing, name_in, rows_of
 from standin.sources.proportions import fitting_sizes
-from standin.sources.starter import starter
+from standin.sources.starter import UNSAID, Words, starter
 from standin.sources.tables import Table, format_of, read_table
 from standin.task import Columns, Task, load_task, task_path
 
@@ -131,6 +131,7 @@ def add(
     label: str | None = "label",
     values: Mapping[str, str] | None = None,
     replace: bool = False,
+    words: Callable[[Reading], tuple[Reading, Words]] | None = None,
     root: Path = Path(),
 ) -> Added:
     """Add a file of texts as the data of a task.
@@ -146,6 +147,7 @@ def add(
         label: column of the labels; None where nobody has labelled the texts.
         values: label values in the files -> label names.
         replace: whether other data of that name may be replaced.
+        words: asks what the texts and labels are, once they are read, for the starter task file.
         root: the project's root.
 
     Returns:
@@ -177,10 +179,11 @@ def add(
             raise StandinError(f"{sources[part]}: no row is left after those without text and with unwanted labels")
     if task and task.source.test and not test and not (root / task.source.test).exists():
         raise StandinError(f"{task_path(name)}: source.test is {task.source.test!r}: give that file with --test")
+    reading, said = words(reading) if words and not task else (reading, UNSAID)
     files = {part: _target(name, part, file, task) for part, file in sources.items()}
     _copy(sources, files, root, replace)
     if not task:
-        written = starter(name, reading, {part: file.as_posix() for part, file in files.items()})
+        written = starter(name, reading, {part: file.as_posix() for part, file in files.items()}, said)
         task_path(name, root).parent.mkdir(exist_ok=True)
         task_path(name, root).write_text(written, encoding="utf-8")
     _version(root, name)

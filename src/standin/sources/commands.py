@@ -5,12 +5,20 @@ from typing import Annotated
 
 import typer
 
+from standin.help import examples
+
+ADD = (
+    "standin data add my-task texts.csv --text comment --label topic",
+    "standin data add sms train.tsv --test test.tsv --value SPAM=spam",
+    "standin data add inbox letters.jsonl --unlabelled",
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of ``standin data`` to the command line."""
     data = typer.Typer(help="Bring your own data into the project.", no_args_is_help=True)
-    data.command("add")(add)
-    data.command("fetch")(fetch)
+    data.command("add", epilog=examples(*ADD))(add)
+    data.command("fetch", epilog=examples("standin data fetch ag-news"))(fetch)
     app.add_typer(data, name="data")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from standin.sources.files import Reading
 
@@ -10,11 +11,10 @@ HEAD = """\
 name: {name}
 title: {name}
 # Language of the texts, as in en or de. Where prompts.language differs, generated texts are translated.
-language: en
+language: {language}
 # true: the texts were written for demonstration; reports then carry a banner.
 demonstration: false
-description: >-
-  Edit: say in a sentence or two what has to be decided about a text.
+description: {about}
 
 # name: the value in the data. phrase and description: how prompts speak of the label.
 labels:
@@ -41,9 +41,8 @@ source:
 
 PROMPTS = """\
 prompts:
-  language: en
-  context: >-
-    Edit: Imagine you are a person who writes such texts. Say who you are and where you write.
+  language: LANGUAGE
+  context: CONTEXT
   generation: >-
     Write one text that is an example of {phrase} ({description}). One to three sentences, in the words such a
     person would use. Answer with the text only.
@@ -66,20 +65,39 @@ published: {}
 """
 
 
-def starter(name: str, reading: Reading, files: Mapping[str, str]) -> str:
+UNSAID_DESCRIPTION = """>-
+  Edit: say in a sentence or two what has to be decided about a text."""
+UNSAID_CONTEXT = """>-
+    Edit: Imagine you are a person who writes such texts. Say who you are and where you write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a person has said: the texts' language, what they are, and what those of a label are like."""
+
+    language: str = "en"
+    about: str = ""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+
+
+UNSAID = Words()
+
+
+def starter(name: str, reading: Reading, files: Mapping[str, str], words: Words = UNSAID) -> str:
     """The text of ``tasks/<name>.yaml``.
 
     Args:
         name: the task's name.
         reading: the columns, labels and values that were found.
         files: the paths of "train" and perhaps "test" in the project.
+        words: what is known already; lines that wait for words say "edit".
 
     Returns:
         YAML with comments; ``standin.task.load_task`` accepts it as it is.
     """
     labels = "".join(
         f"  - name: {_quoted(label)}\n    phrase: {_quoted(label)}\n"
-        f"    description: {_quoted(f'edit: what a text of {label} is like')}\n"
+        f"    description: {_quoted(words.descriptions.get(label) or f'edit: what a text of {label} is like')}\n"
         for label in reading.labels
     )
     values = "".join(f"    {_quoted(value)}: {_quoted(label)}\n" for value, label in reading.values.items())
@@ -92,9 +110,16 @@ def starter(name: str, reading: Reading, files: Mapping[str, str]) -> str:
         text=_quoted(columns.text),
         label=_quoted(columns.label),
         id=_quoted(columns.id),
+        language=words.language,
+        about=_quoted(words.about) if words.about else UNSAID_DESCRIPTION,
         values=f"  values:\n{values}" if values else "",
     )
-    return head + PROMPTS
+    context = UNSAID_CONTEXT
+    if words.about:
+        tongue = "" if words.language == "en" else f" Write in the language with the code {words.language}."
+        said = words.about.rstrip(".").replace("{", "{{").replace("}", "}}")
+        context = _quoted(f"Imagine you are a person who writes such texts: {said}.{tongue}")
+    return head + PROMPTS.replace("LANGUAGE", words.language).replace("CONTEXT", context)
 
 
 def _quoted(value: str | None) -> str:
