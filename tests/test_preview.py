@@ -162,7 +162,7 @@ def test_markup_in_texts_is_printed_as_it_is() -> None:
         "All texts: standin run -S 'a=[1]'",
         "an [red]answer[/red]",
         "refused",
-        "0 of 1 texts kept; 2 of 3 checks hold",
+        "0 of 1 text kept; 2 of 3 checks hold",
         "too [many] refused",
     ):
         assert shown in said

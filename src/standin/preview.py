@@ -18,7 +18,7 @@ import yaml
 
 from standin.config import Params, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows
-from standin.errors import StandinError, visible
+from standin.errors import StandinError, counted, visible
 from standin.generation.answering import as_asked
 from standin.generation.plan import PlanRow
 from standin.generation.prompts import OPENING, turn
@@ -233,7 +233,8 @@ def show(found: Preview, task_name: str, whole: str, console: Any) -> None:
     kept = sum(text.text is not None for text in found.texts)
     console.rule("checks")
     console.print(
-        f"{kept} of {len(found.texts)} texts kept; {found.checks - len(found.findings)} of {found.checks} checks hold"
+        f"{kept} of {counted(len(found.texts), 'text')} kept; "
+        f"{found.checks - len(found.findings)} of {counted(found.checks, 'check')} hold"
     )
     for finding in found.findings:
         console.print(plain(f"- {finding}"))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from standin.engines.protocol import Answer, Chat, Request, Sampling
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.sources.files import missing, name_in, text_in
 from standin.sources.tables import Table, read_table
 
@@ -35,8 +35,8 @@ class ReplayEngine:
             if number >= len(found):
                 of = f" of question {question!r}" if question else ""
                 raise StandinError(
-                    f"{self.path}: {len(found)} recorded texts of label {label!r}{of}, but more are planned: set "
-                    f"generator.texts to {len(found)} or less, or record more"
+                    f"{self.path}: {counted(len(found), 'recorded text')} of label {label!r}{of}, but more are "
+                    f"planned: set generator.texts to {len(found)} or less, or record more"
                 )
             yield place, Answer(found[number], "stop", 0, 0)
 
