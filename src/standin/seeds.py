@@ -126,6 +126,17 @@ def lines(found: Found) -> Iterator[str]:
     yield f"{FOLDER} holds the tables; `dvc repro` puts them first on the page."
 
 
+def values(found: Found) -> dict[str, object]:
+    """The same for a machine: where each run was found, what was left out, and the rows of both tables."""
+    tables = {path.stem: sheet_rows(path.read_bytes(), path) for path in (FOLDER / f"{name}.csv" for name in TABLES)}
+    return {
+        "base_seeds": {str(seed): found.runs[seed][0] for seed in sorted(found.runs)},
+        "left_out": found.left_out,
+        "other": found.other,
+        **tables,
+    }
+
+
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

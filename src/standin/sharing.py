@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from standin.help import examples
+
 NAME = "shared"
 PLUGINS = {"s3": "dvc_s3", "gs": "dvc_gs", "ssh": "dvc_ssh", "azure": "dvc_azure"}
 PASSWORD = re.compile(r"^\w+://[^/@]*:[^/@]*@")
@@ -16,7 +18,9 @@ PASSWORD = re.compile(r"^\w+://[^/@]*:[^/@]*@")
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command("share")(share)
+    app.command(
+        "share", epilog=examples("standin share s3://bucket/standin", "standin share /mnt/team/standin --no-push")
+    )(share)
 
 
 def share(

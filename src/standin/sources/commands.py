@@ -5,15 +5,25 @@ from typing import Annotated
 
 import typer
 
+from standin.help import examples
+
+ADD = (
+    "standin data add my-task texts.csv --text comment --label topic",
+    "standin data add sms train.tsv --test test.tsv --value SPAM=spam",
+    "standin data add inbox letters.jsonl --unlabelled",
+)
+
+GENERATED = ("standin data add-generated my-task texts.jsonl --model gpt-4o",)
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of ``standin data`` to the command line."""
     data = typer.Typer(help="Bring your own data into the project.", no_args_is_help=True)
-    data.command("add")(add)
-    data.command("add-generated")(add_generated)
-    data.command("fetch")(fetch)
-    data.command("remove")(remove)
-    data.command("diff")(diff)
+    data.command("add", epilog=examples(*ADD))(add)
+    data.command("add-generated", epilog=examples(*GENERATED))(add_generated)
+    data.command("fetch", epilog=examples("standin data fetch ag-news"))(fetch)
+    data.command("remove", epilog=examples("standin data remove my-task"))(remove)
+    data.command("diff", epilog=examples("standin data diff HEAD~1", "standin data diff v1 v2"))(diff)
     app.add_typer(data, name="data")
 
 
