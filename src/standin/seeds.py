@@ -118,9 +118,11 @@ def lines(found: Found) -> Iterator[str]:
         sheet_rows(path.read_bytes(), path) for path in (FOLDER / "scores.csv", FOLDER / "comparisons.csv")
     )
     yield ""
-    yield from _aligned([("", "macro-F1", "interval", "by base seed"), *arm_rows(scores)])
+    yield from _aligned([("", "macro-F1", "interval", "by base seed"), *arm_rows(scores, found.made.params.arms)])
     yield ""
-    yield from _aligned([("", "difference", "interval", "verdict (Holm)"), *pair_rows(comparisons)])
+    yield from _aligned(
+        [("", "difference", "interval", "verdict (Holm)"), *pair_rows(comparisons, found.made.params.arms)]
+    )
     yield ""
     yield scope(sorted(found.runs), found.made.params.evaluate.confidence)
     yield f"{FOLDER} holds the tables; `dvc repro` puts them first on the page."
