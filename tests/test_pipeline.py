@@ -22,6 +22,7 @@ from chat_server import serving
 from vllm_server import MODEL, vllm_server
 
 from standin.corpus import read_json
+from standin.tracking.writing import read_stages
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
@@ -174,7 +175,7 @@ def test_more_shots_rerun_what_depends_on_them_and_nothing_else(project: Project
     assert "shots" in {row["Experiment"] for row in shown}
     (run,) = [run for run in project.mlflow_runs() if run.info.run_name == "shots"]
     assert run.data.params["generator.shots"] == "2"
-    assert run.data.tags["stage.finetune.real"] == "cached"
+    assert read_stages(run)["finetune.real"] == "cached"
     assert "finetune.real.validation_macro_f1" in run.data.metrics
 
 
@@ -204,7 +205,7 @@ def test_the_whole_pipeline_runs_through_vllm_and_through_its_server(project: Pr
         (run,) = [run for run in project.mlflow_runs() if run.info.run_name == name]
         assert run.info.status == "FINISHED"
         assert run.data.params["generator.engine"] == engine
-        assert run.data.tags["stage.finetune.sqbc_synthetic"].startswith("executed")
+        assert read_stages(run)["finetune.sqbc_synthetic"].startswith("executed")
         made = {name: value for name, value in run.data.metrics.items() if name.startswith("generate.")}
         assert made["generate.planned"] == 24
         assert made["generate.tokens_per_second"] > 0
@@ -240,7 +241,7 @@ def test_a_failing_gate_stops_everything_after_it_and_says_what_to_change(projec
     for stage in ("diversity", "arms", "finetune@real", "evaluate", "track"):
         assert f"Running stage '{stage}'" not in said
     (failed,) = [run for run in project.mlflow_runs() if run.info.status == "FAILED"]
-    assert "min_texts_per_label" in failed.data.tags["stage.validate"]
+    assert "min_texts_per_label" in read_stages(failed)["validate"]
 
 
 def test_contrastive_active_learning_joins_as_the_readme_shows(project: Project) -> None:
