@@ -246,11 +246,18 @@ def test_labels_behind_the_synthetic_texts_are_counted_and_one_label_is_one_labe
     assert "alone, with 1 label behind them, the classifier" in said
 
 
+def test_random_labels_whose_number_is_not_known_are_labels() -> None:
+    assert outcome([{"arm": "random", "budget": "", "value": 0.6}], [], {}, SOURCES, set()) == [
+        "Labels chosen at random reach 0.60."
+    ]
+
+
 def test_a_strategy_is_advised_only_where_it_was_shown_to_do_better_than_chance() -> None:
     better = [compared("sqbc", "random", 0.2, 0.1, 0.3, "higher", "48")]
     assert labelling.advised(better, SOURCES, ["random", "sqbc"])[0] == "sqbc"
     alone = [compared("sqbc", "random", 0.2, 0.1, 0.3, "no difference", "48")]
     assert labelling.advised(alone, SOURCES, ["random", "sqbc"])[0] == "random"
+    assert labelling.advised([], SOURCES, ["random", "sqbc"])[1].startswith("Nothing was compared")
     assert labelling.advised([], SOURCES, ["sqbc"])[0] == "sqbc"
 
 

@@ -121,6 +121,18 @@ def test_texts_without_a_label_are_listed_open_to_be_labelled(project: Path, giv
     assert "p1, to label" in found
 
 
+def test_with_many_arms_the_figure_and_its_table_hold_the_largest_budget_and_the_folded_table_all(
+    project: Path,  # noqa: F811
+    given: Given,  # noqa: F811
+) -> None:
+    report.run(*many_arms(project, *given), "")
+    first, folded = page(project).split("<summary>All scores", 1)
+    assert "30 classifiers of smaller budgets stand in the table" in first
+    assert "48 chosen by CAL" in first
+    assert "24 chosen by CAL" not in first
+    assert "24 chosen by CAL" in folded
+
+
 BROWSER = os.environ.get("AXE_CORE", "")
 
 

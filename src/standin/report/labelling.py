@@ -22,6 +22,8 @@ def advised(comparisons: Sequence[Mapping[str, Any]], arms: Sources, strategies:
         rows = by_budget(comparisons, alone[name], alone["random"])
         if rows and rows[-1]["verdict_holm"] == "higher":
             return name, f"Texts chosen {STRATEGIES.get(name, f'by {name}')} did better than texts chosen at random."
+    if "random" in strategies and not comparisons:
+        return "random", "Nothing was compared in this run, so a random draw serves."
     if "random" in strategies:
         others = ", ".join(name.upper() for name in strategies if name != "random")
         none = f"No strategy ({others}) was shown to do better than chance here, so a random draw serves."

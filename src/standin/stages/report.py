@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ from standin.task import Task
 REPORTS = Path("reports")
 OUT = REPORTS / "report.html"
 POOL = Path("data/real/pool.jsonl")
+MOST_ROWS = 12  # of the figure; where there are more, it shows the largest budget alone
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
@@ -64,7 +66,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     projected = _table(REPORTS / "diversity/projection.csv")
     shares = filled["diversity"]["shares"]
     drawn = {
-        "arms": figures.arms(arms["plotted"], arms["scope"]["confidence"]) if arms["arms"] else None,
+        "arms": figures.arms(arms["drawn"], arms["scope"]["confidence"]) if arms["arms"] else None,
         "yardstick": figures.yardstick(shares) if shares else None,
         "projection": figures.projection(projected) if projected else None,
         "agreement": agreement,
@@ -125,9 +127,12 @@ def gather_arms(params: Params) -> dict[str, Any]:
     lost = [{**row, "name": content.arm_name(row, params.arms)} for row in _table(REPORTS / "evaluate/learned.csv")]
     names = [content.arm_name(row, params.arms) for row in scored if row["arm"] != MAJORITY]
     unlearned = {(row["arm"], row["budget"]) for row in lost}
+    largest = {"", str(max(params.select.budgets, default=""))}
+    some = [row["budget"] in largest or len(plotted) <= MOST_ROWS for row in scored]
     return {
         "scope": scope,
-        "plotted": plotted,
+        "drawn": list(compress(plotted, some)),
+        "not_drawn": some.count(False),
         "arms": content.arm_rows(scores, params.arms, counted),
         "comparisons": compared,
         "differences": [
