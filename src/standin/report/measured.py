@@ -50,8 +50,8 @@ def _shares(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     pairs = [
         ("Spread: how far apart the texts lie", own["remote_clique"], real["remote_clique"]),
         ("Variety: how far the nearest other text is", own["chamfer"], real["chamfer"]),
-        ("Coverage: real texts that have a likeness", metrics.get("similarity_coverage"), halves),
-        ("Realism: synthetic texts that have a likeness", metrics.get("similarity_fidelity"), halves),
+        ("Coverage: real texts that are met", metrics.get("similarity_coverage"), halves),
+        ("Realism: texts that are like real ones", metrics.get("similarity_fidelity"), halves),
     ]
     return [
         {"name": name, "share": round(value / base, 4)} for name, value, base in pairs if base and value is not None

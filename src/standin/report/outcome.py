@@ -69,9 +69,9 @@ def _together(
     drawn, both = reached.get(("random",)), reached.get(("random", "synthetic"))
     if drawn is None:
         return ""
-    said = (
-        f"{_labels(counted.get(drawn, {}).get('real_labels') or drawn[1])} chosen at random reach {values[drawn]:.2f}"
-    )
+    number = counted.get(drawn, {}).get("real_labels") or drawn[1]
+    reach = "reaches" if number == "1" else "reach"
+    said = f"{_labels(number) if number else 'Labels'} chosen at random {reach} {values[drawn]:.2f}"
     if both is None:
         return f"{said}."
     rows = [row for row in by_budget(comparisons, both[0], drawn[0]) if row["budget"] == both[1]]
