@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 1000
 
-.PHONY: repro setup test test-all test-vllm test-llamacpp lint release-example clean help
+.PHONY: repro setup remote test test-all test-vllm test-llamacpp lint release-example clean help
 
 repro: $(READY)  ## set up, run the whole experiment on the default task, record it in MLflow
 	standin run
@@ -28,8 +28,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c "import torch" || { echo "torch does not import: the package index gave a CUDA build. Set PIP_EXTRA_INDEX_URL to PyTorch's CPU index and run make setup again."; exit 1; }
 	@TQDM_DISABLE=1 $(BIN)/python -c "from standin import embedded; embedded.resolve(embedded.GENERATOR)"
+	@$(BIN)/python -m standin.stores
 	@$(BIN)/python -c "from standin.report import plots_page; plots_page.install()"
 	@touch $@
+
+remote: $(READY)  ## URL=...: make a folder, S3, GCS or SSH address the default remote of the project
+	standin share --no-push "$(URL)"
 
 test: $(READY)  ## the fast tests
 	pytest -n auto --dist loadgroup
@@ -54,8 +58,8 @@ lint: $(READY)  ## ruff and mypy
 	ruff format --check
 	mypy
 
-release-example: repro  ## store the example's data sets in dvcstore/, for `dvc pull -r released` in any clone
-	rm -rf dvcstore
+release-example: repro  ## store the example's data sets in dvcstore/, for `dvc pull` in any clone
+	rm -rf dvcstore && mkdir dvcstore
 	dvc push --remote released data/real data/generated data/synthetic
 
 clean:  ## remove the virtual environment and local stores; versioned data and models stay

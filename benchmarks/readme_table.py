@@ -3,8 +3,10 @@
 import csv
 from pathlib import Path
 
+from standin.config import load_params
 from standin.corpus import read_json
 from standin.report.figures import arms
+from standin.report.naming import arm_words
 from standin.report.words import decimal
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,8 +34,12 @@ def figure(root: Path = ROOT) -> str:
     """The arms' scores as SVG, under the banner of demonstration data."""
     with (root / "reports/evaluate/scores.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["measure"] == "macro_f1"]
+    named = load_params(root).arms
     numbers = ("value", "low", "high")
-    scores = [{"name": row["arm"], **{name: round(float(row[name]), 4) for name in numbers}} for row in rows]
+    scores = [
+        {"name": arm_words(row["arm"], row["budget"], named), **{name: round(float(row[name]), 4) for name in numbers}}
+        for row in rows
+    ]
     return arms(scores, 0.95, BANNER).svg
 
 

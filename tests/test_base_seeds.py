@@ -10,6 +10,8 @@ from standin.evaluation.recipe import recipe
 from standin.report import seeds
 from standin.task import load_task
 
+ARMS = {"real": ["real"], "random": ["random"]}
+
 
 def run(seed: int, difference: float, verdict: str = "no difference") -> Run:
     scores = [{"arm": arm, "budget": "", "measure": "macro_f1", "value": str(value)}
@@ -51,8 +53,10 @@ def test_differences_are_paired_by_seed_and_listed_in_its_order() -> None:
     (row,) = rows("comparisons", run(3, 0.12), run(1, 0.1), run(2, 0.11))
     assert (row["base_seeds"], row["differences"], row["number"]) == ("1 2 3", "0.1 0.11 0.12", 3)
     assert row["verdict_holm"] == "higher"
-    said = seeds.sentences(as_text([row]))
-    assert said == ["real at 48 is higher than random by 0.110 macro-F1 (interval +0.085 to +0.135)."]
+    said = seeds.sentences(as_text([row]), ARMS)
+    assert said == [
+        "all labelled texts is higher than 48 chosen at random by 0.110 macro-F1 (interval +0.085 to +0.135)."
+    ]
 
 
 def test_holm_s_correction_is_over_the_pairs_of_a_measure() -> None:
@@ -71,8 +75,8 @@ def test_holm_s_correction_is_over_the_pairs_of_a_measure() -> None:
 def test_nothing_is_concluded_where_an_arm_had_not_learned_in_one_of_the_runs() -> None:
     (row,) = rows("comparisons", run(1, 0.1), run(2, 0.11, "not learned"), run(3, 0.12))
     assert (row["verdict_holm"], row["not_learned"]) == ("not learned", "2")
-    (said,) = seeds.sentences(as_text([row]))
-    assert said.endswith("real − random at 48 (base seed 2).")
+    (said,) = seeds.sentences(as_text([row]), ARMS)
+    assert said.endswith("all labelled texts − 48 chosen at random (base seed 2).")
 
 
 def test_bounds_stay_within_what_the_measure_can_be() -> None:

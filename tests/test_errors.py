@@ -18,7 +18,7 @@ from toy_project import TASK
 
 from standin import cli
 from standin.embedded import ENCODER
-from standin.errors import StandinError, surroundings
+from standin.errors import StandinError, counted, surroundings
 from standin.stages import runner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -390,3 +390,9 @@ def test_an_encoder_of_another_language_is_a_warning(
     if warns:
         assert f"language in tasks/toy.yaml is {task_language!r}" in said
         assert "multilingual" in said
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 texts"), (1, "1 text"), (2, "2 texts"), (1200, "1,200 texts")])
+def test_a_number_has_the_noun_that_goes_with_it(number: int, said: str) -> None:
+    assert counted(number, "text") == said
+    assert counted(2, "entry", "entries") == "2 entries"

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,26 @@ def test_whatever_shapes_an_answer_is_in_its_key(change: dict[str, object]) -> N
     named = {key: value for key, value in change.items() if key in IDENTITY}
     other = {**base, **{k: v for k, v in change.items() if k not in IDENTITY}, "identity": {**IDENTITY, **named}}
     assert request_key(describe(**base)) != request_key(describe(**other))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "change", ["text = x'00'", "finish = 'done'", "tokens_out = 'many'", 'request = \'{"unsent": ["a"\'']
+)
+def test_an_answer_changed_by_hand_is_named(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "a.db"
+    with AnswerStore(path) as store:
+        store.put([{"n": 1}, {"n": 2}], answers("a", "b"), 0.1)
+    key = request_key({"n": 1})
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"UPDATE answers SET {change} WHERE key = ?", (key,))
+    with AnswerStore(path) as store:
+        assert store.get([request_key({"n": 2})])
+        with pytest.raises(StandinError) as found:
+            store.get([key])
+    assert str(path) in str(found.value)
+    assert "\n" not in str(found.value)
+    if "request" not in change:
+        assert f"DELETE FROM answers WHERE key = '{key}'" in str(found.value)
 
 
 def test_half_a_character_leaves_the_store_open_to_others(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     params = {"base": {"task": "toy"}, "prepare": sizes, "select": {"budgets": [8]}, "embed": {"model": model}}
     # random weights put all texts close together
     near = {"near_duplicate_cosine": 1.0, "contaminated_cosine": 1.0}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params | {"curate": near, "generator": {"conversation": 3}}))
+    values = parse_params(params | {"curate": near, "generator": {"conversation": 3}}).model_dump(by_alias=True)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.setattr(registry, "load", lambda *_: Scripted())
     return tmp_path
 
@@ -161,7 +162,7 @@ def test_markup_in_texts_is_printed_as_it_is() -> None:
         "All texts: standin run -S 'a=[1]'",
         "an [red]answer[/red]",
         "refused",
-        "0 of 1 texts kept; 2 of 3 checks hold",
+        "0 of 1 text kept; 2 of 3 checks hold",
         "too [many] refused",
     ):
         assert shown in said
@@ -171,7 +172,7 @@ def test_markup_in_texts_is_printed_as_it_is() -> None:
     ("change", "message"),
     [
         ("generator.shots", "write key=value"),
-        ("generator.shots=[1", "no YAML value"),
+        ("generator.shots=[1", "no value as DVC reads it"),
         ("base.task.more=1", "'task' in 'base.task.more' holds one value"),
         ("generator.shot=1", "unknown key 'generator.shot': did you mean 'shots'"),
         ("generator.shots=many", "generator.shots is 'many'"),
@@ -182,7 +183,7 @@ def test_a_change_that_cannot_be_made_is_explained(project: Path, change: str, m
         load_params_with([change])
 
 
-def test_changes_are_read_as_yaml(project: Path) -> None:
+def test_changes_are_read(project: Path) -> None:
     params = load_params_with(["generator.temperature=0.5", "finetune.seeds=[4,5]", "+arms.extra=[real]"])
     assert (params.generator.temperature, params.finetune.seeds, params.arms["extra"]) == (0.5, [4, 5], ["real"])
     assert parse_params({}).generator.temperature == 0.8

@@ -12,7 +12,7 @@ from toy_project import TASK
 from typer.testing import CliRunner
 
 from standin.cli import app
-from standin.config import load_params
+from standin.config import load_params, parse_params
 from standin.corpus import Row, SyntheticRow, read_rows
 from standin.curation.rules import curate
 from standin.errors import StandinError
@@ -65,7 +65,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "tasks/toy.yaml").write_text(TASK.replace("columns: {text: text}", columns), encoding="utf-8")
     sizes = {"shots": 8, "validation": 6, "pool": 24, "test": 12}
     params = {"base": {"task": "toy"}, "prepare": sizes, "select": {"budgets": [8]}, "generator": {"texts": 4}}
-    (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    values = parse_params(params).model_dump(by_alias=True)
+    (root / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     monkeypatch.setattr("standin.sources.adding._run", pointer)
     monkeypatch.chdir(root)
     monkeypatch.setenv("DVC_ROOT", str(root))

@@ -50,5 +50,5 @@ def test_a_fresh_clone_pulls_the_released_data_and_nothing_else_is_needed(tmp_pa
     clone = tmp_path / "a clone"
     run(tmp_path, "git", "clone", "-q", str(ROOT), str(clone))
     assert not (clone / "data/synthetic").exists()
-    run(clone, "dvc", "pull", "--remote", "released", *RELEASED)
+    run(clone, "dvc", "pull", *RELEASED)
     assert (clone / "data/synthetic/texts.jsonl").read_text(encoding="utf-8").count("\n") > 50

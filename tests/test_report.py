@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from standin.config import Params, load_params
-from standin.corpus import Removed, SyntheticRow, write_json, write_json_lines, write_rows
-from standin.report import content, figures, words
+from standin.corpus import Removed, Row, SelectedRow, SyntheticRow, write_json, write_json_lines, write_rows
+from standin.report import content, figures, labelling, words
 from standin.report.counts import arm_counts, rows_read, selection_notes, selection_rows
+from standin.report.naming import MOST_FREQUENT, arm_words
+from standin.report.outcome import outcome
 from standin.report.page import number
 from standin.stages import report
 from standin.task import Task, load_task
@@ -35,15 +37,15 @@ def compared(a: str, b: str, difference: float, low: float, high: float, verdict
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (compared("sqbc", "random", 0.05, 0.01, 0.09), "sqbc is higher than random by 0.050 macro-F1 (interval +0.010 to +0.090)"),
-        (compared("synthetic", "real", -0.1, -0.2, -0.05), "synthetic is lower than real by 0.100 macro-F1 (interval -0.200 to -0.050)"),
-        (compared("sqbc", "random", 0.01, -0.02, 0.04), "no difference beyond the noise between sqbc and random (+0.010, interval -0.020 to +0.040)"),
-        (compared("sqbc", "random", 0.05, 0.01, 0.09, "no difference"), "no difference beyond the noise between sqbc and random (+0.050, interval +0.010 to +0.090, not clear once all comparisons are counted)"),
-        (compared("sqbc", "random", -0.0001, -0.0004, 0.0001), "no difference beyond the noise between sqbc and random (0.000, interval 0.000 to 0.000)"),
+        (compared("sqbc", "random", 0.05, 0.01, 0.09, budget="48"), "48 chosen by SQBC is higher than 48 chosen at random by 0.050 macro-F1 (interval +0.010 to +0.090)"),
+        (compared("synthetic", "real", -0.1, -0.2, -0.05), "synthetic alone is lower than all labelled texts by 0.100 macro-F1 (interval -0.200 to -0.050)"),
+        (compared("sqbc", "random", 0.01, -0.02, 0.04), "no difference beyond the noise between texts chosen by SQBC and texts chosen at random (+0.010, interval -0.020 to +0.040)"),
+        (compared("sqbc", "random", 0.05, 0.01, 0.09, "no difference"), "no difference beyond the noise between texts chosen by SQBC and texts chosen at random (+0.050, interval +0.010 to +0.090, not clear once all comparisons are counted)"),
+        (compared("sqbc", "random", -0.0001, -0.0004, 0.0001), "no difference beyond the noise between texts chosen by SQBC and texts chosen at random (0.000, interval 0.000 to 0.000)"),
     ],
 )  # fmt: skip
 def test_a_difference_is_told_as_its_corrected_verdict_allows(row: dict[str, Any], sentence: str) -> None:
-    assert words.difference(row) == sentence
+    assert words.difference(row, SOURCES) == sentence
 
 
 def test_a_number_that_rounds_to_zero_has_no_sign() -> None:
@@ -70,13 +72,13 @@ DEFAULT = [
 
 def test_the_answer_of_the_default_arms_begins_with_what_synthetic_texts_alone_are_worth() -> None:
     assert words.answer(DEFAULT, SOURCES, ["random", "sqbc"]) == [
-        "The synthetic texts alone are worth less than the real ones: synthetic is lower than real by 0.200 macro-F1 (interval -0.300 to -0.100).",
-        "With synthetic texts added: random_synthetic is higher than random by 0.100 macro-F1 (interval +0.050 to "
-        "+0.150); no difference beyond the noise between sqbc_synthetic and sqbc (+0.100, interval +0.050 to +0.150, "
+        "The synthetic texts alone are worth less than the real ones: synthetic alone is lower than all labelled texts by 0.200 macro-F1 (interval -0.300 to -0.100).",
+        "With synthetic texts added: 48 chosen at random + synthetic is higher than 48 chosen at random by 0.100 macro-F1 "
+        "(interval +0.050 to +0.150); no difference beyond the noise between 48 chosen by SQBC + synthetic and 48 chosen by SQBC (+0.100, interval +0.050 to +0.150, "
         "not clear once all comparisons are counted).",
-        "Selecting texts: no difference beyond the noise between sqbc and random (0.000, interval -0.100 to +0.100).",
-        "Selecting texts beside synthetic ones: no difference beyond the noise between sqbc_synthetic and "
-        "random_synthetic (+0.020, interval -0.050 to +0.090).",
+        "Selecting texts: no difference beyond the noise between 48 chosen by SQBC and 48 chosen at random (0.000, interval -0.100 to +0.100).",
+        "Selecting texts beside synthetic ones: no difference beyond the noise between 48 chosen by SQBC + synthetic "
+        "and 48 chosen at random + synthetic (+0.020, interval -0.050 to +0.090).",
     ]
 
 
@@ -84,9 +86,9 @@ def test_every_strategy_is_in_the_answer_however_its_arms_are_called() -> None:
     arms = {**SOURCES, "contrast": ["cal"], "both": ["synthetic", "cal"]}
     rows = [*DEFAULT, compared("contrast", "random", 0.2, 0.1, 0.3), compared("both", "contrast", 0.0, -0.1, 0.1)]
     said = words.answer(rows, arms, ["random", "sqbc", "cal"])
-    assert "sqbc and random" in said[2]
-    assert "contrast is higher than random by 0.200" in said[2]
-    assert "between both and contrast" in said[1]
+    assert "48 chosen by SQBC and 48 chosen at random" in said[2]
+    assert "texts chosen by CAL is higher than texts chosen at random by 0.200" in said[2]
+    assert "between synthetic + texts chosen by CAL and texts chosen by CAL" in said[1]
 
 
 def test_many_comparisons_without_a_difference_are_told_by_name_alone() -> None:
@@ -95,8 +97,9 @@ def test_many_comparisons_without_a_difference_are_told_by_name_alone() -> None:
     rows = [compared(strategy, "random", 0.0, -0.1, 0.1) for strategy in strategies[:3]]
     (said,) = words.answer([*rows, compared("badge", "random", 0.2, 0.1, 0.3)], arms, ["random", *strategies])
     assert said == (
-        "Selecting texts: badge is higher than random by 0.200 macro-F1 (interval +0.100 to +0.300); no difference "
-        "beyond the noise between sqbc and random, cal and random, margin and random."
+        "Selecting texts: texts chosen by badge is higher than texts chosen at random by 0.200 macro-F1 (interval "
+        "+0.100 to +0.300); no difference beyond the noise between texts chosen by SQBC and texts chosen at random, texts "
+        "chosen by CAL and texts chosen at random, texts chosen by margin and texts chosen at random."
     )
 
 
@@ -107,15 +110,15 @@ def test_the_largest_budget_is_told_and_where_others_read_otherwise() -> None:
     assert same[-1] == "This is with 24 selected texts. At other budgets nothing reads otherwise."
     rows[1]["verdict_holm"] = "no difference"
     assert words.answer(rows, arms, strategies)[-1] == (
-        "This is with 24 selected texts. At other budgets: at 12, no difference beyond the noise between sqbc and random "
-        "(+0.200, interval +0.100 to +0.300, not clear once all comparisons are counted)."
+        "This is with 24 selected texts. At other budgets: at 12, no difference beyond the noise between 12 chosen by SQBC and 12 "
+        "chosen at random (+0.200, interval +0.100 to +0.300, not clear once all comparisons are counted)."
     )
 
 
 def test_arms_that_raise_none_of_these_questions_are_told_as_they_were_compared() -> None:
     rows = [compared("shots", "real", -0.3, -0.4, -0.2, budget=budget) for budget in ("6", "12")]
     assert words.answer(rows, {"real": ["real"], "shots": ["shots"]}, ["random"]) == [
-        "What was compared with 12 selected texts: shots is lower than real by 0.300 macro-F1 (interval -0.400 to -0.200)."
+        "What was compared with 12 selected texts: the labelled examples is lower than all labelled texts by 0.300 macro-F1 (interval -0.400 to -0.200)."
     ]
 
 
@@ -124,7 +127,7 @@ def test_no_sentence_comes_from_an_arm_that_has_not_learned() -> None:
     assert words.answer(rows, SOURCES, ["random"]) == []
     budgets = [compared("sqbc", "random", 0.2, 0.1, 0.3, verdict, budget) for verdict, budget in (("higher", "6"), ("not learned", "12"))]  # fmt: skip
     (said,) = words.answer(budgets, SOURCES, ["random", "sqbc"])
-    assert said.startswith("At other budgets: at 6, sqbc is higher")
+    assert said.startswith("At other budgets: at 6, 6 chosen by SQBC is higher")
     turned = [compared("sqbc", "random", 0.2, 0.1, 0.3, verdict, budget) for verdict, budget in (("not learned", "6"), ("higher", "12"))]  # fmt: skip
     _, said = words.answer(turned, SOURCES, ["random", "sqbc"])
     assert said == (
@@ -165,13 +168,106 @@ def test_the_majority_row_of_the_figure_is_a_diamond_that_the_caption_explains()
     scores = [
         {"name": name, "value": value, "low": value, "high": value} for name, value in (("real", 0.8), ("sqbc", 0.7))
     ]
-    floor = {"name": "majority", "value": 0.1, "low": 0.1, "high": 0.1}
+    floor = {"name": MOST_FREQUENT, "value": 0.1, "low": 0.1, "high": 0.1}
     plain, figure = figures.arms(scores, 0.95), figures.arms([*scores, floor], 0.95)
     assert "diamond" in figure.caption
     assert "diamond" not in plain.caption
-    assert "majority 0.10" in figure.alt
+    assert "always the most frequent label 0.10" in figure.alt
     marks = [svg.svg.count('aria-roledescription="point"') for svg in (plain, figure)]
     assert marks == [2, 3]
+
+
+def test_a_figure_in_a_page_is_one_image_to_a_screen_reader_and_takes_the_colours_of_the_page() -> None:
+    scores = [{"name": "48 <b>chosen</b> & more", "value": 0.8, "low": 0.7, "high": 0.9}]
+    svg = figures.inline(figures.arms(scores, 0.95), "arms", "What <i>came</i> out")
+    assert svg.startswith('<svg role="img" aria-labelledby="arms-title arms-desc"')
+    assert svg.count("role=") == svg.count("aria-") == 1
+    assert '<title id="arms-title">What &lt;i&gt;came&lt;/i&gt; out</title>' in svg
+    assert "<b>" not in svg
+    assert "var(--ink)" in svg
+    assert not set(figures.THEME) & set(re.findall(r'"(#[0-9a-f]{6})"', svg))
+
+
+@pytest.mark.parametrize(
+    ("arm", "budget", "said"),
+    [
+        ("real", "", "all labelled texts"),
+        ("synthetic", "", "synthetic alone"),
+        ("random", "48", "48 chosen at random"),
+        ("sqbc_synthetic", "48", "48 chosen by SQBC + synthetic"),
+        ("majority", "", "always the most frequent label"),
+        ("unknown", "48", "unknown (48)"),
+    ],
+)
+def test_an_arm_is_called_by_what_it_trains_on(arm: str, budget: str, said: str) -> None:
+    assert arm_words(arm, budget, SOURCES) == said
+
+
+def test_arms_of_the_same_sources_keep_their_names_beside_the_words() -> None:
+    arms = {"first": ["random"], "second": ["random"]}
+    assert arm_words("first", 12, arms) == "12 chosen at random (first)"
+
+
+def scored(**values: float) -> list[dict[str, Any]]:
+    return [
+        {"arm": arm, "budget": "48" if {"random", "sqbc"} & set(SOURCES[arm]) else "", "value": value}
+        for arm, value in values.items()
+    ]
+
+
+COUNTED = {("synthetic", ""): {"texts": "142", "real_labels": "0"}, ("real", ""): {"texts": "240", "real_labels": "240"},
+           ("random", "48"): {"texts": "48", "real_labels": "48"}}  # fmt: skip
+
+
+def test_the_outcome_says_what_was_reached_and_how_many_labels_it_took() -> None:
+    rows = scored(real=0.78, synthetic=0.65, random=0.64, random_synthetic=0.68)
+    assert outcome(rows, DEFAULT, COUNTED, SOURCES, set()) == [
+        "Trained on 142 synthetic texts alone, with no label from people, the classifier reaches 0.65: 83% of what 240 "
+        "labelled texts reach (0.78).",
+        "48 labels chosen at random reach 0.64; together with the synthetic texts 0.68, a clear gain.",
+    ]
+
+
+def test_the_outcome_calls_a_gain_no_gain_where_the_corrected_verdict_does_not() -> None:
+    rows = [compared("random_synthetic", "random", 0.04, 0.01, 0.09, "no difference", "48")]
+    (said,) = outcome(scored(random=0.64, random_synthetic=0.68), rows, COUNTED, SOURCES, set())
+    assert said.endswith("0.68, which may be chance: no difference beyond the noise.")
+
+
+def test_an_arm_that_has_not_learned_gives_the_outcome_no_number() -> None:
+    rows = scored(real=0.78, synthetic=0.65, random=0.11)
+    (said,) = outcome(rows, [], COUNTED, SOURCES, {("random", "48"), ("real", "")})
+    assert said == "Trained on 142 synthetic texts alone, with no label from people, the classifier reaches 0.65."
+
+
+def test_labels_behind_the_synthetic_texts_are_counted_and_one_label_is_one_label() -> None:
+    counted = {("synthetic", ""): {"texts": "142", "real_labels": "1"}}
+    (said,) = outcome(scored(synthetic=0.65), [], counted, SOURCES, set())
+    assert "alone, with 1 label behind them, the classifier" in said
+
+
+def test_random_labels_whose_number_is_not_known_are_labels() -> None:
+    assert outcome([{"arm": "random", "budget": "", "value": 0.6}], [], {}, SOURCES, set()) == [
+        "Labels chosen at random reach 0.60."
+    ]
+
+
+def test_a_strategy_is_advised_only_where_it_was_shown_to_do_better_than_chance() -> None:
+    better = [compared("sqbc", "random", 0.2, 0.1, 0.3, "higher", "48")]
+    assert labelling.advised(better, SOURCES, ["random", "sqbc"])[0] == "sqbc"
+    alone = [compared("sqbc", "random", 0.2, 0.1, 0.3, "no difference", "48")]
+    assert labelling.advised(alone, SOURCES, ["random", "sqbc"])[0] == "random"
+    assert labelling.advised([], SOURCES, ["random", "sqbc"])[1].startswith("Nothing was compared")
+    assert labelling.advised([], SOURCES, ["sqbc"])[0] == "sqbc"
+
+
+def test_the_list_holds_one_seed_and_budget_in_the_order_of_ranks_and_knows_what_is_labelled() -> None:
+    ranked = [SelectedRow(seed=seed, budget=budget, rank=rank, id=f"p{rank}", score=0.0)
+              for seed in (1, 2) for budget in (2, 3) for rank in (3, 1, 2, 4)]  # fmt: skip
+    pool = [Row(id=f"p{place}", text=f"Text {place}") for place in range(1, 5)]
+    found = labelling.to_label(ranked, pool, {"p2"}, seed=2, budget=3)
+    assert [(row["id"], row["labelled"]) for row in found["rows"]] == [("p1", False), ("p2", True), ("p3", False)]
+    assert (found["number"], found["labelled"], found["left_out"]) == (3, 1, 0)
 
 
 def kept(name: str, label: str, text: str = "Please mend the lamp.") -> SyntheticRow:
@@ -321,6 +417,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     for strategy in ("random", "sqbc"):
         write_json(reports / f"select/{strategy}/metrics.json", {"texts_ranked": 240, "tie_share": {"48": 0.1}, "seed_share": {"48": 0.31}, "seed_share_of_chance": {"48": 0.8}, "learners": 0})  # fmt: skip
+    hostile = [
+        Row(id="p1", text='<img src=x onerror="alert(1)">'),
+        Row(id="p2", text="The lamp is out.", label="housing"),
+    ]
+    write_rows(tmp_path / "data/real/pool.jsonl", hostile)
+    write_rows(tmp_path / "data/real/oracle.jsonl", hostile[1:])
+    for strategy in ("random", "sqbc"):
+        ranks = [SelectedRow(seed=1, budget=48, rank=rank, id=row.id, score=0.0) for rank, row in enumerate(hostile, 1)]
+        write_rows(tmp_path / f"data/selected/{strategy}.jsonl", ranks)
     table(reports / "arms/texts.csv", counted("sqbc", {"48": 48}) + counted("real", {"": 240}))
     for arm in ARMS:
         write_json(reports / f"finetune/{arm}/metrics.json", {"train_rows": 240.0, "rows_seen": 960.0, "passes": 4.0})
@@ -356,14 +461,18 @@ def page(project: Path) -> str:
 def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     project: Path, given: tuple[Params, Task]
 ) -> None:
-    assert report.run(*given, "")["figures"] == 3
+    assert report.run(*given, "")["figures"] == 4
     first = page(project)
     assert "<script" not in first
     assert "&lt;script&gt;alert(" in first
-    assert not re.search(r"""(?:href|src)\s*=\s*["'](?!#)""", first)
-    assert first.count("<figure") == first.count('role="img" aria-label="') == 3
-    assert all(arm in first for arm in ARMS)
-    assert "synthetic is lower than real by 0.200" in first
+    assert not re.search(r"""(?:href|src)\s*=\s*["'](?!#|\.\./data/real/oracle\.jsonl")""", first)
+    assert "&lt;img src=x onerror=" in first
+    assert "default-src &#39;none&#39;" in first or "default-src 'none'" in first
+    assert first.count("<figure") == first.count('<svg role="img" aria-labelledby=') == 4
+    assert all(f"<code>{arm}</code>" in first for arm in ARMS)
+    assert "synthetic alone is lower than all labelled texts by 0.200" in first
+    assert "Of its first 2 texts (training seed 1), 1 has a label already" in first
+    assert not re.search(r"\b1 texts|\b1 labels", first)
     assert "always the most frequent label" in first
     assert "not learned" not in first.lower()
     assert "an LLM panel stands in" in first
@@ -376,10 +485,8 @@ def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     assert "3 of the 64 shots (4.7%), each left out once, lie so far away" in first
     assert "Nothing else that a person tunes depends on test texts" in first
     assert '<td class="n">960 (4.0 times)</td>' in first
-    assert (
-        '<td class="n">31.0%</td><td class="n">80.0%</td><td class="n">10.0%</td><td>housing 24, transport 24</td>'
-        in first
-    )
+    assert '<td class="n">31.0%</td><td class="n">80.0%</td><td class="n">10.0%</td></tr>' in first
+    assert "Labels of the 48 chosen by sqbc (mean): housing 24, transport 24." in first
     report.run(*given, "")
     assert page(project) == first
 
@@ -400,7 +507,7 @@ def test_a_panel_near_chance_is_said_to_be_worth_nothing_and_draws_no_curve(
     project: Path, given: tuple[Params, Task]
 ) -> None:
     judged(project, 0.29, 0.18)
-    assert report.run(*given, "")["figures"] == 2
+    assert report.run(*given, "")["figures"] == 3
     found = page(project)
     assert "The panel is worth nothing here: it is right on 29% of the texts (95 % interval 18% to 39%)" in found
     assert "Accuracy even falls as its agreement rises for 6 of 6 arms" in found
@@ -413,13 +520,13 @@ def test_a_good_panel_and_annotators_have_curve_and_slope_with_what_they_speak_o
     project: Path, given: tuple[Params, Task], source: str, who: str
 ) -> None:
     judged(project, 0.8, 0.68, source)
-    assert report.run(*given, "")["figures"] == 3
+    assert report.run(*given, "")["figures"] == 4
     found = page(project)
     assert "worth nothing" not in found
     assert (
         "The intervals, over 60 texts, allow for the choice of texts, not for other judges or training seeds" in found
     )
-    assert '<td>sqbc</td><td class="n">-1.25</td><td class="n">-2.50 to 0.75</td>' in found
+    assert '<th scope="row">texts chosen by SQBC</th><td class="n">-1.25</td><td class="n">-2.50 to 0.75</td>' in found
 
 
 def test_the_ranking_of_tasks_stands_beside_what_random_rankings_reach(
@@ -444,12 +551,14 @@ def test_diversity_shows_real_generated_and_curated_texts_and_folds_the_labels(
     write_json(project / "reports/diversity/metrics.json", metrics)
     report.run(*given, "")
     found = page(project)
-    whole, folded = found.split("<summary>Per label</summary>")
+    whole, folded = found.split("<h3>Per label</h3>")
     cells = "".join(f'<td class="n">{value}</td>' for value in (142, 0.579, 0.578, 0.347, 0.422))
-    assert f"nearest other</td>{cells}" in whole
+    assert f"nearest other</th>{cells}" in whole
     assert "transport, redundancy" in folded
-    assert "among 120 others" in folded
-    assert '<td>Half of the real texts to the other half: the yardstick</td><td class="n">0.362</td>' in folded
+    assert "among 120 others" in whole
+    assert (
+        '<th scope="row">Half of the real texts to the other half: the yardstick</th><td class="n">0.362</td>' in whole
+    )
 
 
 def test_the_table_of_differences_gives_the_corrected_verdict_and_no_sign_to_zero(
@@ -461,9 +570,9 @@ def test_the_table_of_differences_gives_the_corrected_verdict_and_no_sign_to_zer
     ]
     table(project / "reports/evaluate/comparisons.csv", rows)
     report.run(*given, "")
-    cells = re.findall(r"<tr><td>(\w+) − \w+</td><td class=\"n\">(.*?)</td>.*?<td>(.*?)</td>", page(project))
-    assert cells == [("sqbc", "0.000", "no difference"), ("synthetic", "+0.200", "no difference")]
-    assert "synthetic is higher" not in page(project)
+    cells = re.findall(r"<tr><td>([\w ]+) − [\w ]+</td><td class=\"n\">(.*?)</td>.*?<td>(.*?)</td>", page(project))
+    assert cells == [("texts chosen by SQBC", "0.000", "no difference"), ("synthetic alone", "+0.200", "no difference")]
+    assert "synthetic alone is higher" not in page(project)
 
 
 def test_arms_that_have_not_learned_stand_at_the_top(project: Path, given: tuple[Params, Task]) -> None:
@@ -473,7 +582,7 @@ def test_arms_that_have_not_learned_stand_at_the_top(project: Path, given: tuple
     table(project / "reports/evaluate/comparisons.csv", rows)
     report.run(*given, "")
     answer = page(project).split('<div class="answer">')[1].split("</div>")[0]
-    assert "real has not learned: it answers &#39;neutral&#39; to 92% of the texts" in answer
+    assert "all labelled texts has not learned: it answers &#39;neutral&#39; to 92% of the texts" in answer
     assert "higher" not in answer
 
 
@@ -505,7 +614,7 @@ def test_without_scores_panel_or_projection_the_page_says_what_is_missing(
         path.write_text(path.read_text().splitlines()[0] + "\n")
     (project / "reports/diversity/projection.csv").write_text("id,kind,label,x,y\n")
     write_json(project / "reports/subjectivity/metrics.json", {"texts": 0})
-    assert report.run(*given, "")["figures"] == 0
+    assert report.run(*given, "")["figures"] == 1
     assert "No scores: There are no predictions." in page(project)
 
 
@@ -515,7 +624,7 @@ def test_runs_over_base_seeds_come_first_where_they_belong_to_the_page_and_are_n
     from standin.evaluation.recipe import evaluated, recipe
 
     report.run(*given, "")
-    assert "then <code>standin seeds</code>" in page(project)
+    assert "only runs over <code>base.seed</code> speak of the method" in page(project)
     assert "Over base seeds" not in page(project)
     tables = [(project / "reports/evaluate" / name).read_bytes() for name in ("scores.csv", "comparisons.csv")]
     said = {
@@ -540,8 +649,14 @@ def test_runs_over_base_seeds_come_first_where_they_belong_to_the_page_and_are_n
     table(project / "reports/seeds/comparisons.csv", [pair])
     report.run(*given, "")
     shown = page(project)
-    first = shown.index("real is higher than random by 0.120 macro-F1 (interval +0.100 to +0.140)")
-    assert shown.index("Over base seeds 1, 2") < first < shown.index("synthetic is lower than real by 0.200")
+    first = shown.index(
+        "all labelled texts is higher than texts chosen at random by 0.120 macro-F1 (interval +0.100 to +0.140)"
+    )
+    assert (
+        shown.index("Over base seeds 1, 2")
+        < first
+        < shown.index("synthetic alone is lower than all labelled texts by 0.200")
+    )
     assert "0.690, 0.710" in shown
     write_json(project / "reports/seeds/scope.json", {**said, "recipe": "another"})
     report.run(*given, "")

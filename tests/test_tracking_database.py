@@ -196,6 +196,83 @@ def test_what_a_person_brings_is_never_replaced_and_a_fault_of_it_is_one_line(
     assert {path.name for path in brought.parent.iterdir()} <= {"mlflow.db", "mlflow.db-journal"}
 
 
+def test_one_that_a_person_names_and_that_is_not_there_is_made_whole(
+    own: Path, made: list[Path], making: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought = own.parent / "deep" / "runs.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{brought}")
+    with runs.opened("toy") as store:
+        store.client.create_run(store.experiment_id)
+    assert [path.name.startswith("runs.db.") for path in made] == [True], "under another name"
+    assert tables(brought) == tables(making[-1])
+    assert [path.name for path in brought.parent.iterdir()] == ["runs.db"]
+
+
+def test_a_kill_while_a_named_one_is_made_leaves_none(
+    own: Path, making: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path) -> None:
+        put(making[len(making) // 2], path)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("standin.tracking.database.make", killed)
+        with pytest.raises(KeyboardInterrupt):
+            database.begin(own)
+    assert not own.exists()
+
+
+def test_of_two_projects_that_make_a_named_one_the_first_stays(
+    own: Path, making: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slower(path: Path) -> None:
+        put(making[-1], path)
+        put(making[-1], own)
+        execute(own, "CREATE TABLE first (name TEXT)")
+
+    monkeypatch.setattr("standin.tracking.database.make", slower)
+    database.begin(own)
+    assert ("first",) in tables(own)
+    assert [path.name for path in own.parent.iterdir()] == ["mlflow.db"]
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://user:secret@10.255.255.1:5000", "postgresql+psycopg2://u:secret@10.255.255.1/m"]
+)
+def test_a_server_that_never_answers_is_told_after_seconds(
+    own: Path, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    asked = []
+
+    def never(address: Any, timeout: float) -> Any:
+        asked.append((*address, timeout))
+        raise TimeoutError
+
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("socket.create_connection", never)
+    with pytest.raises(TrackingError) as found:
+        runs.knock(uri)
+    assert asked == [("10.255.255.1", 5000 if uri.startswith("http") else 5432, 10)]
+    assert str(found.value).endswith("no answer (none within 10 s)")
+    assert "secret" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "uri", ["databricks", "databricks://profile", "file:///x", "postgresql:///m?host=/run", "postgresql://a,b/m"]
+)
+def test_places_without_one_door_are_left_to_mlflow(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.create_connection", lambda *_, **__: pytest.fail("knocked"))
+    runs.knock(uri)
+
+
+def test_what_goes_through_a_proxy_is_left_to_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:3128")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setattr("socket.create_connection", lambda *_, **__: pytest.fail("knocked"))
+    runs.knock("http://mlflow.example:5000")
+
+
 def test_a_fault_that_mlflow_tells_of_at_length_is_one_line(
     own: Path, making: list[Path], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,30 +4,43 @@ A command is a function below ``@app.command()``. It imports what it needs itsel
 fast, and raises StandinError for a person's mistake: ``main`` prints the message and exits with status 1.
 """
 
+import json
 import shlex
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from standin import completion, doctor, starting
 from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
+from standin.help import STATUS, examples
+from standin.sharing import register as register_sharing
 from standin.sources.commands import register
 from standin.tracking.commands import record_workspace
 from standin.tracking.commands import register as register_tracking
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, epilog=STATUS)
 register(app)
+register_sharing(app)
 register_tracking(app)
 register_compare(app)
+starting.register(app)
+doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
 
 
 INTERRUPTED = "interrupted; run again to go on"
 
-Change = Annotated[list[str] | None, typer.Option("-S", help="Change a parameter: -S generator.shots=5. Repeat it.")]
+Change = Annotated[
+    list[str] | None,
+    typer.Option("-S", help="Change a parameter: -S generator.shots=5. Repeat it.", autocompletion=completion.changes),
+]
+Json = Annotated[bool, typer.Option("--json", help="For a machine: JSON on stdout.")]
 
 
 def _version(asked: bool) -> None:
@@ -47,22 +60,25 @@ def standin(
     """Stand-in data for text classifiers. `dvc repro` runs the pipeline; these commands stand beside it."""
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "standin run", "standin run --preview 5 -S base.task=my-task", "standin run -S '+arms.shots=[shots]'"
+    )
+)
 def run(
     preview: Annotated[
         int | None, typer.Option(help="Only this many texts a label, up to the checks; shown, not kept.", metavar="N")
     ] = None,
     change: Change = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that DVC says.")] = False,
 ) -> None:
     """Run the pipeline and record it in MLflow, or try a few texts first (--preview 5)."""
     _need_project()
     from standin.choices import LOCAL_ENGINES
     from standin.embedded import check_spelling
-    from standin.overrides import load_params_with
-    from standin.task import load_task
+    from standin.overrides import load_with
 
-    params = load_params_with(change or [])
-    load_task(params.base.task)  # mistakes are explained here, before DVC reads the files
+    params, task = load_with(change or [])  # mistakes are explained here, before DVC reads the files
     llms = [(params.generator.engine, params.generator.model)]
     if params.verify.by == "llm":
         llms.append((params.verify.engine, params.verify.model))
@@ -71,25 +87,29 @@ def run(
     local = [model for engine, model in llms if engine in LOCAL_ENGINES]
     check_spelling(params.embed.model, params.finetune.encoder, *local)
     if preview is None:
-        raise typer.Exit(_experiment(change) if change else _pipeline("repro"))
+        raise typer.Exit(_experiment(change, verbose) if change else _pipeline("repro", verbose=verbose))
     from rich.console import Console
 
     from standin import preview as previewing
     from standin.stages.runner import limit_threads
 
     limit_threads(params.runtime.threads)
-    found = previewing.preview(params, preview)
+    found = previewing.preview(params, preview, task)
     width = None if sys.stdout.isatty() else 120
     whole = shlex.join(["standin", "run", *_options(change or [])])
     previewing.show(found, params.base.task, whole, Console(width=width))
 
 
-def _pipeline(*words: str) -> int:
+def _pipeline(*words: str, verbose: bool) -> int:
     """Run DVC; where it went well, record the result, compare it with the committed one and say what comes next."""
     import subprocess
+    import time
 
-    status = subprocess.run([sys.executable, "-m", "dvc", *words], check=False).returncode
+    started = time.monotonic()
+    module = "dvc" if verbose else "standin.quiet"
+    status = _status(subprocess.run([sys.executable, "-m", module, *words], check=False).returncode)
     if not status:
+        typer.echo(f"all stages: {time.monotonic() - started:.1f} s")
         record_workspace()
         from standin.reproduction import against_committed
 
@@ -99,69 +119,106 @@ def _pipeline(*words: str) -> int:
     return status
 
 
+def _status(code: int) -> int:
+    """DVC's exit status as one of ours: 252 is its Ctrl-C, less than 0 a signal."""
+    if code < 0:
+        return 128 - code
+    return {0: 0, 252: 130}.get(code, 1)
+
+
+def _print_json(find: Callable[[], Any]) -> None:
+    """Print a value; what is said while it is found goes to stderr."""
+    with redirect_stdout(sys.stderr):
+        value = find()
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
 def _options(changes: list[str]) -> list[str]:
     return [word for each in changes for word in ("-S", each)]
 
 
-def _experiment(changes: list[str]) -> int:
+def _experiment(changes: list[str], verbose: bool) -> int:
     """The pipeline with changed parameters, which DVC leaves in params.yaml: that is said."""
     import subprocess
 
     path = Path("params.yaml")
     before = path.read_text(encoding="utf-8")
     clean = not subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], check=False).returncode
-    status = _pipeline("exp", "run", *_options(changes))
+    status = _pipeline("exp", "run", *_options(changes), verbose=verbose)
     if path.read_text(encoding="utf-8") != before:
         back = "; `git checkout params.yaml` takes them back" if clean else ""
         typer.echo(f"params.yaml now holds the values of -S{back}", err=True)
     return status
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "standin generate", "standin generate --dry-run -S generator.shots=5", "standin generate --dry-run --json"
+    )
+)
 def generate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it will take: rows, prompts, tokens, time, price.")
     ] = False,
     change: Change = None,
+    as_json: Json = False,
 ) -> None:
     """Generate the synthetic texts (the pipeline up to the stage generate), or say what it will take (--dry-run)."""
     import subprocess
 
     _need_project()
-    from standin.overrides import load_params_with
+    from standin.overrides import load_with
 
-    params = load_params_with(change or [])
+    params, task = load_with(change or [])
     if dry_run:
-        from standin.planning import dry_run as plan
-        from standin.planning import echo
+        from standin import planning
 
-        echo(plan(params))
+        if as_json:
+            _print_json(lambda: planning.dry_run_values(params, task))
+        else:
+            planning.echo(planning.dry_run(params, task))
         return
+    if as_json:
+        raise StandinError("--json is for a dry run: `standin generate --dry-run --json`")
     if change:
         raise StandinError("-S changes the parameters of a dry run only; `dvc exp run -S ...` runs an experiment")
-    raise typer.Exit(subprocess.run([sys.executable, "-m", "dvc", "repro", "generate"], check=False).returncode)
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro", "generate"], check=False)
+    raise typer.Exit(_status(done.returncode))
 
 
-@prompts.command("show")
+@prompts.command(
+    "show",
+    epilog=examples(
+        "standin prompts show --label housing --number 2", "standin prompts show --rendered -S generator.conversation=3"
+    ),
+)
 def show_prompts(
-    label: Annotated[str | None, typer.Option(help="Only the prompts of this label.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Only the prompts of this label.", autocompletion=completion.labels)
+    ] = None,
     number: Annotated[int, typer.Option(help="Conversations a label.", min=1)] = 1,
     rendered: Annotated[
         bool, typer.Option("--rendered", help="With the marks of the model's chat template, as the model reads it.")
     ] = False,
     change: Change = None,
+    as_json: Json = False,
 ) -> None:
     """Print exactly what will be sent to the LLM."""
     _need_project()
-    from standin.overrides import load_params_with
-    from standin.planning import echo
-    from standin.planning import show_prompts as show
+    from standin import planning
+    from standin.overrides import load_with
 
-    echo(show(load_params_with(change or []), label, number, rendered))
+    params, task = load_with(change or [])
+    if as_json and rendered:
+        raise StandinError("--json gives the messages as they are sent: leave --rendered out")
+    if as_json:
+        _print_json(lambda: planning.prompt_values(params, label, number, task))
+    else:
+        planning.echo(planning.show_prompts(params, label, number, rendered, task))
 
 
-@app.command()
-def seeds() -> None:
+@app.command(epilog=examples("standin seeds", "standin seeds --json"))
+def seeds(as_json: Json = False) -> None:
     """Put the runs that differ in base.seed alone into one table: only they speak of the method."""
     _need_project()
     from standin import seeds as over
@@ -169,15 +226,22 @@ def seeds() -> None:
 
     found = over.collect()
     over.write(found)
-    echo(over.lines(found))
+    if as_json:
+        _print_json(lambda: over.values(found))
+    else:
+        echo(over.lines(found))
 
 
-@app.command("next")
-def what_next() -> None:
+@app.command("next", epilog=examples("standin next", "standin next --json"))
+def what_next(as_json: Json = False) -> None:
     """Say where the results of the last run are, and what to try now."""
     _need_project()
     activate = "" if sys.prefix == sys.base_prefix else f"source {Path(sys.prefix).name}/bin/activate"
     report = Path("reports/report.html")
+    if as_json:
+        found = {"report": str(report) if report.exists() else None, "activate": activate or None, "ui": "standin ui"}
+        _print_json(lambda: found)
+        return
     lines = [
         f"Report:   {report if report.exists() else 'none yet: `standin run` makes it'}",
         "Runs:     standin ui   (MLflow in the browser)",
@@ -191,6 +255,9 @@ def what_next() -> None:
 def _need_project() -> None:
     if not Path("dvc.yaml").exists():
         raise StandinError(f"{Path.cwd()}: no dvc.yaml here. Run from the project's root.")
+    from standin.stores import settle
+
+    settle(Path())
 
 
 def main() -> None:

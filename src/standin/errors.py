@@ -41,6 +41,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"{hint}Known: {', '.join(name[:100] for name in names[:MOST_NAMES])}{more}"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with its noun: ``1 text``, ``2 texts``, ``1,200 texts``; ``several`` where the plural adds no s."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of what a library says; its kind where it says nothing."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

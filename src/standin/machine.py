@@ -56,7 +56,10 @@ class Runtime(Group):
     @classmethod
     def _is_an_address(cls, url: str) -> str:
         if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^@\s/:]+)(:\d+)?(/[^@\s]*)?", url):
-            raise ValueError(f"{url!r} is no address: http://HOST:PORT/v1, without user and password, which logs show")
+            raise ValueError(
+                f"{url!r} is no address: http://HOST:PORT/v1, without user and password, which logs show "
+                "(if params.yaml holds them now, `git checkout params.yaml` takes them out)"
+            )
         if secret := re.search(r"[?&]([\w-]*(?:key|token|secret|sig|password)[\w-]*)=", url, re.IGNORECASE):
             raise ValueError(f"the query names {secret[1]!r}, which logs would show: the key belongs in OPENAI_API_KEY")
         return url

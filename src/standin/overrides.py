@@ -1,35 +1,139 @@
-"""Parameters changed for one call, written as DVC writes them: ``-S generator.shots=5``."""
+"""Parameters changed for one call by DVC's own reader of ``-S``, so that a preview means what the run means.
 
+DVC takes Hydra's grammar and writes the changed file: the same function changes a copy here, and the copy is read as
+the stages would read it.
+"""
+
+import re
+import shlex
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from standin.checked import parse_yaml, shown
-from standin.config import Params, parse_params, raw_params
-from standin.errors import StandinError
+from standin.checked import shown
+from standin.config import TASK_NAME, Params, parse_params, raw_params
+from standin.errors import StandinError, first_line, nearest
+from standin.task import Task, load_task, parse_task, task_path
+
+PARAMS = "params.yaml"
+SWEEP = "several values are several experiments: `dvc exp run --queue -S ...` queues one for each"
 
 
 def load_params_with(changes: Sequence[str], root: Path = Path()) -> Params:
     """Read ``params.yaml`` with some values changed. Raises StandinError naming the change that cannot be made."""
-    path = root / "params.yaml"
+    path = root / PARAMS
     values = raw_params(path)
-    for change in changes:
-        _apply(values, change)
-    return parse_params(values, path)
+    own = _of(changes).get(PARAMS, [])
+    return parse_params(_changed(path, own) if own else values, path)
 
 
-def _apply(values: dict[str, Any], change: str) -> None:
-    key, sign, text = change.removeprefix("+").partition("=")
-    if not sign or not key:
-        raise StandinError(f"-S {change!r}: write key=value, as in generator.shots=5")
+def load_with(changes: Sequence[str], root: Path = Path()) -> tuple[Params, Task]:
+    """Parameters and their task, both changed: ``-S tasks/my-task.yaml:prompts.context=...`` changes the task's file.
+
+    Raises StandinError naming the change that cannot be made, in whichever task file it is.
+    """
+    params = load_params_with(changes, root)
+    task = load_task(params.base.task, root)
+    for name, own in _of(changes).items():
+        if name != PARAMS:
+            other = Path(name).stem
+            load_task(other, root)
+            found = parse_task(_changed(root / name, own), task_path(other, root))
+            task = found if other == params.base.task else task
+    check_shots(params, task)
+    return params, task
+
+
+def check_shots(params: Params, task: Task) -> None:
+    """Raise StandinError where ``prepare.shots`` cannot hold ``generator.shots`` texts of every label."""
+    asked, labels = params.generator.shots, len(task.labels)
+    if asked * labels > params.prepare.shots:
+        raise StandinError(
+            f"{PARAMS}: generator.shots is {asked} for each of {labels} labels, and prepare.shots draws "
+            f"{params.prepare.shots} texts in all: lower it to {params.prepare.shots // labels}, or raise "
+            f"prepare.shots to {asked * labels}"
+        )
+
+
+def _of(changes: Sequence[str]) -> dict[str, list[str]]:
+    """The changes of each file, by DVC's splitting."""
+    if not changes:
+        return {}
+    from dvc.utils.cli_parse import to_path_overrides
+
+    found: dict[str, list[str]] = to_path_overrides(changes)
+    for name in found:
+        if name != PARAMS and not re.fullmatch(rf"tasks/{TASK_NAME.pattern}\.yaml", name):
+            raise StandinError(f"-S {shown(name)}: -S changes {PARAMS}, or tasks/NAME.yaml named before a colon")
+    return found
+
+
+def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
+    """The values of a file after the changes, which DVC makes in a copy."""
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+    from omegaconf.errors import OmegaConfBaseException
+
+    with tempfile.TemporaryDirectory(prefix="standin-params-") as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        for change in changes:
+            values = raw_params(copy)
+            _check(change, values)
+            try:
+                apply_overrides(copy, [change])
+            except (DvcException, OmegaConfBaseException, RecursionError) as error:
+                why = first_line(error.__cause__ or error).rstrip(".")
+                raise StandinError(
+                    f"-S {shown(change)}: cannot be set in {path.name} ({why}){_hint(change, why)}"
+                ) from None
+        return raw_params(copy)
+
+
+def _check(change: str, values: dict[str, Any]) -> None:
+    """Raise StandinError where Hydra does not read the change, or its key is not there."""
+    from dvc.utils.hydra import to_hydra_overrides
+    from hydra.core.override_parser.types import OverrideType
+    from hydra.errors import HydraException
+
+    if not re.match(r"[^=]+=", change) and not change.startswith("~"):
+        raise StandinError(f"-S {shown(change)}: write key=value, as in generator.shots=5")
     try:
-        value = parse_yaml(text, "its value")
-    except StandinError as error:
-        raise StandinError(f"-S {shown(change)}: no YAML value, as 5, 0.8, text or [1,2]: {error}") from None
-    *groups, last = key.split(".")
-    place = values
+        found = to_hydra_overrides([change])[0]
+    except (HydraException, RecursionError):
+        raise StandinError(
+            f"-S {shown(change)}: no value as DVC reads it (5, 0.8, word, [1,2], {{a: 1}}); a text with other signs "
+            f"stands in quotation marks{_quoted(change)}"
+        ) from None
+    if found.is_sweep_override():
+        raise StandinError(f"-S {shown(change)}: {SWEEP}; a list is [1,2], and quotation marks make a text")
+    place: Any = values
+    *groups, last = found.key_or_group.split(".")
     for group in groups:
-        place = place.setdefault(group, {})
+        place = place.get(group, {})
         if not isinstance(place, dict):
-            raise StandinError(f"-S {change!r}: {group!r} in {key!r} holds one value, not a group")
-    place[last] = value
+            raise StandinError(f"-S {shown(change)}: {group!r} in {found.key_or_group!r} holds one value, not a group")
+    if found.type in (OverrideType.CHANGE, OverrideType.DEL) and last not in place:
+        raise StandinError(
+            f"-S {shown(change)}: unknown key {found.key_or_group!r}: {nearest(last, map(str, place))}; "
+            "a new one begins with +, as in '+arms.shots=[shots]'"
+        )
+
+
+def _hint(change: str, why: str) -> str:
+    """Which sign in front would make a change that DVC refuses."""
+    if not why.startswith("Could not"):
+        return ""
+    if change.startswith("+"):
+        return ": + is for new keys. Leave it out, or write ++, which changes or adds"
+    return f": new keys in a group are added by ++: -S {shlex.quote(f'++{change}')}"
+
+
+def _quoted(change: str) -> str:
+    """How a change is written whose value is meant as a text; nothing for a long one."""
+    key, _, text = change.partition("=")
+    text = re.sub(r'(\\*)("|\Z)', lambda found: found[1] * 2 + ("\\" if found[2] else "") + found[2], text)
+    written = shlex.quote(f'{key}="{text}"')
+    return f", and for the shell: -S {written}" if len(text) <= 200 else ""

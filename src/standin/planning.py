@@ -1,7 +1,8 @@
 """``standin prompts show`` and ``standin generate --dry-run``: what will be sent, and what it will take."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -9,7 +10,8 @@ import typer
 from standin.choices import LOCAL_ENGINES
 from standin.config import Params, repository_root
 from standin.engines.protocol import Chat, Message
-from standin.errors import StandinError, nearest, visible
+from standin.errors import StandinError, counted, nearest, visible
+from standin.generation.estimate import Estimate
 from standin.generation.plan import PlanRow
 from standin.languages import language_warning
 from standin.task import Task, load_task
@@ -17,11 +19,15 @@ from standin.task import Task, load_task
 if TYPE_CHECKING:
     from standin.engines.replay import ReplayEngine
 
+TURN = ("conversation", "turn", "label", "question_id", "seed", "kind", "attributes", "shots")
+
 MOST_UNBOUND = 1024
 """Tokens that an answer is expected to have at most where the server decides."""
 
 
-def show_prompts(params: Params, label: str | None, number: int, rendered: bool) -> Iterator[str]:
+def show_prompts(
+    params: Params, label: str | None, number: int, rendered: bool, task: Task | None = None
+) -> Iterator[str]:
     """The chats of the first conversations of each label, turn by turn, as lines.
 
     Args:
@@ -29,27 +35,33 @@ def show_prompts(params: Params, label: str | None, number: int, rendered: bool)
         label: only this label; None for all.
         number: conversations a label.
         rendered: show the text that the model reads, with the marks of its chat template.
+        task: the task where it differs from its file.
     """
-    task = load_task(params.base.task)
+    task = task or load_task(params.base.task)
     if label is not None and label not in task.label_names:
         raise StandinError(f"--label {label!r}: {nearest(label, task.label_names)}")
     if params.generator.engine == "replay" and not rendered:
         yield f"recorded texts: {params.generator.model} is read, and no prompt is sent (generator.engine: replay)"
         return
     plan, say = plan_of(params, task)
-    template = _template(params) if rendered else None
-    shown: dict[tuple[str | None, str], list[str]] = {}
-    for row in plan:
-        chats = shown.setdefault((row.question_id, row.label), [])
-        if row.conversation not in chats:
-            chats.append(row.conversation)
+    template = _template(params, task) if rendered else None
+    chats = list(_chats(plan, task, label, number))
     if task.prompts.begin and params.generator.begin != "never" and not rendered:
         yield f"Every answer begins: {task.prompts.begin}   (where the engine can go on from it)\n"
-    for chats in shown.values():
-        for conversation in chats[:number]:
-            rows = [row for row in plan if row.conversation == conversation]
-            if label is None or rows[0].label == label:
-                yield from _conversation(rows, say, template)
+    for rows in chats:
+        yield from _conversation(rows, say, template)
+
+
+def _chats(plan: Sequence[PlanRow], task: Task, label: str | None, number: int) -> Iterator[list[PlanRow]]:
+    """The rows of the first conversations of each question and label. Raises StandinError for an unknown label."""
+    if label is not None and label not in task.label_names:
+        raise StandinError(f"--label {label!r}: {nearest(label, task.label_names)}")
+    found: dict[tuple[str | None, str], dict[str, list[PlanRow]]] = {}
+    for row in plan:
+        found.setdefault((row.question_id, row.label), {}).setdefault(row.conversation, []).append(row)
+    for (_, asked), chats in found.items():
+        if label in (None, asked):
+            yield from list(chats.values())[:number]
 
 
 def _conversation(
@@ -66,7 +78,7 @@ def _conversation(
         yield template(chat[:-1])
 
 
-def _template(params: Params) -> Callable[[Chat], str]:
+def _template(params: Params, task: Task) -> Callable[[Chat], str]:
     tokenizer = _tokenizer(params)
     if tokenizer is None:
         raise StandinError(
@@ -78,7 +90,7 @@ def _template(params: Params) -> Callable[[Chat], str]:
     from standin.stages.generate import opening
 
     with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
-        begin, template = opening(params, load_task(params.base.task), store), params.generator.template
+        begin, template = opening(params, task, store), params.generator.template
     return lambda chat: str(tokenizer.decode(prompt_tokens(tokenizer, chat, begin, template)))
 
 
@@ -104,21 +116,28 @@ def plan_of(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRo
         return planned(params, task)
 
 
-def dry_run(params: Params) -> Iterator[str]:
-    """Numbers of rows, an example prompt a label, tokens, time and price, as lines."""
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a run of generate will ask and take."""
+
+    plan: Sequence[PlanRow]
+    say: Callable[[PlanRow], str]
+    begin: str
+    tokenizer: Any
+    estimate: Estimate
+
+
+def expected(params: Params, task: Task) -> Expected:
+    """Plan and estimate; nothing is asked of a model or a server."""
     from standin.engines import registry
-    from standin.engines.prompting import prompt_tokens, thinks
-    from standin.generation.estimate import estimate, lines
+    from standin.engines.prompting import prompt_tokens
+    from standin.generation.estimate import estimate
     from standin.generation.store import AnswerStore
     from standin.stages.generate import opening
 
-    task = load_task(params.base.task)
     chosen = params.generator
-    version = registry.version(chosen.engine, chosen.model, chosen.revision)
+    registry.version(chosen.engine, chosen.model, chosen.revision)
     plan, say = plan_of(params, task)
-    if chosen.engine == "replay":
-        yield from _recorded(registry.recorded(chosen.model, version, params.base.seed), plan, params)
-        return
     tokenizer = _tokenizer(params)
     with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
         measured = store.rate(chosen.engine, chosen.model)
@@ -130,28 +149,81 @@ def dry_run(params: Params) -> Iterator[str]:
     found = estimate(
         plan, say, count if tokenizer else None, chosen.max_tokens or MOST_UNBOUND, measured, params.runtime
     )
+    return Expected(plan, say, begin, tokenizer, found)
+
+
+def dry_run(params: Params, task: Task | None = None) -> Iterator[str]:
+    """Numbers of rows, an example prompt a label, tokens, time and price, as lines."""
+    from standin.engines.prompting import thinks
+    from standin.generation.estimate import lines
+
+    task = task or load_task(params.base.task)
+    chosen = params.generator
+    if chosen.engine == "replay":
+        yield from _recorded(params, task)
+        return
+    found = expected(params, task)
     for label in task.label_names:
-        rows = [row for row in plan if row.label == label]
-        yield f"{label}: {len(rows)} texts. The first prompt:\n{say(rows[0])}\n"
-    stages = ("generate", "embed", "finetune")
-    for warning in (task.unedited(), *(language_warning(params, task, stage) for stage in stages)):
+        rows = [row for row in found.plan if row.label == label]
+        yield f"{label}: {counted(len(rows), 'text')}. The first prompt:\n{found.say(rows[0])}\n"
+    for warning in (task.unedited(), *(language_warning(params, task, s) for s in ("generate", "embed", "finetune"))):
         if warning:
             yield f"{warning}\n"
     yield f"engine:        {chosen.engine}, {chosen.model}"
-    if begin:
-        yield f"answers begin: {begin}"
-    if tokenizer and thinks(tokenizer, chosen.template, begin):
+    if found.begin:
+        yield f"answers begin: {found.begin}"
+    if found.tokenizer and thinks(found.tokenizer, chosen.template, found.begin):
         yield (
             "reasoning:     the model thinks before it writes, within generator.max_tokens: turn it off or down by "
             "generator.template, as {enable_thinking: false} or {reasoning_effort: low}, or leave it room"
         )
-    yield from lines(found)
+    yield from lines(found.estimate)
 
 
-def _recorded(engine: "ReplayEngine", plan: list[PlanRow], params: Params) -> Iterator[str]:
+def dry_run_values(params: Params, task: Task) -> dict[str, Any]:
+    """The same for a machine: numbers, and the first prompt of every label; recorded texts have none."""
+    if params.generator.engine == "replay":
+        plan, engine = _drawn(params, task)
+        return {
+            "engine": "replay",
+            "records": str(engine.path),
+            "texts_per_label": {label: sum(row.label == label for row in plan) for label in task.label_names},
+        }
+    found = expected(params, task)
+    first = {row.label: row for row in reversed(found.plan)}
+    return {
+        "engine": params.generator.engine,
+        "model": params.generator.model,
+        "begin": found.begin,
+        "texts_per_label": {label: sum(row.label == label for row in found.plan) for label in task.label_names},
+        "first_prompts": {label: found.say(first[label]) for label in task.label_names},
+        **asdict(found.estimate),
+    }
+
+
+def prompt_values(params: Params, label: str | None, number: int, task: Task) -> list[dict[str, Any]]:
+    """The turns that ``show_prompts`` shows, for a machine: ids, label, seed and what the user says."""
+    plan, say = plan_of(params, task)
+    return [
+        {"prompt": say(row), **{key: getattr(row, key) for key in ("plan_id", *TURN)}}
+        for rows in _chats(plan, task, label, number)
+        for row in rows
+    ]
+
+
+def _drawn(params: Params, task: Task) -> "tuple[list[PlanRow], ReplayEngine]":
+    from standin.engines import registry
+
+    chosen = params.generator
+    version = registry.version(chosen.engine, chosen.model, chosen.revision)
+    return plan_of(params, task)[0], registry.recorded(chosen.model, version, params.base.seed)
+
+
+def _recorded(params: Params, task: Task) -> Iterator[str]:
     """What recorded texts will be taken: nothing is asked, so there are no prompts, tokens, time or price."""
     from standin.generation.answering import abouts
 
+    plan, engine = _drawn(params, task)
     drawn = [engine.record(about) for about in abouts(plan)]
     counts = Counter((row.question_id, row.label) for row in plan)
     for (question, label), count in counts.items():

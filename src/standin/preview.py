@@ -18,7 +18,7 @@ import yaml
 
 from standin.config import Params, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows
-from standin.errors import StandinError, visible
+from standin.errors import StandinError, counted, visible
 from standin.generation.answering import as_asked
 from standin.generation.plan import PlanRow
 from standin.generation.prompts import OPENING, turn
@@ -58,12 +58,13 @@ class Preview:
     """The file and models of recorded texts, for which nothing is asked; None where a model writes."""
 
 
-def preview(params: Params, texts: int) -> Preview:
+def preview(params: Params, texts: int, task: Task | None = None) -> Preview:
     """Generate, curate and check ``texts`` texts for every label (of every question).
 
     Args:
         params: the experiment's parameters; the number of texts and its lower bound in ``validate`` are lowered.
         texts: texts a label, 1 to 50.
+        task: the task where it differs from its file.
 
     Raises:
         StandinError: whatever would stop the run: task, data, model, engine.
@@ -71,7 +72,7 @@ def preview(params: Params, texts: int) -> Preview:
     if not 1 <= texts <= MOST:
         raise StandinError(f"--preview {texts}: 1 to {MOST} texts a label; `standin run` makes them all")
     small = _smaller(params, texts)
-    task = load_task(params.base.task)
+    task = task or load_task(params.base.task)
     unedited = None if params.generator.engine == "replay" else task.unedited()
     for warning in (unedited, *(language_warning(params, task, s) for s in ("generate", "embed", "finetune"))):
         if warning:
@@ -244,7 +245,8 @@ def show(found: Preview, task_name: str, whole: str, console: Any) -> None:
     kept = sum(text.text is not None for text in found.texts)
     console.rule("checks")
     console.print(
-        f"{kept} of {len(found.texts)} texts kept; {found.checks - len(found.findings)} of {found.checks} checks hold"
+        f"{kept} of {counted(len(found.texts), 'text')} kept; "
+        f"{found.checks - len(found.findings)} of {counted(found.checks, 'check')} hold"
     )
     for finding in found.findings:
         console.print(plain(f"- {finding}"))

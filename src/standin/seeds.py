@@ -118,12 +118,25 @@ def lines(found: Found) -> Iterator[str]:
         sheet_rows(path.read_bytes(), path) for path in (FOLDER / "scores.csv", FOLDER / "comparisons.csv")
     )
     yield ""
-    yield from _aligned([("", "macro-F1", "interval", "by base seed"), *arm_rows(scores)])
+    yield from _aligned([("", "macro-F1", "interval", "by base seed"), *arm_rows(scores, found.made.params.arms)])
     yield ""
-    yield from _aligned([("", "difference", "interval", "verdict (Holm)"), *pair_rows(comparisons)])
+    yield from _aligned(
+        [("", "difference", "interval", "verdict (Holm)"), *pair_rows(comparisons, found.made.params.arms)]
+    )
     yield ""
     yield scope(sorted(found.runs), found.made.params.evaluate.confidence)
     yield f"{FOLDER} holds the tables; `dvc repro` puts them first on the page."
+
+
+def values(found: Found) -> dict[str, object]:
+    """The same for a machine: where each run was found, what was left out, and the rows of both tables."""
+    tables = {path.stem: sheet_rows(path.read_bytes(), path) for path in (FOLDER / f"{name}.csv" for name in TABLES)}
+    return {
+        "base_seeds": {str(seed): found.runs[seed][0] for seed in sorted(found.runs)},
+        "left_out": found.left_out,
+        "other": found.other,
+        **tables,
+    }
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -32,6 +32,12 @@ def _clean(name: str) -> str:
     return name
 
 
+def check_label(name: str) -> None:
+    """Raise StandinError where a name cannot be a label's."""
+    if wrong := fault(name):
+        raise StandinError(f"the label {name!r} {wrong}: write a plain name")
+
+
 Name = Annotated[str, AfterValidator(_clean)]
 
 
@@ -125,6 +131,12 @@ def _language(code: str) -> str:
     if wrong := language_fault(code):
         raise ValueError(wrong)
     return code
+
+
+def check_language(code: str) -> None:
+    """Raise StandinError where a language's code is none."""
+    if wrong := language_fault(code):
+        raise StandinError(f"language: {wrong}")
 
 
 Language = Annotated[str, AfterValidator(_language)]
@@ -239,8 +251,13 @@ def load_task(name: str, root: Path = Path()) -> Task:
     if not path.exists():
         known = sorted(found.stem for found in path.parent.glob("*.yaml"))
         raise StandinError(f"{path}: there is no such task: {nearest(name, known)} (params.yaml, base.task)")
+    return parse_task(read_yaml(path), path)
+
+
+def parse_task(values: Any, path: Path) -> Task:
+    """Check the values of one task file, as ``load_task`` does."""
     try:
-        task = Task.model_validate(read_yaml(path))
+        task = Task.model_validate(values)
     except ValidationError as error:
         raise explain(path, error, Task) from None
     if task.name != path.stem or not TASK_NAME.fullmatch(task.name):

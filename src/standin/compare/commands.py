@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from standin.help import examples
+
 PAGE = Path("reports/compare.html")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(compare)
+    app.command(epilog=examples("standin compare", "standin compare --json", "standin compare --all --page wide.html"))(
+        compare
+    )
 
 
 def compare(

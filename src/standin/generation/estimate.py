@@ -6,6 +6,7 @@ from unicodedata import east_asian_width
 
 from standin.config import Runtime
 from standin.engines.protocol import Message
+from standin.errors import counted
 from standin.generation.budget import cost
 from standin.generation.plan import PlanRow
 from standin.generation.store import Rate
@@ -87,7 +88,7 @@ def lines(found: Estimate) -> list[str]:
         else "not known: nothing was measured with this engine and model; `standin run --preview 5` measures"
     )
     return [
-        f"texts:         {found.rows} in {found.conversations} conversations",
+        f"texts:         {found.rows} in {counted(found.conversations, 'conversation')}",
         f"prompt tokens: {found.tokens_in:,}{how}",
         f"new tokens:    {found.tokens_out:,} ({length})",
         f"time:          {time}",

@@ -11,7 +11,7 @@ import numpy as np
 
 from standin.config import Generator
 from standin.corpus import Row
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.generation.prompts import DIVERSITY, GENERATION, OPENING
 from standin.task import Attribute, Label, Question
 
@@ -74,8 +74,8 @@ def make_plan(
             known = [row.id for row in shots if row.label == label.name and row.question_id == question_id]
             if generator.shots > len(known):
                 raise StandinError(
-                    f"generator.shots is {generator.shots}, but data/real/shots.jsonl holds {len(known)} texts of "
-                    f"label {label.name!r}: lower it, or raise prepare.shots"
+                    f"generator.shots is {generator.shots}, but data/real/shots.jsonl holds "
+                    f"{counted(len(known), 'text')} of label {label.name!r}: lower it, or raise prepare.shots"
                 )
             values = {
                 name: balanced(

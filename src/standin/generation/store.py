@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
-from standin.engines.protocol import Answer
+from standin.engines.protocol import Answer, Finish
 from standin.errors import StandinError
 
 SCHEMA = """
@@ -32,6 +32,8 @@ INSERT = (
     "INSERT OR IGNORE INTO answers (key, request, text, finish, tokens_in, tokens_out, seconds, attempts, reasoning) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+KINDS: list[type] = [str, str, int, int, int, int]
+"""Types of a stored answer: text, finish, tokens in and out, attempts, reasoning."""
 WAIT_SECONDS = 120.0
 
 
@@ -99,6 +101,12 @@ class AnswerStore:
             "the folder's permissions; a broken file can be moved away, its answers are then generated anew."
         )
 
+    def _broken(self, key: str) -> StandinError:
+        return StandinError(
+            f"{self.path}: the answer {key} was changed by hand or by a fault: text, finish and counts do not fit. "
+            f"Delete it (sqlite3 {self.path} \"DELETE FROM answers WHERE key = '{key}'\"), and it is asked for again."
+        )
+
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The stored answers among ``keys``."""
         found = {}
@@ -111,9 +119,14 @@ class AnswerStore:
                     f"json_extract(request, '$.unsent') FROM answers WHERE key IN ({marks})"
                 )
                 for key, *answer, unsent in self._database.execute(query, part):
+                    kinds = [type(value) for value in answer]
+                    if kinds != KINDS or answer[1] not in get_args(Finish):
+                        raise self._broken(key)
                     found[key] = replace(Answer(*answer), unsent=tuple(json.loads(unsent or "[]")))
         except sqlite3.Error as error:
             raise self._explained(error) from None
+        except ValueError:
+            raise self._broken(key) from None
         return found
 
     def seconds(self, keys: Sequence[str]) -> float:

@@ -5,25 +5,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from standin.corpus import REASONS, Removed, SyntheticRow
+from standin.report.naming import Sources, arm_words
 
 
-def arm_name(row: Mapping[str, Any], budgets: Sequence[int]) -> str:
-    """The arm as the page calls it: with its budget only where there are several."""
-    return f"{row['arm']} ({row['budget']})" if row["budget"] and len(budgets) > 1 else str(row["arm"])
+def arm_name(row: Mapping[str, Any], arms: Sources) -> str:
+    """The arm as the page calls it: in words, with its budget."""
+    return arm_words(row["arm"], row["budget"], arms)
 
 
 def arm_rows(
     scores: Sequence[Mapping[str, Any]],
-    sources: Mapping[str, Sequence[str]],
+    arms: Sources,
     counts: Mapping[tuple[str, str], Mapping[str, str | None]],
-    budgets: Sequence[int],
 ) -> list[dict[str, Any]]:
     """One row per arm and budget with both measures; ``counts`` holds texts and real labels by arm and budget."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in scores:
         made = {
-            "name": arm_name(row, budgets),
-            "sources": " + ".join(sources[row["arm"]]),
+            "name": arm_name(row, arms),
+            "arm": row["arm"],
             "texts": None,
             "real_labels": None,
             "read": None,
@@ -51,14 +51,19 @@ def flow(planned: Iterable[str], kept: Iterable[SyntheticRow], removed: Iterable
     return {"columns": ["planned", "kept", *reasons], "rows": rows}
 
 
-def confusion_tables(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], arms: Sequence[str]) -> list[Any]:
+def confusion_tables(
+    rows: Sequence[Mapping[str, Any]], labels: Sequence[str], shown: Sequence[str], arms: Sources
+) -> list[Any]:
     """One table per arm named: (label, counts of each prediction)."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for row in rows:
         counts[row["arm"], row["label"], row["predicted"]] += int(row["count"])
     return [
-        {"arm": arm, "rows": [(label, [counts[arm, label, other] for other in labels]) for label in labels]}
-        for arm in arms
+        {
+            "arm": arm_words(arm, None, arms),
+            "rows": [(label, [counts[arm, label, other] for other in labels]) for label in labels],
+        }
+        for arm in shown
         if any(key[0] == arm for key in counts)
     ]
 

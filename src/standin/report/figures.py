@@ -1,16 +1,26 @@
 """Figures of the report: one idea each, labelled axes, readable in greyscale, as SVG text with an alternative text.
 
-Vega-Lite specifications by altair, rendered by vl-convert without network or browser.
+Vega-Lite specifications by altair, rendered by vl-convert without network or browser. Figures are 440 units wide, so
+that their text stays readable on a phone of 360 pixels.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
+
+from standin.report.naming import MOST_FREQUENT
 
 INK = "#222222"
 GREY = "#8a8a8a"
+ACCENT = "#0b6e8f"
+GRID = "#e4e4e4"
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
-SHADES = ["#1b1b1b", "#0b6e8f", "#b5541c", "#6b6b6b", "#5b8c2a", "#8c5a9e"]
+SHADES = ["#1b1b1b", ACCENT, "#b5541c", "#6b6b6b", "#5b8c2a", "#8c5a9e"]
+THEME = {INK: "var(--ink)", "#1b1b1b": "var(--ink)", GREY: "var(--soft)", ACCENT: "var(--accent)", GRID: "var(--line)"}
+"""Colours of a figure that follow the page, light or dark; alone, as in the README, it keeps its own."""
+WIDTH = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +32,24 @@ class Figure:
     caption: str
 
 
+def inline(figure: Figure, name: str, title: str) -> str:
+    """The SVG as part of a page: one image to a screen reader, with title and description, in the page's colours."""
+    svg = re.sub(r' (?:aria-[a-z]+|role)="[^"]*"', "", figure.svg)
+    for colour, variable in THEME.items():
+        svg = svg.replace(f'"{colour}"', f'"{variable}"')
+    svg = svg.replace('fill="white"', 'fill="none"', 1)
+    told = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(figure.alt)}</desc>'
+    opened = f'<svg role="img" aria-labelledby="{name}-title {name}-desc"'
+    return re.sub(r"<svg([^>]*)>", lambda found: f"{opened}{found[1]}>{told}", svg, count=1)
+
+
 def _render(chart: Any) -> str:
     import vl_convert
 
     spec = chart.configure_view(stroke=None).configure_axis(
-        labelColor=INK, titleColor=INK, gridColor="#e4e4e4", labelFontSize=12, titleFontSize=12, labelLimit=260
-    )
+        labelColor=INK, titleColor=INK, gridColor=GRID, domainColor=GREY, tickColor=GREY, labelFontSize=13,
+        titleFontSize=13, titleFontWeight="normal", labelLimit=320, labelOverlap="parity",
+    ).configure_legend(labelColor=INK, labelFontSize=13, labelLimit=380)  # fmt: skip
     return str(vl_convert.vegalite_to_svg(spec.to_json()))
 
 
@@ -37,35 +59,74 @@ def _values(rows: Sequence[Mapping[str, Any]]) -> Any:
     return alt.Data(values=[dict(row) for row in rows])  # type: ignore[no-untyped-call]
 
 
+def _row_texts(base: Any) -> Any:
+    """Above each row its ``name`` on the left and what was ``said`` of it on the right."""
+    import altair as alt
+
+    name = base.mark_text(align="left", fontSize=14, color=INK, dy=-9, limit=350)
+    said = base.mark_text(align="right", fontSize=14, color=INK, dy=-9)
+    return name.encode(x=alt.value(0), text="name:N") + said.encode(x=alt.value(WIDTH), text="said:N")
+
+
 def arms(scores: Sequence[Mapping[str, Any]], confidence: float, banner: str | None = None) -> Figure:
     """Macro-F1 of every arm as a dot with its interval, the best on top; ``scores`` hold name, value, low, high.
 
-    The row ``majority`` (always the most frequent label), where it is among them, is a hollow diamond without interval.
-    ``banner`` stands above the figure, for where it is shown without its page.
+    Names stand above their lines, so that long ones are whole on a phone. The row of the most frequent label, where it
+    is among them, is a hollow diamond without interval. ``banner`` stands above the figure, for where it is shown
+    without its page.
     """
     import altair as alt
 
-    data = _values([row for row in scores if row["name"] != "majority"])
-    order = [row["name"] for row in sorted(scores, key=lambda row: -float(row["value"]))]
-    y = alt.Y("name:N", sort=order, title=None)
+    ranked = sorted(scores, key=lambda row: -float(row["value"]))
+    rows = [{**row, "said": f"{float(row['value']):.2f}"} for row in ranked if row["name"] != MOST_FREQUENT]
+    floor = [{**row, "said": f"{float(row['value']):.2f}"} for row in ranked if row["name"] == MOST_FREQUENT]
+    y = alt.Y("name:N", sort=[row["name"] for row in ranked], axis=None)
     x = alt.Scale(domain=[0, 1])
-    bars = alt.Chart(data).mark_rule(strokeWidth=2, color=GREY).encode(
-        y=y, x=alt.X("low:Q", scale=x, title="macro-F1 on real test texts (1 is perfect)"), x2="high:Q"
+    axis = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], format=".1f")
+    title = "macro-F1 on real test texts (1 is perfect)"
+    bars = alt.Chart(_values(rows)).mark_rule(strokeWidth=3, color=GREY, yOffset=9).encode(
+        y=y, x=alt.X("low:Q", scale=x, axis=axis, title=title), x2="high:Q"
     )  # fmt: skip
-    dots = alt.Chart(data).mark_point(filled=True, size=90, color=INK, opacity=1).encode(y=y, x="value:Q")
-    said = "; ".join(f"{row['name']} {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})" for row in scores)
-    chart = bars + dots
-    if floor := [row for row in scores if row["name"] == "majority"]:
-        hollow = alt.Chart(_values(floor)).mark_point(filled=False, size=70, color=INK, shape="diamond", opacity=1)
-        chart += hollow.encode(y=y, x="value:Q")
-    chart = chart.properties(width=460, height=36 * len(scores))
+    dots = alt.Chart(_values(rows)).mark_point(filled=True, size=110, color=ACCENT, opacity=1, yOffset=9)
+    chart = bars + dots.encode(y=y, x="value:Q")
+    if floor:
+        hollow = alt.Chart(_values(floor)).mark_point(filled=False, size=80, color=INK, shape="diamond", opacity=1,
+                                                      yOffset=9)  # fmt: skip
+        chart += hollow.encode(y=y, x=alt.X("value:Q", scale=x, axis=axis, title=title))
+    chart += _row_texts(alt.Chart(_values([*rows, *floor])).encode(y=y))
+    chart = chart.properties(width=WIDTH, height=44 * len(scores))
     if banner:
         chart = chart.properties(title=alt.TitleParams(banner, anchor="start", color="#a33c00", fontSize=13))
+    said = "; ".join(f"{row['name']} {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})" for row in scores)
     return Figure(
         _render(chart),
         f"Macro-F1 with {confidence:.0%} intervals: {said}.",
-        f"Dots are means over seeds, lines {confidence:.0%} intervals."
+        f"Dots are means over training seeds, lines {confidence:.0%} intervals."
         + (" The hollow diamond is what always giving the most frequent label reaches." if floor else ""),
+    )
+
+
+def yardstick(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """How near the synthetic texts come to what real ones reach; rows hold name and share (1 is as real texts do)."""
+    import altair as alt
+
+    told = [{**row, "said": f"{float(row['share']):.0%}", "start": 0} for row in rows]
+    y = alt.Y("name:N", sort=[row["name"] for row in told], axis=None)
+    scale = alt.Scale(domain=[0, max(1.25, *(float(row["share"]) for row in told))])
+    axis = alt.Axis(values=[0, 0.25, 0.5, 0.75, 1, 1.25], format="%")
+    base = alt.Chart(_values(told)).encode(y=y)
+    lines = base.mark_rule(strokeWidth=3, color=GREY, yOffset=9).encode(
+        x=alt.X("start:Q", scale=scale, axis=axis, title="of what real texts reach (100 % is as real)"), x2="share:Q"
+    )
+    dots = base.mark_point(filled=True, size=110, color=ACCENT, opacity=1, yOffset=9).encode(x="share:Q")
+    whole = alt.Chart(_values([{"one": 1}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="one:Q")
+    chart = lines + whole + dots
+    chart += _row_texts(base)
+    said = "; ".join(f"{row['name']} {row['said']}" for row in told)
+    return Figure(
+        _render(chart.properties(width=WIDTH, height=44 * len(told))),
+        f"Synthetic texts measured against real ones: {said}.",
+        "The dashed line is what real texts reach against other real texts; kept texts are compared at equal number.",
     )
 
 
@@ -74,13 +135,15 @@ def projection(points: Sequence[Mapping[str, Any]]) -> Figure:
     import altair as alt
 
     kinds = sorted({str(point["kind"]) for point in points})
-    chart = alt.Chart(_values(points), width=210, height=210).mark_point(size=22, opacity=0.75, filled=True)
+    chart = alt.Chart(_values(points), width=180, height=150).mark_point(size=22, opacity=0.75, filled=True)
     encoded = chart.encode(
-        x=alt.X("x:Q", title="first principal component"),
-        y=alt.Y("y:Q", title="second principal component"),
-        color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=["#9a9a9a", "#0b6e8f"]), title=None),
+        x=alt.X("x:Q", title=None, axis=None),
+        y=alt.Y("y:Q", title=None, axis=None),
+        color=alt.Color(
+            "kind:N", scale=alt.Scale(domain=kinds, range=[GREY, ACCENT]), legend=alt.Legend(orient="top"), title=None
+        ),
         shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["circle", "triangle-up"]), title=None),
-        facet=alt.Facet("label:N", columns=2, title=None),
+        facet=alt.Facet("label:N", columns=2, title=None, header=alt.Header(labelColor=INK, labelFontSize=13)),
     )
     counts = ", ".join(f"{sum(p['kind'] == kind for p in points)} {kind}" for kind in kinds)
     return Figure(
@@ -97,18 +160,19 @@ def agreement(rows: Sequence[Mapping[str, Any]], source: str) -> Figure:
     import altair as alt
 
     names = list(dict.fromkeys(str(row["name"]) for row in rows))
+    legend = alt.Legend(orient="bottom", columns=1)
     base = alt.Chart(_values(rows)).encode(
         x=alt.X("gamma:Q", title="agreement of at least"),
         y=alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy (share of texts)"),
-        color=alt.Color("name:N", scale=alt.Scale(domain=names, range=SHADES), title=None),
+        color=alt.Color("name:N", scale=alt.Scale(domain=names, range=SHADES), title=None, legend=legend),
     )
     shaped = base.mark_point(filled=True, size=60, opacity=1).encode(
-        shape=alt.Shape("name:N", scale=alt.Scale(domain=names, range=SHAPES), title=None)
+        shape=alt.Shape("name:N", scale=alt.Scale(domain=names, range=SHAPES), title=None, legend=legend)
     )
     counts = {row["gamma"]: row["texts"] for row in rows}
     said = ", ".join(f"{count} texts at {gamma}" for gamma, count in sorted(counts.items()))
     return Figure(
-        _render((base.mark_line() + shaped).properties(width=420, height=220)),
+        _render((base.mark_line() + shaped).properties(width=WIDTH - 20, height=220)),
         f"Accuracy against the least agreement of {source}: {said}.",
         f"Test texts on which {source} agree less are left out from left to right ({said}). The sets are nested, so a "
         "trend alone proves nothing.",

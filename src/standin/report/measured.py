@@ -38,7 +38,24 @@ def diversity(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "labels": labels,
         "similar": [(name, metrics[key]) for key, name in names.items() if key in metrics],
         "others": metrics.get("similarity_others"),
+        "shares": _shares(metrics),
     }
+
+
+def _shares(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each measure of the curated texts over its yardstick: real texts without near-duplicates, or halves of them."""
+    real = {name: metrics.get("real_distinct", metrics.get("real", {})).get(f"{name}_cosine") for name in MEASURED}
+    own = {name: metrics.get("synthetic", {}).get(f"{name}_cosine") for name in MEASURED}
+    halves = metrics.get("similarity_of_real_halves")
+    pairs = [
+        ("Spread: how far apart the texts lie", own["remote_clique"], real["remote_clique"]),
+        ("Variety: how far the nearest other text is", own["chamfer"], real["chamfer"]),
+        ("Coverage: real texts that are met", metrics.get("similarity_coverage"), halves),
+        ("Realism: texts that are like real ones", metrics.get("similarity_fidelity"), halves),
+    ]
+    return [
+        {"name": name, "share": round(value / base, 4)} for name, value, base in pairs if base and value is not None
+    ]
 
 
 def _cells(found: Mapping[str, Any], measure: str) -> list[Any]:

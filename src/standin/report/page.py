@@ -9,10 +9,10 @@ from standin.report.words import decimal
 
 def render(content: Mapping[str, Any]) -> str:
     """Fill the template with what ``standin.stages.report`` gathered; only figures are markup, all else is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -22,6 +22,7 @@ def render(content: Mapping[str, Any]) -> str:
     environment.filters["number"] = number
     environment.filters["signed"] = lambda value: decimal(float(value), sign="+")
     environment.filters["percent"] = lambda value: "" if value is None else f"{float(value):.1%}"
+    environment.globals["style"] = Markup(Path(__file__).with_name("page.css").read_text(encoding="utf-8"))
     return environment.from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8")).render(content)
 
 

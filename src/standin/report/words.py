@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from standin.evaluation.family import Sources, random_instead, without_synthetic
+from standin.report.naming import arm_words
 
 UNLEARNED = "not learned"
 MOST = 3  # comparisons that one sentence tells one by one
@@ -24,9 +25,10 @@ def decimal(value: float, digits: int = 3, sign: str = "") -> str:
     return said if float(said) else said.lstrip("+-")
 
 
-def difference(row: Mapping[str, Any]) -> str:
+def difference(row: Mapping[str, Any], arms: Sources) -> str:
     """One comparison in words, by the verdict that allows for the number of comparisons."""
-    a, b, verdict = row["arm_a"], row["arm_b"], row["verdict_holm"]
+    a, b = (arm_words(row[name], row["budget"], arms) for name in ("arm_a", "arm_b"))
+    verdict = row["verdict_holm"]
     if verdict in {"higher", "lower"}:
         return f"{a} is {verdict} than {b} by {decimal(abs(row['difference']))} macro-F1 ({_interval(row)})"
     alone_clear = ", not clear once all comparisons are counted" if row["low"] > 0 or row["high"] < 0 else ""
@@ -52,9 +54,9 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
         found = [rows for a, b in pairs if (rows := by_budget(comparisons, a, b))]
         if told := [rows[-1] for rows in found if rows[-1]["verdict_holm"] != UNLEARNED]:
             worth = ALONE[told[0]["verdict_holm"]] if lead == ALONE["several"] and len(told) == 1 else lead
-            sentences.append(f"{worth}: {_told(told)}.")
+            sentences.append(f"{worth}: {_told(told, arms)}.")
         otherwise += [
-            f"at {row['budget']}, {difference(row)}"
+            f"at {row['budget']}, {difference(row, arms)}"
             for *rows, last in found
             for row in rows
             if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
@@ -65,7 +67,7 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
         largest = {"", str(max(budgets, default=0))}
         others = [row for row in comparisons if row["verdict_holm"] != UNLEARNED and row["budget"] in largest]
         at = f" with {max(budgets)} selected texts" if len(budgets) > 1 else ""
-        return [f"What was compared{at}: {_told(others)}."] if others else []
+        return [f"What was compared{at}: {_told(others, arms)}."] if others else []
     if len(budgets) > 1:
         if withheld:
             at = ", ".join(map(str, sorted(withheld)))
@@ -167,12 +169,16 @@ def _reason(row: Mapping[str, Any], values: Mapping[str, float]) -> str:
     )
 
 
-def _told(rows: Rows) -> str:
+def _told(rows: Rows, arms: Sources) -> str:
     """Comparisons in one sentence: each by itself, or, where they are many, those without a difference by name only."""
     if len(rows) <= MOST:
-        return "; ".join(difference(row) for row in rows)
-    clear = [difference(row) for row in rows if row["verdict_holm"] in {"higher", "lower"}]
-    none = [f"{row['arm_a']} and {row['arm_b']}" for row in rows if row["verdict_holm"] == "no difference"]
+        return "; ".join(difference(row, arms) for row in rows)
+    clear = [difference(row, arms) for row in rows if row["verdict_holm"] in {"higher", "lower"}]
+    none = [
+        " and ".join(arm_words(row[name], row["budget"], arms) for name in ("arm_a", "arm_b"))
+        for row in rows
+        if row["verdict_holm"] == "no difference"
+    ]
     return _listed([*clear, *([f"no difference beyond the noise between {', '.join(none)}"] if none else [])])
 
 

@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.selection.pool import Scores, Settings, Strategy, Texts
 
 
@@ -39,7 +39,7 @@ def ranked(
         raise StandinError("the pool is empty: there is no text to select")
     if max(budgets) > len(pool):
         raise StandinError(
-            f"select.budgets holds {max(budgets)}, but the pool has {len(pool)} texts: "
+            f"select.budgets holds {max(budgets)}, but the pool has {counted(len(pool), 'text')}: "
             "lower the budget or enlarge the pool (prepare.pool)"
         )
     if both := set(pool.ids).intersection(labelled.ids):

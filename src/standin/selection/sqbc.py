@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.selection.neighbours import nearest
 from standin.selection.pool import Integers, Scores, Settings, Texts, required
 
@@ -27,7 +27,7 @@ def scores(pool: Texts, synthetic: Texts, settings: Settings, generator: np.rand
     labels = required(synthetic.labels, "labels of the synthetic texts").astype(np.intp)
     if len(np.unique(labels)) < 2:
         raise StandinError(
-            f"the {len(labels)} synthetic texts hold {len(np.unique(labels))} label(s), "
+            f"the {len(labels)} synthetic texts hold {counted(len(np.unique(labels)), 'label')}, "
             "and a committee needs two to disagree: generate texts of every label"
         )
     if settings.balance:

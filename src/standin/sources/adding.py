@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from standin.config import TASK_NAME, Params, load_params
@@ -20,7 +20,7 @@ from standin.sources.labels import check_labels, label_remarks
 from standin.sources.opening import Opened, Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
 from standin.sources.sizes import fitting
-from standin.sources.starter import starter
+from standin.sources.starter import Words, starter
 from standin.sources.tables import Table, format_of
 from standin.task import Columns, Task, language_fault, load_task, task_path
 
@@ -51,6 +51,7 @@ def add(
     labelled_only: bool = False,
     language: str | None = None,
     replace: bool = False,
+    words: Callable[[Reading, str], tuple[Reading, Words]] | None = None,
     root: Path = Path(),
 ) -> Added:
     """Add a file of texts as the data of a task.
@@ -69,6 +70,7 @@ def add(
         labelled_only: whether rows without a label are left out.
         language: the language of the texts; None guesses it from them.
         replace: whether other data of that name may be replaced.
+        words: asks what the texts and labels are, once they and their language are read, for the starter task file.
         root: the project's root.
 
     Returns:
@@ -100,11 +102,12 @@ def add(
         files = {part: _target(name, part, found.file, task) for part, found in opened.items()}
         copies = {part: _written(found, files[part], Path(folder)) for part, found in opened.items()}
         parts = {part: _as_copied(opened[part], reading, part, copies[part], found) for part, found in parts.items()}
+        code, remarks = language_found([row.text for row in parts["train"].rows], language, task, name)
+        reading, said = words(reading, code) if words and not task else (reading, Words(code))
         copy_files(copies, files, root, replace)
-    code, remarks = language_found([row.text for row in parts["train"].rows], language, task, name)
     if not task:
         remarks += label_remarks(tables["train"], columns.label, reading.values)
-        written = starter(name, reading, {part: file.as_posix() for part, file in files.items()}, code)
+        written = starter(name, reading, {part: file.as_posix() for part, file in files.items()}, said)
         task_path(name, root).parent.mkdir(exist_ok=True)
         task_path(name, root).write_text(written, encoding="utf-8")
     _version(root, name)

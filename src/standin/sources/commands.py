@@ -5,13 +5,25 @@ from typing import Annotated
 
 import typer
 
+from standin.help import examples
+
+ADD = (
+    "standin data add my-task texts.csv --text comment --label topic",
+    "standin data add sms train.tsv --test test.tsv --value SPAM=spam",
+    "standin data add inbox letters.jsonl --unlabelled",
+)
+
+GENERATED = ("standin data add-generated my-task texts.jsonl --model gpt-4o",)
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of ``standin data`` to the command line."""
     data = typer.Typer(help="Bring your own data into the project.", no_args_is_help=True)
-    data.command("add")(add)
-    data.command("add-generated")(add_generated)
-    data.command("fetch")(fetch)
+    data.command("add", epilog=examples(*ADD))(add)
+    data.command("add-generated", epilog=examples(*GENERATED))(add_generated)
+    data.command("fetch", epilog=examples("standin data fetch ag-news"))(fetch)
+    data.command("remove", epilog=examples("standin data remove my-task"))(remove)
+    data.command("diff", epilog=examples("standin data diff HEAD~1", "standin data diff v1 v2"))(diff)
     app.add_typer(data, name="data")
 
 
@@ -145,3 +157,45 @@ def fetch(
         typer.echo(f"data fetch: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(added.summary())
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="Name of the task whose data goes: data/raw/NAME/.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove data that `standin data add` or `fetch` brought. Says what goes, then asks.
+
+    Example: standin data remove my-task
+    """
+    from standin.errors import StandinError
+    from standin.sources import removing
+
+    try:
+        going = removing.leaving(name)
+        typer.echo("\n".join(going))
+        if not yes:
+            typer.confirm("Remove it?", abort=True)
+        removing.remove(name)
+    except StandinError as error:
+        typer.echo(f"data remove: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"removed: data/raw/{name}; the change is staged in Git")
+
+
+def diff(
+    one: Annotated[str, typer.Argument(help="A commit, tag or branch.", metavar="REV1")],
+    other: Annotated[str, typer.Argument(help="Another, or the workspace.", metavar="REV2")] = "workspace",
+) -> None:
+    """Compare the synthetic texts of two versions: added, removed, changed, labels, diversity.
+
+    Example: standin data diff synthetic-texts@v0.1.0
+    """
+    from standin.errors import StandinError
+    from standin.sources import differing
+
+    try:
+        found = differing.lines(differing.version(one), differing.version(other))
+    except StandinError as error:
+        typer.echo(f"data diff: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo("\n".join(found))

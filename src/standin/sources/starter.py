@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from standin.language_codes import NAMES, short_code
 from standin.sources.files import Reading
@@ -16,8 +17,7 @@ title: {name}
 language: {language}
 # true: the texts were written for demonstration; reports then carry a banner.
 demonstration: false
-description: >-
-  Edit: say in a sentence or two what has to be decided about a text.
+description: {about}
 
 # name: the value in the data. phrase and description: how prompts speak of the label.
 labels:
@@ -46,8 +46,7 @@ PROMPTS = """\
 prompts:
   # The language that answers come in; the prompts themselves may be in English.
   language: {language}
-  context: >-
-    Edit: Imagine you are a person who writes such texts. Say who you are and where you write.
+  context: {context}
   generation: >-
     Write one text that is an example of {phrase} ({description}). One to three sentences, in the words such a
     person would use. Answer with the text only.
@@ -70,28 +69,47 @@ published: {}
 """
 
 
-def starter(name: str, reading: Reading, files: Mapping[str, str], language: str = "en") -> str:
+UNSAID_DESCRIPTION = """>-
+  Edit: say in a sentence or two what has to be decided about a text."""
+UNSAID_CONTEXT = """>-
+    Edit: Imagine you are a person who writes such texts. Say who you are and where you write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a person has said: the texts' language, what they are, and what those of a label are like."""
+
+    language: str = "en"
+    about: str = ""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+
+
+UNSAID = Words()
+
+
+def starter(name: str, reading: Reading, files: Mapping[str, str], words: Words = UNSAID) -> str:
     """The text of ``tasks/<name>.yaml``.
 
     Args:
         name: the task's name.
         reading: the columns, labels and values that were found.
         files: the paths of "train" and perhaps "test" in the project.
-        language: the code of the texts' language; prompts ask for it where it is not English.
+        words: what is known already; lines that wait for words say "edit". Prompts ask for a language that is not
+            English.
 
     Returns:
         YAML with comments; ``standin.task.load_task`` accepts it as it is.
     """
     labels = "".join(
         f"  - name: {_quoted(label)}\n    phrase: {_quoted(label)}\n"
-        f"    description: {_quoted(f'edit: what a text of {label} is like')}\n"
+        f"    description: {_quoted(words.descriptions.get(label) or f'edit: what a text of {label} is like')}\n"
         for label in reading.labels
     )
     values = "".join(f"    {_quoted(value)}: {_quoted(label)}\n" for value, label in reading.values.items())
     columns = reading.columns
     head = HEAD.format(
         name=_quoted(name),
-        language=_quoted(language),
+        language=_quoted(words.language),
         labels=labels,
         train=_quoted(files["train"]),
         test=_quoted(files.get("test")),
@@ -99,11 +117,17 @@ def starter(name: str, reading: Reading, files: Mapping[str, str], language: str
         label=_quoted(columns.label),
         id=_quoted(columns.id),
         annotations=_quoted(columns.annotations),
+        about=_quoted(words.about) if words.about else UNSAID_DESCRIPTION,
         values=f"  values:\n{values}" if values else "",
     )
-    write = "" if short_code(language) == "en" else f" Write in {NAMES.get(short_code(language), language)}."
-    prompts = PROMPTS.replace("{language}", _quoted(language)).replace("Answer with the text only.", ANSWER + write)
-    return head + prompts
+    context = UNSAID_CONTEXT
+    if words.about:
+        said = words.about.rstrip(".").replace("{", "{{").replace("}", "}}")
+        context = _quoted(f"Imagine you are a person who writes such texts: {said}.")
+    code = short_code(words.language)
+    answer = ANSWER if code == "en" else f"{ANSWER} Write in {NAMES.get(code, words.language)}."
+    prompts = PROMPTS.replace("{language}", _quoted(words.language)).replace(ANSWER, answer)
+    return head + prompts.replace("{context}", context)
 
 
 def _quoted(value: str | None) -> str:

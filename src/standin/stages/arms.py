@@ -8,7 +8,7 @@ from typing import Any
 
 from standin.config import SOURCES, STRATEGY_EVIDENCE, Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_rows
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.sheets import write_sheet
 from standin.task import Task
 
@@ -182,7 +182,7 @@ def _require_labels(material: Material, path: Path) -> None:
 
 def _lacking(what: str, rows: Sequence[Row]) -> list[str]:
     missing = [row.id for row in rows if row.label is None]
-    return [f"{what}: {len(missing)} of {len(rows)} texts, first id {missing[0]!r}"] if missing else []
+    return [f"{what}: {len(missing)} of {counted(len(rows), 'text')}, first id {missing[0]!r}"] if missing else []
 
 
 def _skipped(sources: Sequence[str], material: Material, path: Path, *, labelled: bool) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import Row, SyntheticRow, read_rows
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.measures.embeddings import DESCRIPTIONS, PAIRS, Embeddings, embed, pair, write_embeddings
 from standin.task import Task
 
@@ -45,6 +45,6 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         write_embeddings(folder / PAIRS, Embeddings(tuple(row.id for row in paired), vectors[len(rows) : len(texts)]))
     if said:
         write_embeddings(folder / DESCRIPTIONS, Embeddings(tuple(said), vectors[len(texts) :]))
-    what = f"{len(rows)} texts" + (f", {len(paired)} of them also with their question" if paired else "")
+    what = counted(len(rows), "text") + (f", {len(paired)} of them also with their question" if paired else "")
     print(f"embed {item}: {what}, {vectors.shape[1]} dimensions, {params.embed.model}")  # noqa: T201
     return {"texts": len(rows), "dimension": vectors.shape[1]} | ({"pairs": len(paired)} if paired else {})

@@ -16,6 +16,7 @@ from standin.classifier.prediction import features, probabilities
 from standin.classifier.training import Step, fine_tune, rows_seen, steps_of
 from standin.config import Params
 from standin.corpus import ArmRow, Prediction, Row, by_question, read_rows, write_json, write_rows
+from standin.errors import counted
 from standin.evaluation.scores import score
 from standin.evaluation.tables import csv_text, rounded
 from standin.progress import progress
@@ -233,6 +234,7 @@ def _means(trained: Sequence[Kept]) -> dict[str, float]:
 
 def _said(trained: Mapping[Key, Kept]) -> str:
     means = _means(list(trained.values()))
-    said = f"{len(trained)} classifiers on {means['train_rows']:.0f} texts each, every text {means['passes']:.1f} times"
+    said = f"{counted(len(trained), 'classifier')} on {means['train_rows']:.0f} texts each"
+    said += f", every text {means['passes']:.1f} times"
     scored = "validation_macro_f1" in means
     return said + (f", validation macro-F1 {means['validation_macro_f1']:.3f}" if scored else "")

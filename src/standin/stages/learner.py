@@ -15,7 +15,7 @@ from standin.classifier.prediction import embed
 from standin.classifier.training import fine_tune, rows_seen, steps_of
 from standin.config import Params
 from standin.corpus import Row, SyntheticRow, by_question, read_rows, write_json, write_json_lines
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.progress import progress
 from standin.task import Task
 
@@ -83,8 +83,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     learned = sum(len(rows) for rows in synthetic.values())
     texts = sum(len(rows) for rows in pool.values())
     learners = len(seeds) if synthetic else 1
-    what = f"{learners} fine-tuned on {learned} synthetic texts" if learned else "the warm start as it is"
-    print(f"learner: {what}, applied to {texts} pool texts")  # noqa: T201
+    what = f"{learners} fine-tuned on {counted(learned, 'synthetic text')}" if learned else "the warm start as it is"
+    print(f"learner: {what}, applied to {counted(texts, 'pool text')}")  # noqa: T201
     return {"train_rows": learned, "pool_texts": texts, "learners": learners}
 
 

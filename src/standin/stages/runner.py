@@ -19,6 +19,7 @@ from standin.config import NAME, Params, load_params
 from standin.corpus import write_json, write_metrics
 from standin.errors import StandinError, nearest, surroundings
 from standin.languages import language_warning
+from standin.stores import settle
 from standin.task import Task, load_task, task_path
 from standin.tracking import events
 from standin.tracking.contents import results_digest
@@ -120,6 +121,7 @@ def run_stage(stage: str, item: str) -> None:
     names, parts = declared(stage, params.base.task, item)
     _check_item(stage, item, params)
     limit_threads(params.runtime.threads)
+    settle()
     prompted = stage == "generate" and params.generator.engine != "replay"
     for warning in (language_warning(params, task, stage), task.unedited() if prompted else None):
         if warning:

@@ -13,7 +13,7 @@ import numpy as np
 
 from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SelectedRow, SyntheticRow, by_question, read_json_lines, read_rows, write_rows
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.selection.pool import Floats, Settings, Texts
 from standin.selection.ranking import Ranking, generator_for, ranked, seed_share, tie_share
 from standin.selection.registry import load
@@ -45,7 +45,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     name = "seed_share" if len(seeds) > 1 else "tie_share"
     cut = ", ".join(f"{share:.0%} of {budget}" for budget, share in told[name].items())
     what = "changed by the seed" if len(seeds) > 1 else "chosen by tie-breaking (one seed tells no more)"
-    print(f"select {item}: {texts} texts ranked for {len(seeds)} seeds; {what}: {cut}")  # noqa: T201
+    print(f"select {item}: {counted(texts, 'text')} ranked for {counted(len(seeds), 'seed')}; {what}: {cut}")  # noqa: T201
     return {
         "texts_ranked": texts,
         "questions_ranked": len(pools),

@@ -14,6 +14,7 @@ from standin.config import Params
 from standin.corpus import Row, by_question, read_rows, write_json_lines
 from standin.engines import registry
 from standin.engines.protocol import Engine
+from standin.errors import counted
 from standin.measures.agreement import (
     agreement,
     exact_interval,
@@ -169,7 +170,9 @@ def _panel_lines(judged: Sequence[Judged]) -> Iterator[dict[str, Any]]:
 def _say(metrics: Mapping[str, Any], source: str) -> None:
     who = "annotators" if source == "annotators" else "an LLM panel, no annotators"
     said = (
-        [f"agreement {metrics['mean_agreement']:.2f} on {metrics['texts']} texts ({who})"] if metrics["texts"] else []
+        [f"agreement {metrics['mean_agreement']:.2f} on {counted(metrics['texts'], 'text')} ({who})"]
+        if metrics["texts"]
+        else []
     )
     if "place" in metrics:
         said.append(f"place {metrics['place']} of {metrics['tasks_compared']} tasks, 1 the most objective (LLM panel)")

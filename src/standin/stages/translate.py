@@ -8,7 +8,7 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import SyntheticRow, read_rows, write_rows
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.machine import torch_device
 from standin.progress import progress
 from standin.task import Task
@@ -37,7 +37,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         found = translate(texts, translator, given.max_tokens, given.chunk, done)
     write_rows(TRANSLATED, (replace(row, text=text) for row, text in zip(rows, found.texts, strict=True)))
     print(  # noqa: T201
-        f"translate: {len(rows)} texts, {found.sentences} sentences, {task.prompts.language} to {task.language} with "
+        f"translate: {counted(len(rows), 'text')}, "
+        f"{counted(found.sentences, 'sentence')}, {task.prompts.language} to {task.language} with "
         f"{given.model}; {found.cut} cut at {given.max_tokens} tokens"
     )
     return {"translated_texts": len(rows), "translated_sentences": found.sentences, "translations_cut": found.cut}

@@ -7,6 +7,7 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import Row, SyntheticRow, read_rows, write_json_lines
+from standin.errors import counted
 from standin.task import Task
 
 TEXTS = Path("data/translated/texts.jsonl")
@@ -66,7 +67,7 @@ def _by_llm(
 def _say(params: Params, metrics: Mapping[str, Any]) -> None:
     trust = metrics.get("judge_accuracy_on_shots")
     print(  # noqa: T201
-        f"verify: {metrics['judged_texts']} texts judged by {params.verify.by}, "
+        f"verify: {counted(metrics['judged_texts'], 'text')} judged by {params.verify.by}, "
         f"{metrics.get('judge_agreement', 0):.1%} as asked"
         + (f"; on real shots the judge is right in {trust:.1%}" if trust is not None else "")
     )

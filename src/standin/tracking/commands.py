@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from standin.errors import StandinError
+from standin.help import examples
 
 if TYPE_CHECKING:
     from standin.tracking.recording import Recorded
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command()(sync)
-    app.command()(ui)
+    app.command(epilog=examples("standin sync", "standin sync --current"))(sync)
+    app.command(epilog=examples("standin ui", "standin ui --port 5001 --no-browser"))(ui)
 
 
 def sync(

@@ -5,9 +5,10 @@ from then on every opening fails with ``table spans already exists``. So a new d
 gets its own when it is whole. One that an older version left half made is known by what it lacks, and set aside.
 """
 
+import os
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,25 @@ def prepare(path: Path) -> None:
         print(said, file=sys.stderr, flush=True)  # noqa: T201
     _remove(path)  # a journal that outlived its database would be played back into the new one
     fresh.replace(path)
+
+
+def begin(path: Path) -> None:
+    """Make a database that a person's URI names and that is not there yet, whole or not at all.
+
+    One that is there is theirs and left alone. Raises TrackingError where its folder cannot be written.
+    """
+    if path.exists():
+        return
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make(fresh)
+        with suppress(FileExistsError):  # another project that shares it was faster
+            path.hardlink_to(fresh)
+    except OSError as error:
+        raise TrackingError(f"{path}: {error.strerror}: name a folder that can be written in") from None
+    finally:
+        _remove(fresh)
 
 
 def make(path: Path) -> None:

@@ -12,16 +12,19 @@ state that it is being completed for) or the time at which its attempt began.
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from standin.config import repository_root
 from standin.errors import first_line
 from standin.tracking.attempts import Attempt, Identity
-from standin.tracking.database import TrackingError, own_database, prepare
+from standin.tracking.database import TrackingError, begin, own_database, prepare
 from standin.tracking.trees import redact
 
 KEY, STATE, BEGUN = "dvc.key", "dvc.state", "dvc.begun"
@@ -33,6 +36,9 @@ STORES = {
     "requests", "s3transfer", "sqlalchemy", "urllib3",
 }  # fmt: skip
 """Packages whose exceptions say that the place where MLflow keeps runs or their files cannot be used."""
+KNOCK_SECONDS = 10
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Servers that MLflow keeps runs on, by the scheme of their address, and where they listen."""
 LOCAL = re.compile(r"sqlite:///|file:(?!//)|(?![\w+.-]+:|databricks|uc$)")
 """How tracking URIs begin whose rest is a path on this machine."""
 
@@ -122,6 +128,10 @@ def opened(experiment: str, *, restore: bool = False) -> Iterator[Store]:
         with FileLock(lock, timeout=LOCK_SECONDS):
             if uri == f"sqlite:///{own_database()}":
                 prepare(own_database())
+            elif named := re.fullmatch(r"sqlite:///(/[^?]*)", uri):
+                begin(Path(named[1]))
+            else:
+                knock(uri)
             client = MlflowClient(tracking_uri=uri)
             found = client.get_experiment_by_name(experiment)
             root = (repository_root() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
@@ -143,6 +153,26 @@ def opened(experiment: str, *, restore: bool = False) -> Iterator[Store]:
         if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in STORES:
             raise
         raise TrackingError(redact(f"MLflow at {uri}: {_said(error)}")) from error
+
+
+def knock(uri: str) -> None:
+    """Raise TrackingError where no server takes a connection within ten seconds: MLflow would wait for minutes.
+
+    What goes through a proxy, and addresses without a port that is known, are left to MLflow.
+    """
+    parts = urlsplit(uri)
+    scheme = parts.scheme.partition("+")[0]
+    if scheme not in PORTS or not parts.hostname or "," in parts.netloc:
+        return
+    if scheme in getproxies() and not proxy_bypass(parts.hostname):
+        return
+    try:
+        socket.create_connection((parts.hostname, parts.port or PORTS[scheme]), timeout=KNOCK_SECONDS).close()
+    except OSError as error:
+        why = (
+            f"none within {KNOCK_SECONDS} s" if isinstance(error, TimeoutError) else error.strerror or first_line(error)
+        )
+        raise TrackingError(redact(f"MLflow at {uri}: no answer ({why})")) from None
 
 
 def _said(error: Exception) -> str:

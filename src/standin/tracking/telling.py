@@ -8,6 +8,7 @@ from typing import Any
 from standin.checked import parse_yaml
 from standin.corpus import json_value
 from standin.report import content, figures, words
+from standin.report.naming import MOST_FREQUENT, Sources
 from standin.sheets import sheet_rows
 from standin.tracking.states import State, md5
 from standin.tracking.trees import redact
@@ -15,7 +16,6 @@ from standin.tracking.trees import redact
 HEADLINE = "reports/headline.json"
 SCORES, COMPARISONS, LEARNED = (f"reports/evaluate/{name}.csv" for name in ("scores", "comparisons", "learned"))
 FIGURE = "answer.svg"
-MAJORITY = "majority"  # the row of the most frequent label among the arms' scores
 DEMONSTRATION = "Demonstration data: no evidence about the method."
 Rows = Sequence[Mapping[str, Any]]
 
@@ -63,14 +63,13 @@ def tell(state: State, stale: Mapping[str, str]) -> Told:
 def _told(state: State, stale: Mapping[str, str]) -> Told:
     tables = {path: own(state, stale, path) for path in (SCORES, COMPARISONS, LEARNED)}
     scores, comparisons, learned = (sheet_rows(found, path) if found else [] for path, found in tables.items())
-    budgets = list((state.params.get("select") or {}).get("budgets") or [])
-    plotted = _plotted(scores, budgets)
+    arms = {str(arm): list(sources) for arm, sources in (state.params.get("arms") or {}).items()}
+    plotted = _plotted(scores, arms)
     if not plotted:
         return Told()
-    arms = {str(arm): list(sources) for arm, sources in (state.params.get("arms") or {}).items()}
     strategies = list((state.params.get("select") or {}).get("strategies") or {})
-    lost = [{**row, "name": content.arm_name(row, budgets)} for row in learned]
-    names = [row["name"] for row in plotted if row["name"] != MAJORITY]
+    lost = [{**row, "name": content.arm_name(row, arms)} for row in learned]
+    names = [row["name"] for row in plotted if row["name"] != MOST_FREQUENT]
     sentences = [*words.not_learned(lost, plotted, names), *words.answer(_compared(comparisons), arms, strategies)]
     if sentences:
         pointer = f"The figure is `{FIGURE}`, the report `reports/report.html`, both under Artifacts."
@@ -98,9 +97,9 @@ def card(state: State) -> tuple[str, str]:
     return name, redact("\n\n".join(line for line in lines if line))
 
 
-def _plotted(scores: Rows, budgets: Sequence[int]) -> list[dict[str, Any]]:
+def _plotted(scores: Rows, arms: Sources) -> list[dict[str, Any]]:
     return [
-        {"name": content.arm_name(row, budgets), **{name: float(row[name]) for name in ("value", "low", "high")}}
+        {"name": content.arm_name(row, arms), **{name: float(row[name]) for name in ("value", "low", "high")}}
         for row in scores
         if row["measure"] == "macro_f1"
     ]

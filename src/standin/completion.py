@@ -1,0 +1,48 @@
+"""What the shell offers after Tab: parameters, tasks, labels. Quick, and silent about broken files."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+
+def _quiet(find: Callable[[], Iterator[str]]) -> Callable[[str], list[str]]:
+    """Those that begin as the word does; none where anything is wrong, because a shell has no place for a message."""
+
+    def complete(incomplete: str) -> list[str]:
+        try:
+            return [word for word in find() if word.startswith(incomplete)]
+        except Exception:
+            return []
+
+    return complete
+
+
+def _values(path: str) -> Any:
+    import yaml
+
+    return yaml.load(Path(path).read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def _tasks() -> Iterator[str]:
+    yield from sorted(path.stem for path in Path("tasks").glob("*.yaml"))
+
+
+def _labels() -> Iterator[str]:
+    task = _values("params.yaml")["base"]["task"]
+    yield from (str(label["name"]) for label in _values(f"tasks/{task}.yaml")["labels"])
+
+
+def _changes() -> Iterator[str]:
+    yield from (f"{key}=" for key in _keys(_values("params.yaml"), ""))
+    yield from (f"base.task={name}" for name in _tasks())
+
+
+def _keys(group: dict[str, Any], before: str) -> Iterator[str]:
+    for key, value in group.items():
+        if isinstance(value, dict) and value:
+            yield from _keys(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}"
+
+
+tasks, labels, changes = _quiet(_tasks), _quiet(_labels), _quiet(_changes)

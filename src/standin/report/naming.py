@@ -1,0 +1,30 @@
+"""Arms in words a reader knows, from what they train on."""
+
+from collections.abc import Mapping, Sequence
+
+Sources = Mapping[str, Sequence[str]]
+MAJORITY = "majority"
+MOST_FREQUENT = "always the most frequent label"
+FIXED = {"real": "all labelled texts", "shots": "the labelled examples", "synthetic": "synthetic"}
+STRATEGIES = {"random": "at random", "sqbc": "by SQBC", "cal": "by CAL"}
+
+
+def arm_words(arm: str, budget: str | int | None, arms: Sources) -> str:
+    """What the arm trains on, as "48 chosen at random + synthetic"; a name that ``arms`` does not hold stays as it is.
+
+    Two arms of the same sources keep their names of params.yaml in brackets, so that they can be told apart.
+    """
+    if arm == MAJORITY:
+        return MOST_FREQUENT
+    if arm not in arms:
+        return f"{arm} ({budget})" if budget else arm
+    sources = list(arms[arm])
+    said = "synthetic alone" if sources == ["synthetic"] else " + ".join(_source(one, budget) for one in sources)
+    twin = any(other != arm and set(own) == set(sources) for other, own in arms.items())
+    return f"{said} ({arm})" if twin else said
+
+
+def _source(source: str, budget: str | int | None) -> str:
+    if source in FIXED:
+        return FIXED[source]
+    return f"{budget or 'texts'} chosen {STRATEGIES.get(source, f'by {source}')}"

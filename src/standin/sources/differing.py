@@ -1,0 +1,103 @@
+"""``standin data diff``: how the synthetic texts of one version differ from those of another."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from standin.corpus import read_json_lines
+from standin.errors import StandinError
+
+WORKSPACE = "workspace"
+TEXTS, DIVERSITY = "data/synthetic/texts.jsonl", "reports/diversity/metrics.json"
+MEASURES = {"remote_clique_cosine": "remote clique (cosine)", "chamfer_cosine": "Chamfer (cosine)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Texts of one version: id -> (text, label), and the diversity measures where the version has them."""
+
+    name: str
+    texts: Mapping[str, tuple[str, str]]
+    diversity: Mapping[str, Any]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Label -> its share of the texts."""
+        counts = Counter(label for _, label in self.texts.values())
+        return {label: count / len(self.texts) for label, count in sorted(counts.items())}
+
+
+def version(rev: str) -> Version:
+    """The texts of a commit, tag or experiment, or of the ``workspace``.
+
+    Raises StandinError where there is no such version, or where its texts are neither here nor on the default remote.
+    """
+    if rev == WORKSPACE:
+        if not Path(TEXTS).exists():
+            raise StandinError(f"{TEXTS} is not here: `dvc pull data/synthetic` or `standin run` brings it")
+        report = Path(DIVERSITY)
+        return _version(rev, Path(TEXTS), report.read_text(encoding="utf-8") if report.exists() else "")
+    if not _git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}") or rev.startswith("-"):
+        raise StandinError(
+            f"{rev!r} is no commit, tag or branch; of an experiment give the commit: `dvc exp list --sha`"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "texts.jsonl"
+        words = ["get", ".", TEXTS, "--rev", rev, "--out", str(file), "--quiet"]
+        done = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StandinError(
+                f"{rev}: its texts are neither in DVC's cache nor on the default remote. Whoever made them runs "
+                f"`dvc push`. {done.stderr.strip()}".strip()
+            )
+        return _version(rev, file, _git("show", f"{rev}:{DIVERSITY}"))
+
+
+def lines(one: Version, other: Version) -> list[str]:
+    """The differences for a terminal. A text has changed where the same row of the plan gave another one."""
+    added, removed = other.texts.keys() - one.texts.keys(), one.texts.keys() - other.texts.keys()
+    both = one.texts.keys() & other.texts.keys()
+    changed = sum(one.texts[key] != other.texts[key] for key in both)
+    counts = f"{len(added)} added, {len(removed)} removed, {changed} changed, {len(both) - changed} the same"
+    found = [
+        f"data/synthetic: {one.name} -> {other.name}",
+        f"  {len(one.texts)} -> {len(other.texts)} texts: {counts}",
+        "share of labels",
+    ]
+    labels = sorted({*one.shares, *other.shares})
+    width = max([*map(len, labels), *map(len, MEASURES.values())])
+    found += [
+        f"  {label:<{width}}  {one.shares.get(label, 0):6.1%} -> {other.shares.get(label, 0):6.1%}" for label in labels
+    ]
+    found.append("diversity (in brackets where 95 % of the random subsets lie)")
+    found += [f"  {name:<{width}}  {_measure(one, key)} -> {_measure(other, key)}" for key, name in MEASURES.items()]
+    return found
+
+
+def _version(name: str, file: Path, report: str) -> Version:
+    texts = {}
+    for number, row in read_json_lines(file):
+        if not {"id", "text", "label"} <= row.keys():
+            raise StandinError(f"{name}: {TEXTS}, line {number}: id, text and label are wanted")
+        texts[str(row["id"])] = (str(row["text"]), str(row["label"]))
+    return Version(name, texts, (json.loads(report) if report else {}).get("synthetic", {}))
+
+
+def _measure(found: Version, key: str) -> str:
+    """A measure with its range over subsets, if there are several; "not measured" without a report of it."""
+    if key not in found.diversity:
+        return "not measured"
+    low, high = (found.diversity.get(f"{key}_{end}") for end in ("low", "high"))
+    interval = "" if low is None or high is None or low == high else f" ({low:.3f} to {high:.3f})"
+    return f"{found.diversity[key]:.3f}{interval}"
+
+
+def _git(*words: str) -> str:
+    """What Git prints; nothing where it fails."""
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout

@@ -1,0 +1,168 @@
+"""``-S`` means the same here as in `dvc exp run -S`: DVC's own change of a file is the yardstick."""
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc.utils.cli_parse import to_path_overrides
+from dvc.utils.hydra import apply_overrides, to_hydra_overrides
+from toy_project import TASK
+
+from standin import overrides
+from standin.config import Params, load_params
+from standin.errors import StandinError
+from standin.overrides import load_params_with, load_with
+from standin.task import load_task
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/toy.yaml").write_text(TASK)
+    (tmp_path / "tasks/other.yaml").write_text(TASK.replace("name: toy", "name: other"))
+    return tmp_path
+
+
+def by_dvc(changes: list[str], root: Path, copy: Path) -> Path:
+    """The project after `dvc exp run -S`."""
+    shutil.copytree(root, copy)
+    for name, own in to_path_overrides(changes).items():
+        apply_overrides(copy / name, own)
+    return copy
+
+
+SAME = [
+    "generator.shots=5",
+    "++generator.shots=5",
+    "base.task=other",
+    "generator.model='(a|b) c'",
+    'generator.model="a, b"',
+    "generator.model=a b  c",
+    "generator.model=a: b",
+    "generator.model='a=b'",
+    "generator.model='it\\'s'",
+    'generator.model="he said \\"no\\""',
+    "generator.model='Köln, 東京 🏙'",
+    "generator.model='#1'",
+    "generator.model='5'",
+    "generator.model='null'",
+    "generator.model=on",
+    "generator.model=''",
+    "generator.model=",
+    "generator.model=C:/x",
+    "generator.pattern=null",
+    "generator.temperature=1e-1",
+    "+generator.template.enable_thinking=false",
+    "++generator.template={enable_thinking: false, reasoning_effort: low}",
+    "generator.stop=[a,'b, c',\"d'\"]",
+    "generator.stop=[]",
+    "generator.attributes=[style, length]",
+    "finetune.seeds=[4,5]",
+    "finetune.probe=TRUE",
+    "finetune.probe=no",
+    "finetune.epochs=2",
+    "+arms.shots=[shots]",
+    "+select.strategies.cal.evidence=models/learner",
+    "~arms.sqbc",
+    "~generator.shots=0",
+    "generator.redraw=3",
+    "generator.shots=05",
+    "base.seed=1_000",
+]
+
+
+@pytest.mark.parametrize("change", SAME)
+def test_a_value_means_here_what_it_means_to_dvc(change: str, root: Path, tmp_path: Path) -> None:
+    there = by_dvc([change], root, tmp_path / "copy")
+    try:
+        expected: Params | str = load_params(there)
+    except StandinError as error:
+        expected = str(error).replace(str(there), str(root))
+    try:
+        found: Params | str = load_params_with([change], root)
+    except StandinError as error:
+        found = str(error)
+    assert found == expected
+
+
+REFUSED = [
+    ("generator.pattern=(a|b) c", "no value as DVC reads it"),
+    ("generator.model=a=b", "no value as DVC reads it"),
+    ("generator.model=Köln", "no value as DVC reads it"),
+    ("generator.model=#1", "no value as DVC reads it"),
+    ("generator.stop=[a", "no value as DVC reads it"),
+    ("generator.model='it''s'", "no value as DVC reads it"),
+    ("generator.shots=" + "[" * 1000, "no value as DVC reads it"),
+    ("generator.shots", "write key=value"),
+    ("=5", "write key=value"),
+    ("", "write key=value"),
+    ("generator.shots=1,3", "dvc exp run --queue"),
+    ("base.seed=range(1,3)", "dvc exp run --queue"),
+    ("generator.shot=5", "did you mean 'shots'"),
+    ("arms.shots=[shots]", "a new one begins with +"),
+    ("~arms.shots", "unknown key"),
+    ("base.task.more=1", "holds one value, not a group"),
+    ("+generator.shots=5", "+ is for new keys. Leave it out"),
+    ("generator.template={enable_thinking: false}", "-S '++generator.template={enable_thinking: false}'"),
+    ("generator.model=${nothing}", "cannot be set in params.yaml"),
+    ("../x.yaml:a=1", "-S changes params.yaml, or tasks/NAME.yaml"),
+    ("dvc.yaml:stages=1", "-S changes params.yaml, or tasks/NAME.yaml"),
+    ("tasks/none.yaml:title=x", "there is no such task"),
+    ("tasks/toy.yaml:titel=x", "did you mean 'title'"),
+    ("tasks/other.yaml:labels=[]", "at least two labels"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), REFUSED)
+def test_what_dvc_would_not_take_is_one_message(change: str, said: str, root: Path) -> None:
+    with pytest.raises(StandinError) as error:
+        load_with(["base.task=toy", change], root)
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+    assert (root / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["(a|b) c", "a=b", "Köln", "#1", "[a", "it's", 'a "b"', "a\\", 'a\\"', "'it''s'", "a,b=c"]
+)
+def test_the_spelling_that_a_message_gives_is_taken_as_the_text(text: str) -> None:
+    with pytest.raises(StandinError) as error:
+        load_params_with([f"generator.model={text}=("], ROOT)
+    said = shlex.split(str(error.value).split("for the shell: ")[1])
+    assert said[0] == "-S"
+    assert to_hydra_overrides([said[1]])[0].value() == f"{text}=("
+    assert load_params_with([said[1]], ROOT).generator.model == f"{text}=("
+
+
+def test_a_task_s_file_is_changed_too(root: Path, tmp_path: Path) -> None:
+    changes = ["base.task=toy", "tasks/toy.yaml:prompts.context='Say: (a|b), or é'", "tasks/other.yaml:title=x"]
+    there = by_dvc(changes, root, tmp_path / "copy")
+    params, task = load_with(changes, root)
+    assert params == load_params(there)
+    assert task == load_task("toy", there)
+    assert task.prompts.context == "Say: (a|b), or é"
+    assert load_task("toy", root).prompts.context == "You write comments."
+
+
+def test_without_changes_dvc_is_not_asked(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overrides, "_changed", None)
+    assert load_params_with([], root) == load_params(root)
+
+
+def test_more_examples_than_shots_are_refused_at_the_door(root: Path) -> None:
+    with pytest.raises(
+        StandinError, match=r"generator.shots is 33 for each of 2 labels.*64 texts.*lower it to 32.* 66"
+    ):
+        load_with(["base.task=toy", "generator.shots=33"], root)
+    assert load_with(["base.task=toy", "generator.shots=32"], root)[0].generator.shots == 32
+
+
+def test_values_of_params_yaml_survive_dvc_s_rewriting(root: Path, tmp_path: Path) -> None:
+    there = by_dvc(["base.seed=2"], root, tmp_path / "copy")
+    before, after = (yaml.safe_load((place / "params.yaml").read_text()) for place in (root, there))
+    assert after == before | {"base": before["base"] | {"seed": 2}}

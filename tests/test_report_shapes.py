@@ -1,0 +1,156 @@
+"""The page of other runs than the default one: each says what it is of, and each passes axe in a browser.
+
+The browser tests want PySide6 and the path of axe-core's ``axe.min.js`` in the variable AXE_CORE; else they skip.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_report import compared, given, page, project, table  # noqa: F401
+
+from standin.config import Params
+from standin.corpus import Row, SelectedRow, write_json, write_rows
+from standin.stages import report
+from standin.task import Task, load_task
+
+ROOT = Path(__file__).resolve().parents[1]
+Given = tuple[Params, Task]
+
+
+def several_questions(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    stance = load_task("city-stance", ROOT)
+    asked = [question.id for question in stance.questions][:2]
+    rows = [Row(id=f"{name}-{i}", text="A text.", question_id=name, question=f"What of {name}?") for name in asked for i in (1, 2)]  # fmt: skip
+    write_rows(project / "data/real/pool.jsonl", rows)
+    ranked = [SelectedRow(seed=1, budget=48, rank=int(row.id[-1]), id=row.id, score=0.0, question_id=row.question_id) for row in rows]  # fmt: skip
+    write_rows(project / "data/selected/random.jsonl", ranked)
+    return params, stance
+
+
+def failed_check(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    rows = [{"name": f"n{i}", "says": says, "severity": "critical", "success": success, "observed": 0.4}
+            for i, (says, success) in enumerate([("labels are balanced", False), ("every text has an id", True)])]  # fmt: skip
+    write_json(project / "reports/validate/result.json", {"expectations": rows})
+    return params, task
+
+
+def no_labels(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    evaluate = project / "reports/evaluate"
+    said = {"arms": 0, "confidence": 0.95, "scope": "There are no predictions.", "skipped_arms": [], "texts": 0}
+    write_json(evaluate / "scope.json", said)
+    for name in ("scores", "comparisons", "agreement", "confusion"):
+        path = evaluate / f"{name}.csv"
+        path.write_text(path.read_text().splitlines()[0] + "\n")
+    write_rows(project / "data/real/oracle.jsonl", [])
+    return params, task
+
+
+def many_arms(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    strategies = ["random", "sqbc", "cal", "margin", "badge"]
+    arms = {"real": ["real"], "synthetic": ["synthetic"]}
+    for name in strategies:
+        arms |= {name: [name], f"{name}_synthetic": [name, "synthetic"]}
+    budgets = [6, 12, 24, 48]
+    rows = [(arm, str(budget) if budget else "") for arm, own in arms.items()
+            for budget in (budgets if set(own) & set(strategies) else [None])]  # fmt: skip
+    table(project / "reports/evaluate/scores.csv",
+          [{"arm": arm, "budget": budget, "measure": measure, "value": 0.3 + i / 100, "low": 0.2, "high": 0.8, "seeds": 3, "texts": 288}
+           for i, (arm, budget) in enumerate(rows) for measure in ("macro_f1", "accuracy")])  # fmt: skip
+    for arm in arms:
+        write_json(project / f"reports/finetune/{arm}/metrics.json", {"rows_seen": 960.0, "passes": 4.0})
+    table(project / "reports/evaluate/comparisons.csv",
+          [compared("sqbc", "random", 0.2, 0.1, 0.3, budget=str(budget)) for budget in budgets])  # fmt: skip
+    select = params.select.model_copy(update={"budgets": budgets})
+    return params.model_copy(update={"arms": arms, "select": select}), task
+
+
+def one_seed(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    return params.model_copy(update={"finetune": params.finetune.model_copy(update={"seeds": [1]})}), task
+
+
+def recorded(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    generator = params.generator.model_copy(update={"engine": "replay", "model": "/home/me/texts.jsonl"})
+    return params.model_copy(update={"generator": generator}), task
+
+
+def default(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    return params, task
+
+
+SHAPES: dict[Callable[..., Given], str] = {
+    default: "Trained on the synthetic texts alone the classifier reaches 0.60",
+    several_questions: "What of ",
+    failed_check: "1 of 2 checks hold; these fail",
+    no_labels: "No scores: There are no predictions.",
+    many_arms: "48 chosen by badge + synthetic",
+    one_seed: "One seed shows ties alone",
+    recorded: "recorded elsewhere, read from texts.jsonl",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_each_kind_of_run_has_its_page_of_less_than_a_megabyte(
+    project: Path,  # noqa: F811
+    given: Given,  # noqa: F811
+    shape: Callable[..., Given],
+) -> None:
+    report.run(*shape(project, *given), "")
+    assert SHAPES[shape] in page(project)
+    assert len(page(project).encode()) < 1_000_000
+
+
+def test_recorded_texts_claim_no_prompt_no_token_and_no_path(project: Path, given: Given) -> None:  # noqa: F811
+    report.run(*recorded(project, *given), "")
+    found = page(project)
+    assert "tokens" not in found
+    assert "Sampling" not in found
+    assert "labelled example" not in found.split("</header>")[0]
+    assert "/home/me" not in found
+
+
+def test_texts_without_a_label_are_listed_open_to_be_labelled(project: Path, given: Given) -> None:  # noqa: F811
+    report.run(*no_labels(project, *given), "")
+    found = page(project)
+    assert "<details open><summary>The list" in found
+    assert "p1, to label" in found
+
+
+def test_with_many_arms_the_figure_and_its_table_hold_the_largest_budget_and_the_folded_table_all(
+    project: Path,  # noqa: F811
+    given: Given,  # noqa: F811
+) -> None:
+    report.run(*many_arms(project, *given), "")
+    first, folded = page(project).split("<summary>All scores", 1)
+    assert "30 classifiers of smaller budgets stand in the table" in first
+    assert "48 chosen by CAL" in first
+    assert "24 chosen by CAL" not in first
+    assert "24 chosen by CAL" in folded
+
+
+BROWSER = os.environ.get("AXE_CORE", "")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BROWSER or not importlib.util.find_spec("PySide6"), reason="AXE_CORE and PySide6 are not here")
+@pytest.mark.parametrize("width_and_scheme", [("1200", "light"), ("360", "dark")], ids="-".join)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_axe_finds_nothing_and_nothing_hangs_over_the_screen(
+    project: Path,  # noqa: F811
+    given: Given,  # noqa: F811
+    shape: Callable[..., Given],
+    width_and_scheme: tuple[str, str],
+) -> None:
+    report.run(*shape(project, *given), "")
+    command = [sys.executable, str(ROOT / "tests/browser.py"), str(project / "reports/report.html"), BROWSER]
+    done = subprocess.run([*command, *width_and_scheme], capture_output=True, text=True, timeout=120, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["axe"] == []
+    assert found["passed"] > 20
+    assert found["hanging"] <= 0
+    assert found["dark"] is (width_and_scheme[1] == "dark")
