@@ -55,7 +55,7 @@ def test_differences_are_paired_by_seed_and_listed_in_its_order() -> None:
     assert row["verdict_holm"] == "higher"
     said = seeds.sentences(as_text([row]), ARMS)
     assert said == [
-        "all labelled texts is higher than 48 chosen at random by 0.110 macro-F1 (interval +0.085 to +0.135)."
+        "all labelled texts scored higher than 48 chosen at random by 0.110 macro-F1 (interval +0.085 to +0.135)."
     ]
 
 

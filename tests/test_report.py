@@ -37,8 +37,8 @@ def compared(a: str, b: str, difference: float, low: float, high: float, verdict
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (compared("sqbc", "random", 0.05, 0.01, 0.09, budget="48"), "48 chosen by SQBC is higher than 48 chosen at random by 0.050 macro-F1 (interval +0.010 to +0.090)"),
-        (compared("synthetic", "real", -0.1, -0.2, -0.05), "synthetic alone is lower than all labelled texts by 0.100 macro-F1 (interval -0.200 to -0.050)"),
+        (compared("sqbc", "random", 0.05, 0.01, 0.09, budget="48"), "48 chosen by SQBC scored higher than 48 chosen at random by 0.050 macro-F1 (interval +0.010 to +0.090)"),
+        (compared("synthetic", "real", -0.1, -0.2, -0.05), "synthetic texts alone scored lower than all labelled texts by 0.100 macro-F1 (interval -0.200 to -0.050)"),
         (compared("sqbc", "random", 0.01, -0.02, 0.04), "no difference beyond the noise between texts chosen by SQBC and texts chosen at random (+0.010, interval -0.020 to +0.040)"),
         (compared("sqbc", "random", 0.05, 0.01, 0.09, "no difference"), "no difference beyond the noise between texts chosen by SQBC and texts chosen at random (+0.050, interval +0.010 to +0.090, not clear once all comparisons are counted)"),
         (compared("sqbc", "random", -0.0001, -0.0004, 0.0001), "no difference beyond the noise between texts chosen by SQBC and texts chosen at random (0.000, interval 0.000 to 0.000)"),
@@ -72,8 +72,8 @@ DEFAULT = [
 
 def test_the_answer_of_the_default_arms_begins_with_what_synthetic_texts_alone_are_worth() -> None:
     assert words.answer(DEFAULT, SOURCES, ["random", "sqbc"]) == [
-        "The synthetic texts alone are worth less than the real ones: synthetic alone is lower than all labelled texts by 0.200 macro-F1 (interval -0.300 to -0.100).",
-        "With synthetic texts added: 48 chosen at random + synthetic is higher than 48 chosen at random by 0.100 macro-F1 "
+        "The synthetic texts alone are worth less than the real ones: synthetic texts alone scored lower than all labelled texts by 0.200 macro-F1 (interval -0.300 to -0.100).",
+        "With synthetic texts added: 48 chosen at random + synthetic scored higher than 48 chosen at random by 0.100 macro-F1 "
         "(interval +0.050 to +0.150); no difference beyond the noise between 48 chosen by SQBC + synthetic and 48 chosen by SQBC (+0.100, interval +0.050 to +0.150, "
         "not clear once all comparisons are counted).",
         "Selecting texts: no difference beyond the noise between 48 chosen by SQBC and 48 chosen at random (0.000, interval -0.100 to +0.100).",
@@ -87,7 +87,7 @@ def test_every_strategy_is_in_the_answer_however_its_arms_are_called() -> None:
     rows = [*DEFAULT, compared("contrast", "random", 0.2, 0.1, 0.3), compared("both", "contrast", 0.0, -0.1, 0.1)]
     said = words.answer(rows, arms, ["random", "sqbc", "cal"])
     assert "48 chosen by SQBC and 48 chosen at random" in said[2]
-    assert "texts chosen by CAL is higher than texts chosen at random by 0.200" in said[2]
+    assert "texts chosen by CAL scored higher than texts chosen at random by 0.200" in said[2]
     assert "between synthetic + texts chosen by CAL and texts chosen by CAL" in said[1]
 
 
@@ -97,7 +97,7 @@ def test_many_comparisons_without_a_difference_are_told_by_name_alone() -> None:
     rows = [compared(strategy, "random", 0.0, -0.1, 0.1) for strategy in strategies[:3]]
     (said,) = words.answer([*rows, compared("badge", "random", 0.2, 0.1, 0.3)], arms, ["random", *strategies])
     assert said == (
-        "Selecting texts: texts chosen by badge is higher than texts chosen at random by 0.200 macro-F1 (interval "
+        "Selecting texts: texts chosen by badge scored higher than texts chosen at random by 0.200 macro-F1 (interval "
         "+0.100 to +0.300); no difference beyond the noise between texts chosen by SQBC and texts chosen at random, texts "
         "chosen by CAL and texts chosen at random, texts chosen by margin and texts chosen at random."
     )
@@ -118,7 +118,7 @@ def test_the_largest_budget_is_told_and_where_others_read_otherwise() -> None:
 def test_arms_that_raise_none_of_these_questions_are_told_as_they_were_compared() -> None:
     rows = [compared("shots", "real", -0.3, -0.4, -0.2, budget=budget) for budget in ("6", "12")]
     assert words.answer(rows, {"real": ["real"], "shots": ["shots"]}, ["random"]) == [
-        "What was compared with 12 selected texts: the labelled examples is lower than all labelled texts by 0.300 macro-F1 (interval -0.400 to -0.200)."
+        "What was compared with 12 selected texts: the labelled examples scored lower than all labelled texts by 0.300 macro-F1 (interval -0.400 to -0.200)."
     ]
 
 
@@ -127,7 +127,7 @@ def test_no_sentence_comes_from_an_arm_that_has_not_learned() -> None:
     assert words.answer(rows, SOURCES, ["random"]) == []
     budgets = [compared("sqbc", "random", 0.2, 0.1, 0.3, verdict, budget) for verdict, budget in (("higher", "6"), ("not learned", "12"))]  # fmt: skip
     (said,) = words.answer(budgets, SOURCES, ["random", "sqbc"])
-    assert said.startswith("At other budgets: at 6, 6 chosen by SQBC is higher")
+    assert said.startswith("At other budgets: at 6, 6 chosen by SQBC scored higher")
     turned = [compared("sqbc", "random", 0.2, 0.1, 0.3, verdict, budget) for verdict, budget in (("not learned", "6"), ("higher", "12"))]  # fmt: skip
     _, said = words.answer(turned, SOURCES, ["random", "sqbc"])
     assert said == (
@@ -146,9 +146,9 @@ VALUES = [{"name": name, "value": value} for name, value in (("real", 0.24), ("s
     ("rows", "said"),
     [
         ([], []),
-        ([lost("real"), lost("real", "chance")], ["real has not learned: it answers 'neutral' to 92% of the texts. Nothing is concluded from it."]),
-        ([lost("real", question="car")], ["real has not learned: it answers 'neutral' to 92% of the texts on question car. Nothing is concluded from it."]),
-        ([lost("real", "chance")], ["real has not learned: it has a macro-F1 of 0.240, not surely above what its answers would reach if they were dealt out at random. Nothing is concluded from it."]),
+        ([lost("real"), lost("real", "chance")], ["The classifier trained on real has not learned: it answers 'neutral' to 92% of the texts. Nothing is concluded from it."]),
+        ([lost("real", question="car")], ["The classifier trained on real has not learned: it answers 'neutral' to 92% of the texts on question car. Nothing is concluded from it."]),
+        ([lost("real", "chance")], ["The classifier trained on real has not learned: it has a macro-F1 of 0.240, not surely above what its answers would reach if they were dealt out at random. Nothing is concluded from it."]),
     ],
 )  # fmt: skip
 def test_an_arm_that_has_not_learned_is_named_with_the_reason(rows: list[dict[str, str]], said: list[str]) -> None:
@@ -160,7 +160,7 @@ def test_two_that_have_not_learned_are_one_sentence_and_where_all_have_not_it_sa
     (said,) = words.not_learned(rows, VALUES, ["real", "sqbc", "random"])
     assert said.startswith("Not learned, so nothing is concluded from them: real (answers 'neutral' to 92%")
     hint, why = words.not_learned(rows, VALUES, ["real", "sqbc"])
-    assert hint.startswith("No arm has learned, so nothing can be concluded. Try more texts, longer training")
+    assert hint.startswith("No classifier has learned, so nothing can be concluded. Try more texts, longer training")
     assert "sqbc has a macro-F1 of 0.600" in why
 
 
@@ -192,7 +192,7 @@ def test_a_figure_in_a_page_is_one_image_to_a_screen_reader_and_takes_the_colour
     ("arm", "budget", "said"),
     [
         ("real", "", "all labelled texts"),
-        ("synthetic", "", "synthetic alone"),
+        ("synthetic", "", "synthetic texts alone"),
         ("random", "48", "48 chosen at random"),
         ("sqbc_synthetic", "48", "48 chosen by SQBC + synthetic"),
         ("majority", "", "always the most frequent label"),
@@ -231,7 +231,7 @@ def test_the_outcome_says_what_was_reached_and_how_many_labels_it_took() -> None
 def test_the_outcome_calls_a_gain_no_gain_where_the_corrected_verdict_does_not() -> None:
     rows = [compared("random_synthetic", "random", 0.04, 0.01, 0.09, "no difference", "48")]
     (said,) = outcome(scored(random=0.64, random_synthetic=0.68), rows, COUNTED, SOURCES, set())
-    assert said.endswith("0.68, which may be chance: no difference beyond the noise.")
+    assert said.endswith("0.68, a difference that may be chance.")
 
 
 def test_an_arm_that_has_not_learned_gives_the_outcome_no_number() -> None:
@@ -266,8 +266,10 @@ def test_the_list_holds_one_seed_and_budget_in_the_order_of_ranks_and_knows_what
               for seed in (1, 2) for budget in (2, 3) for rank in (3, 1, 2, 4)]  # fmt: skip
     pool = [Row(id=f"p{place}", text=f"Text {place}") for place in range(1, 5)]
     found = labelling.to_label(ranked, pool, {"p2"}, seed=2, budget=3)
-    assert [(row["id"], row["labelled"]) for row in found["rows"]] == [("p1", False), ("p2", True), ("p3", False)]
+    assert [(row["id"], row["labelled"]) for row in found["rows"]] == [("p1", False), ("p3", False)]
     assert (found["number"], found["labelled"], found["left_out"]) == (3, 1, 0)
+    done = labelling.to_label(ranked, pool, {"p1", "p2", "p3"}, seed=2, budget=3)
+    assert [row["id"] for row in done["rows"]] == ["p1", "p2", "p3"]
 
 
 def kept(name: str, label: str, text: str = "Please mend the lamp.") -> SyntheticRow:
@@ -461,21 +463,23 @@ def page(project: Path) -> str:
 def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     project: Path, given: tuple[Params, Task]
 ) -> None:
-    assert report.run(*given, "")["figures"] == 4
+    assert report.run(*given, "")["figures"] == 6
     first = page(project)
     assert "<script" not in first
     assert "&lt;script&gt;alert(" in first
     assert not re.search(r"""(?:href|src)\s*=\s*["'](?!#|\.\./data/real/oracle\.jsonl")""", first)
     assert "&lt;img src=x onerror=" in first
     assert "default-src &#39;none&#39;" in first or "default-src 'none'" in first
-    assert first.count("<figure") == first.count('<svg role="img" aria-labelledby=') == 4
+    assert (first.count("<figure"), first.count('<svg role="img" aria-labelledby=')) == (6, 2)
     assert all(f"<code>{arm}</code>" in first for arm in ARMS)
-    assert "synthetic alone is lower than all labelled texts by 0.200" in first
-    assert "Of its first 2 texts (training seed 1), 1 has a label already" in first
+    assert (
+        '<bdi>Synthetic texts alone instead of all labelled texts</bdi></span><span class="said"><b>−0.20</b>' in first
+    )
+    assert "1 text, those listed here; 1 of the 2 chosen has a label already." in first
     assert not re.search(r"\b1 texts|\b1 labels", first)
     assert "always the most frequent label" in first
     assert "not learned" not in first.lower()
-    assert "an LLM panel stands in" in first
+    assert "a panel of judges played by a language model stands in" in first
     assert (
         "9 real texts were left out of the splits because nearly the same text is in test (7) or validation (2)."
         in first
@@ -486,7 +490,7 @@ def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     assert "Nothing else that a person tunes depends on test texts" in first
     assert '<td class="n">960 (4.0 times)</td>' in first
     assert '<td class="n">31.0%</td><td class="n">80.0%</td><td class="n">10.0%</td></tr>' in first
-    assert "Labels of the 48 chosen by sqbc (mean): housing 24, transport 24." in first
+    assert "Labels of the 48 chosen by SQBC (mean): housing 24, transport 24." in first
     report.run(*given, "")
     assert page(project) == first
 
@@ -507,10 +511,11 @@ def test_a_panel_near_chance_is_said_to_be_worth_nothing_and_draws_no_curve(
     project: Path, given: tuple[Params, Task]
 ) -> None:
     judged(project, 0.29, 0.18)
-    assert report.run(*given, "")["figures"] == 3
+    assert report.run(*given, "")["figures"] == 5
     found = page(project)
-    assert "The panel is worth nothing here: it is right on 29% of the texts (95 % interval 18% to 39%)" in found
-    assert "Accuracy even falls as its agreement rises for 6 of 6 arms" in found
+    assert '<p class="strong">It cannot be told here.</p>' in found
+    assert "The panel is worth nothing: it is right on 29% of the texts (95% interval 18% to 39%)" in found
+    assert "Where it agrees, 6 of 6 classifiers are even right less often." in found
     assert "Accuracy against the least agreement" not in found
     assert "log-odds" not in found
 
@@ -520,13 +525,18 @@ def test_a_good_panel_and_annotators_have_curve_and_slope_with_what_they_speak_o
     project: Path, given: tuple[Params, Task], source: str, who: str
 ) -> None:
     judged(project, 0.8, 0.68, source)
-    assert report.run(*given, "")["figures"] == 4
+    assert report.run(*given, "")["figures"] == 6
     found = page(project)
     assert "worth nothing" not in found
+    assert "% of the {} give a text the same label".format("people" if source == "annotators" else "judges") in found
+    assert "0 of 6 classifiers are right more often, none of them clearly." in found
     assert (
         "The intervals, over 60 texts, allow for the choice of texts, not for other judges or training seeds" in found
     )
-    assert '<th scope="row">texts chosen by SQBC</th><td class="n">-1.25</td><td class="n">-2.50 to 0.75</td>' in found
+    assert (
+        '<th scope="row"><bdi>texts chosen by SQBC</bdi></th><td class="n">-1.25</td><td class="n">-2.50 to 0.75</td>'
+        in found
+    )
 
 
 def test_the_ranking_of_tasks_stands_beside_what_random_rankings_reach(
@@ -535,8 +545,7 @@ def test_the_ranking_of_tasks_stands_beside_what_random_rankings_reach(
     judged(project, 0.8, 0.68)
     report.run(*given, "")
     found = page(project)
-    assert "reaches Spearman 0.20" in found
-    assert "95 % of random rankings stay within 0.64 of 0" in found
+    assert "(rank correlation 0.20; 95% of random rankings stay within 0.64 of 0)" in found
     assert "0.5 no bias, 1 always the first, 0 always the second" in found
 
 
@@ -553,11 +562,12 @@ def test_diversity_shows_real_generated_and_curated_texts_and_folds_the_labels(
     found = page(project)
     whole, folded = found.split("<h3>Per label</h3>")
     cells = "".join(f'<td class="n">{value}</td>' for value in (142, 0.579, 0.578, 0.347, 0.422))
-    assert f"nearest other</th>{cells}" in whole
-    assert "transport, redundancy" in folded
+    assert f"nearest other</bdi></th>{cells}" in whole
+    assert "transport, variety" in folded
     assert "among 120 others" in whole
     assert (
-        '<th scope="row">Half of the real texts to the other half: the yardstick</th><td class="n">0.362</td>' in whole
+        '<th scope="row">Half of the real texts to the other half: the yardstick</th><td class="n"><bdi>0.362</bdi></td>'
+        in whole
     )
 
 
@@ -570,9 +580,15 @@ def test_the_table_of_differences_gives_the_corrected_verdict_and_no_sign_to_zer
     ]
     table(project / "reports/evaluate/comparisons.csv", rows)
     report.run(*given, "")
-    cells = re.findall(r"<tr><td>([\w ]+) − [\w ]+</td><td class=\"n\">(.*?)</td>.*?<td>(.*?)</td>", page(project))
-    assert cells == [("texts chosen by SQBC", "0.000", "no difference"), ("synthetic alone", "+0.200", "no difference")]
-    assert "synthetic alone is higher" not in page(project)
+    cells = re.findall(
+        r"<tr><td><bdi>([\w ]+)</bdi> − <bdi>[\w ]+</bdi></td><td class=\"n\">(.*?)</td>.*?<td>(.*?)</td>",
+        page(project),
+    )
+    assert cells == [
+        ("texts chosen by SQBC", "0.000", "no difference"),
+        ("synthetic texts alone", "+0.200", "no difference"),
+    ]
+    assert "synthetic texts alone instead of all labelled texts" not in page(project)
 
 
 def test_arms_that_have_not_learned_stand_at_the_top(project: Path, given: tuple[Params, Task]) -> None:
@@ -582,7 +598,10 @@ def test_arms_that_have_not_learned_stand_at_the_top(project: Path, given: tuple
     table(project / "reports/evaluate/comparisons.csv", rows)
     report.run(*given, "")
     answer = page(project).split('<div class="answer">')[1].split("</div>")[0]
-    assert "all labelled texts has not learned: it answers &#39;neutral&#39; to 92% of the texts" in answer
+    assert (
+        "The classifier trained on all labelled texts has not learned: it answers &#39;neutral&#39; to 92% of the texts"
+        in answer
+    )
     assert "higher" not in answer
 
 
@@ -590,7 +609,7 @@ def test_one_arm_alone_is_compared_with_none(project: Path, given: tuple[Params,
     path = project / "reports/evaluate/comparisons.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
     report.run(*given, "")
-    assert "No arms to compare" in page(project)
+    assert "No classifiers were compared" in page(project)
     assert "Paired differences" not in page(project)
 
 
@@ -614,7 +633,7 @@ def test_without_scores_panel_or_projection_the_page_says_what_is_missing(
         path.write_text(path.read_text().splitlines()[0] + "\n")
     (project / "reports/diversity/projection.csv").write_text("id,kind,label,x,y\n")
     write_json(project / "reports/subjectivity/metrics.json", {"texts": 0})
-    assert report.run(*given, "")["figures"] == 1
+    assert report.run(*given, "")["figures"] == 2
     assert "No scores: There are no predictions." in page(project)
 
 
@@ -624,8 +643,8 @@ def test_runs_over_base_seeds_come_first_where_they_belong_to_the_page_and_are_n
     from standin.evaluation.recipe import evaluated, recipe
 
     report.run(*given, "")
-    assert "only runs over <code>base.seed</code> speak of the method" in page(project)
-    assert "Over base seeds" not in page(project)
+    assert "Runs over other draws, put together, speak of the method" in page(project)
+    assert "base seeds 1, 2" not in page(project)
     tables = [(project / "reports/evaluate" / name).read_bytes() for name in ("scores.csv", "comparisons.csv")]
     said = {
         "recipe": recipe(*given),
@@ -650,18 +669,19 @@ def test_runs_over_base_seeds_come_first_where_they_belong_to_the_page_and_are_n
     report.run(*given, "")
     shown = page(project)
     first = shown.index(
-        "all labelled texts is higher than texts chosen at random by 0.120 macro-F1 (interval +0.100 to +0.140)"
+        "all labelled texts scored higher than texts chosen at random by 0.120 macro-F1 (interval +0.100 to +0.140)"
     )
     assert (
-        shown.index("Over base seeds 1, 2")
+        shown.index("2 runs (base seeds 1, 2)")
         < first
-        < shown.index("synthetic alone is lower than all labelled texts by 0.200")
+        < shown.index("This run: base seed 1")
+        < shown.index("Synthetic texts alone instead of all labelled texts")
     )
     assert "0.690, 0.710" in shown
     write_json(project / "reports/seeds/scope.json", {**said, "recipe": "another"})
     report.run(*given, "")
     assert "were made with other parameters or another task, so they are not shown" in page(project)
-    assert "Over base seeds" not in page(project)
+    assert "base seeds 1, 2" not in page(project)
 
 
 def test_rows_read_are_those_of_the_budget_and_none_of_a_skipped_arm() -> None:

@@ -108,7 +108,10 @@ def test_a_run_says_what_came_out_and_has_the_figure_to_it(project: ToyProject) 
     run = only_run()
     said = run.data.tags[NOTE]
     assert said.startswith("Demonstration data: no evidence about the method.\n\n")
-    assert "synthetic alone is higher than all labelled texts by 0.250 macro-F1 (interval +0.200 to +0.300)" in said
+    assert (
+        "synthetic texts alone scored higher than all labelled texts by 0.250 macro-F1 (interval +0.200 to +0.300)"
+        in said
+    )
     folder = Path(run.info.artifact_uri.removeprefix("file://"))
     assert (folder / telling.FIGURE).read_text().startswith("<svg")
 

@@ -41,9 +41,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"{hint}Known: {', '.join(name[:100] for name in names[:MOST_NAMES])}{more}"
 
 
-def counted(number: int, one: str, several: str = "") -> str:
-    """A number with its noun: ``1 text``, ``2 texts``, ``1,200 texts``; ``several`` where the plural adds no s."""
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
+def counted(number: int | str, one: str, several: str = "") -> str:
+    """A number with its noun: ``1 text``, ``2 texts``, ``1,200 texts``; ``several`` where the plural adds no s.
+
+    A number may be written already, as a range is: ``310 to 342 texts``.
+    """
+    said = number if isinstance(number, str) else f"{number:,}"
+    return f"{said} {one if said == '1' else several or one + 's'}"
 
 
 def first_line(error: BaseException) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from standin.errors import counted
+from standin.report.naming import chosen
+
 Key = tuple[str, str]
 """Arm and budget, as ``reports/arms/texts.csv`` writes them; the budget is "" where no selected text is in the arm."""
 Counted = Mapping[str, str]
@@ -27,6 +30,19 @@ def _range(numbers: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
+def label_cost(behind: Mapping[Key, Mapping[str, str | None]], real_texts: Mapping[str, int]) -> tuple[str, str]:
+    """Labels that people gave for one classifier, from the fewest to the most, and what they were for in words.
+
+    Args:
+        behind: texts and real labels by arm and budget, as ``arm_counts`` gives them.
+        real_texts: number of texts per split.
+    """
+    found = [int(part.replace(",", "")) for own in behind.values() for part in str(own["real_labels"]).split(" to ")]
+    held = real_texts.get("validation", 0) + real_texts.get("test", 0)
+    more = f"; {held:,} more to validate and test all of them" if held else ""
+    return (_range(found), f"for a classifier's training{more}") if found else ("0", f"for training{more}")
+
+
 def rows_read(metrics: Mapping[str, Any], budget: str) -> str | None:
     """Rows that an arm's training read and how often each text, as "960 (4.0 times)"; None where it was skipped.
 
@@ -47,19 +63,19 @@ def labels_of(rows: Sequence[Counted], arm: str | None, budget: str) -> str:
 
 
 def selection_rows(
-    strategy: str, metrics: Mapping[str, Any], counted: Sequence[Counted], arms: Mapping[str, Sequence[str]]
+    strategy: str, metrics: Mapping[str, Any], behind: Sequence[Counted], arms: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
     """One row per budget of a strategy; labels are those of the arm that trains on its texts alone."""
     arm = next((name for name, sources in arms.items() if list(sources) == [strategy]), None)
     return [
         {
-            "strategy": strategy,
+            "strategy": f"chosen {chosen(strategy)}",
             "ranked": metrics["texts_ranked"],
             "budget": budget,
             "seed": metrics.get("seed_share", {}).get(budget),
             "chance": metrics.get("seed_share_of_chance", {}).get(budget),
             "ties": ties,
-            "labels": labels_of(counted, arm, budget),
+            "labels": labels_of(behind, arm, budget),
         }
         for budget, ties in metrics["tie_share"].items()
     ]
@@ -118,14 +134,21 @@ def held_out_notes(prepare: Mapping[str, Any], curate: Mapping[str, Any]) -> lis
     test, validation, warm = (
         int(prepare.get(f"dropped_near_duplicates_{name}", 0)) for name in ("of_test", "of_validation", "in_warmstart")
     )
+    out = test + validation
     notes = [
-        f"{test + validation:,} real texts were left out of the splits because nearly the same text is in test "
-        f"({test:,}) or validation ({validation:,})" + (f", and {warm:,} warm-start texts likewise." if warm else ".")
+        f"{counted(out, 'real text was', 'real texts were')} left out of the splits because nearly the same text "
+        f"is in test ({test:,}) or validation ({validation:,})"
+        + (f", and {counted(warm, 'warm-start text')} likewise." if warm else ".")
+        if out or warm
+        else "No real text had to be left out of the splits for being nearly the same as one of test or validation."
     ]
     if "pool_texts_like_test" in curate:
+        near, pool = curate["pool_texts_like_test"], f"the pool's {counted(prepare['real_texts']['pool'], 'text')}"
         notes.append(
-            f"By embedding, {curate['pool_texts_like_test']:,} of the pool's {prepare['real_texts']['pool']:,} texts "
-            "still lie as near to a test text as a synthetic text may not; they stay."
+            f"By embedding, {near:,} of {pool} still {'lies' if near == 1 else 'lie'} as near to a test text as a "
+            f"synthetic text may not; {'it stays' if near == 1 else 'they stay'}."
+            if near
+            else f"By embedding, none of {pool} lies as near to a test text as a synthetic text may not."
         )
     notes.append(
         "Two filters read test texts: the one above, and the one that takes out synthetic texts like them. Nothing "

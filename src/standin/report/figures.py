@@ -106,30 +106,6 @@ def arms(scores: Sequence[Mapping[str, Any]], confidence: float, banner: str | N
     )
 
 
-def yardstick(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """How near the synthetic texts come to what real ones reach; rows hold name and share (1 is as real texts do)."""
-    import altair as alt
-
-    told = [{**row, "said": f"{float(row['share']):.0%}", "start": 0} for row in rows]
-    y = alt.Y("name:N", sort=[row["name"] for row in told], axis=None)
-    scale = alt.Scale(domain=[0, max(1.25, *(float(row["share"]) for row in told))])
-    axis = alt.Axis(values=[0, 0.25, 0.5, 0.75, 1, 1.25], format="%")
-    base = alt.Chart(_values(told)).encode(y=y)
-    lines = base.mark_rule(strokeWidth=3, color=GREY, yOffset=9).encode(
-        x=alt.X("start:Q", scale=scale, axis=axis, title="of what real texts reach (100 % is as real)"), x2="share:Q"
-    )
-    dots = base.mark_point(filled=True, size=110, color=ACCENT, opacity=1, yOffset=9).encode(x="share:Q")
-    whole = alt.Chart(_values([{"one": 1}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="one:Q")
-    chart = lines + whole + dots
-    chart += _row_texts(base)
-    said = "; ".join(f"{row['name']} {row['said']}" for row in told)
-    return Figure(
-        _render(chart.properties(width=WIDTH, height=44 * len(told))),
-        f"Synthetic texts measured against real ones: {said}.",
-        "The dashed line is what real texts reach against other real texts; kept texts are compared at equal number.",
-    )
-
-
 def projection(points: Sequence[Mapping[str, Any]]) -> Figure:
     """Real and synthetic texts in the plane of their two principal components; points hold x, y, kind, label."""
     import altair as alt

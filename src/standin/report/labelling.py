@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from standin.corpus import Row, SelectedRow
-from standin.report.naming import STRATEGIES, Sources
+from standin.report.content import shortened
+from standin.report.naming import Sources, chosen
 from standin.report.words import by_budget
 
-MOST = 200  # texts that the page lists
+MOST, FIRST = 200, 5  # texts that the page lists; those before the fold
 
 
 def advised(comparisons: Sequence[Mapping[str, Any]], arms: Sources, strategies: Sequence[str]) -> tuple[str, str]:
@@ -21,14 +22,14 @@ def advised(comparisons: Sequence[Mapping[str, Any]], arms: Sources, strategies:
     for name in judged:
         rows = by_budget(comparisons, alone[name], alone["random"])
         if rows and rows[-1]["verdict_holm"] == "higher":
-            return name, f"Texts chosen {STRATEGIES.get(name, f'by {name}')} did better than texts chosen at random."
+            return name, f"Texts chosen {chosen(name)} did better than texts chosen at random."
     if "random" in strategies and not comparisons:
-        return "random", "Nothing was compared in this run, so a random draw serves."
+        return "random", "Nothing was compared in this run, so texts drawn at random serve."
     if "random" in strategies:
-        others = ", ".join(name.upper() for name in strategies if name != "random")
-        none = f"No strategy ({others}) was shown to do better than chance here, so a random draw serves."
-        return "random", none if others else "A random draw is the one strategy of this run."
-    return strategies[0], "No random draw was there to compare with."
+        others = " or ".join(chosen(name) for name in strategies if name != "random")
+        none = f"Choosing texts {others} was not shown to do better than chance here, so texts drawn at random serve."
+        return "random", none if others else "Texts are drawn at random; this run has no other strategy."
+    return strategies[0], f"Texts are chosen {chosen(strategies[0])}; no random draw was there to compare with."
 
 
 def to_label(
@@ -44,19 +45,21 @@ def to_label(
         budget: texts per question.
 
     Returns:
-        ``rows`` (id, text, question, labelled), ``number`` of all of them, ``labelled`` among them, ``left_out`` ones.
+        ``rows`` (id, text, question, labelled): those without a label, or all where every one has one; ``number`` of
+        all, ``labelled`` among them, ``left_out`` of the page.
     """
     texts = {row.id: row for row in pool}
-    chosen = [row for row in ranked if row.seed == seed and row.budget == budget and row.rank <= budget]
-    chosen = sorted((row for row in chosen if row.id in texts), key=lambda row: (row.question_id or "", row.rank))
+    first = [row for row in ranked if row.seed == seed and row.budget == budget and row.rank <= budget]
+    first = sorted((row for row in first if row.id in texts), key=lambda row: (row.question_id or "", row.rank))
     rows = [
-        {"id": row.id, "text": texts[row.id].text, "question": texts[row.id].question or row.question_id,
-         "labelled": row.id in labelled}
-        for row in chosen
+        {"id": row.id, "text": shortened(texts[row.id].text),
+         "question": texts[row.id].question or row.question_id, "labelled": row.id in labelled}
+        for row in first
     ]  # fmt: skip
+    listed = [row for row in rows if not row["labelled"]] or rows
     return {
-        "rows": rows[:MOST],
+        "rows": listed[:MOST],
         "number": len(rows),
         "labelled": sum(row["labelled"] for row in rows),
-        "left_out": max(0, len(rows) - MOST),
+        "left_out": max(0, len(listed) - MOST),
     }

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from standin.errors import counted
+from standin.report.words import decimal
+
 KINDS = ("real", "real_distinct", "generated", "synthetic")
 """Columns of the table of diversity: the pool, the pool without near-duplicates, all generated texts, curated texts."""
 
 MEASURED = {
     "remote_clique": "Spread (remote clique): mean distance to the others",
-    "chamfer": "Redundancy (Chamfer): mean distance to the nearest other",
+    "chamfer": "Variety (Chamfer): mean distance to the nearest other",
 }
 
 Rows = list[tuple[str, Any]]
@@ -26,12 +29,12 @@ def diversity(metrics: Mapping[str, Any]) -> dict[str, Any]:
     labels = [
         {"name": f"{label}, {short}", "texts": found.get("texts_compared"), "cells": _cells(found, measure)}
         for label, found in metrics.get("per_label", {}).items()
-        for measure, short in (("remote_clique", "spread"), ("chamfer", "redundancy"))
+        for measure, short in (("remote_clique", "spread"), ("chamfer", "variety"))
     ]
     names = {
         "similarity_of_real_halves": "Half of the real texts to the other half: the yardstick",
-        "similarity_coverage": "Real texts to curated ones (coverage)",
-        "similarity_fidelity": "Curated texts to real ones (fidelity)",
+        "similarity_coverage": "Real texts to kept synthetic ones (coverage)",
+        "similarity_fidelity": "Kept synthetic texts to real ones (realism, or fidelity)",
     }
     return {
         "rows": rows,
@@ -47,15 +50,27 @@ def _shares(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     real = {name: metrics.get("real_distinct", metrics.get("real", {})).get(f"{name}_cosine") for name in MEASURED}
     own = {name: metrics.get("synthetic", {}).get(f"{name}_cosine") for name in MEASURED}
     halves = metrics.get("similarity_of_real_halves")
-    pairs = [
-        ("Spread: how far apart the texts lie", own["remote_clique"], real["remote_clique"]),
-        ("Variety: how far the nearest other text is", own["chamfer"], real["chamfer"]),
-        ("Coverage: real texts that are met", metrics.get("similarity_coverage"), halves),
-        ("Realism: texts that are like real ones", metrics.get("similarity_fidelity"), halves),
+    asked = [
+        ("Spread", "how far apart the texts lie", own["remote_clique"], real["remote_clique"]),
+        ("Variety", "how far the nearest other text is", own["chamfer"], real["chamfer"]),
+        ("Coverage", "how near real texts have a synthetic one", metrics.get("similarity_coverage"), halves),
+        ("Realism", "how near synthetic texts have a real one", metrics.get("similarity_fidelity"), halves),
     ]
     return [
-        {"name": name, "share": round(value / base, 4)} for name, value, base in pairs if base and value is not None
+        {"name": name, "note": note, "share": round(value / base, 4)}
+        for name, note, value, base in asked
+        if base and value is not None
     ]
+
+
+def weakest(shares: Sequence[Mapping[str, Any]]) -> str:
+    """Which measure falls short of real texts the most, in a sentence; empty where none was taken."""
+    if not shares:
+        return ""
+    least = min(shares, key=lambda row: float(row["share"]))
+    if least["share"] >= 1:
+        return "By all measures they come up to real texts."
+    return f"Compared with real texts they fall short the most in {least['name'].lower()}: {least['share']:.0%}."
 
 
 def _cells(found: Mapping[str, Any], measure: str) -> list[Any]:
@@ -79,8 +94,8 @@ def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]
         "mean_agreement": "Mean agreement (share of the majority label)",
         "krippendorff_alpha": "Krippendorff's alpha (1 is agreement, 0 is chance)",
         "texts": "Texts judged" if panel else "Texts with two annotations or more",
-        "panel_accuracy": "Panel: its majority is the given label",
-        "baseline_accuracy": "Always the most common label",
+        "panel_accuracy": "Panel: share of texts on which its majority is right",
+        "baseline_accuracy": "Always naming the most common label: share right",
         "place": "Place among the tasks compared, 1 the most objective (LLM panel)",
     }
     rest = {
@@ -91,10 +106,14 @@ def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]
         "position_bias": "Panel: share of answers that name the task shown first (0.5 no bias, 1 always the first, "
         "0 always the second)",
         "spearman_with_paper": "Panel's ranking against the paper's stars (Spearman; stars recalled)",
-        "spearman_random_95": "What 95 % of random rankings stay within, on either side of 0",
+        "spearman_random_95": "What 95% of random rankings stay within, on either side of 0",
     }
     return {
-        "said": [*_source(metrics, panel), *(_worthless(metrics, slopes) if worthless else []), *_place(metrics)],
+        "said": [
+            *_source(metrics, panel, slopes),
+            *(_worthless(metrics, slopes) if worthless else []),
+            *_place(metrics),
+        ],
         "rows": _named(metrics, first),
         "rest": _named(metrics, rest),
         "slopes": [] if worthless else list(slopes),
@@ -106,28 +125,57 @@ def _named(metrics: Mapping[str, Any], names: Mapping[str, str]) -> Rows:
     return [(name, metrics[key]) for key, name in names.items() if key in metrics]
 
 
-def _source(metrics: Mapping[str, Any], panel: bool) -> list[str]:
+def _source(metrics: Mapping[str, Any], panel: bool, slopes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How large the agreement is, whose it is, and whether classifiers are right more often with it."""
     if not metrics.get("texts"):
         return []
-    if not panel:
-        return ["Agreement of the annotators of the test texts."]
+    texts = counted(metrics["texts"], "test text")
+    whose = (
+        f"Nobody labelled these texts several times, so a panel of judges played by a language model stands in: it "
+        f"labelled {texts}. Its figures speak of the panel as much as of the texts."
+        if panel
+        else f"Several people labelled {texts} each."
+    )
+    if metrics.get("panel_beats_baseline") is False:
+        return ["It cannot be told here.", whose]
+    who, alpha = "judges" if panel else "people", metrics.get("krippendorff_alpha")
+    of = f" (Krippendorff's alpha {decimal(alpha, 2)}: 0 is chance, 1 full agreement)" if alpha is not None else ""
+    agree = f"On average {metrics['mean_agreement']:.0%} of the {who} give a text the same label{of}."
+    return [agree, whose, *_worth(slopes, who)]
+
+
+def _worth(slopes: Sequence[Mapping[str, Any]], who: str) -> list[str]:
+    """What the agreement tells of the classifiers, by the signs of slopes and of their intervals."""
+    if not slopes:
+        return []
+    rising = sum(float(row["value"]) > 0 for row in slopes)
+    clear = sum(float(row["low"]) > 0 for row in slopes)
+    counts = f"{rising} of {counted(len(slopes), 'classifier')}"
+    if clear:
+        return [f"Where {who} agree, {counts} {_are(rising)} right more often, {clear} of them clearly."]
     return [
-        "Nobody annotated these texts several times: an LLM panel stands in, so these figures speak of the panel as "
-        "much as of the texts."
+        f"That says little of which texts classifiers get right: where {who} agree, {counts} {_are(rising)} right more "
+        "often, none of them clearly."
     ]
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _worthless(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]) -> list[str]:
     """Why the panel's agreement is no result, and where its use would mislead."""
     low, high = metrics["panel_accuracy_low"], metrics["panel_accuracy_high"]
     said = (
-        f"The panel is worth nothing here: it is right on {metrics['panel_accuracy']:.0%} of the texts (95 % interval "
-        f"{low:.0%} to {high:.0%}), and always naming the most common label on {metrics['baseline_accuracy']:.0%}. Its "
-        "agreement says nothing about how subjective the texts are, so no accuracy is drawn over it."
+        f"The panel is worth nothing: it is right on {metrics['panel_accuracy']:.0%} of the "
+        f"texts (95% interval {low:.0%} to {high:.0%}), and always naming the most common label on "
+        f"{metrics['baseline_accuracy']:.0%}. Its agreement says nothing about how subjective the texts are, so no "
+        "accuracy is drawn over it."
     )
     falling = sum(float(row["value"]) < 0 for row in slopes)
-    if falling:
-        said += f" Accuracy even falls as its agreement rises for {falling} of {len(slopes)} arms."
+    if falling > len(slopes) / 2:
+        of = counted(len(slopes), "classifier")
+        said += f" Where it agrees, {falling} of {of} {_are(falling)} even right less often."
     return [said]
 
 
@@ -136,12 +184,13 @@ def _place(metrics: Mapping[str, Any]) -> list[str]:
     rho, reach = metrics.get("spearman_with_paper"), metrics.get("spearman_random_95")
     if rho is None or reach is None or "place" not in metrics:
         return []
+    measured = f"rank correlation {decimal(rho, 2)}; 95% of random rankings stay within {reach:.2f} of 0"
     if rho > reach:
         return [
-            f"The panel ranks the paper's tasks much as its crowd workers do: Spearman {rho:.2f}, where 95 % of random "
-            f"rankings stay within {reach:.2f} of 0."
+            f"The panel ranks the paper's tasks by subjectivity much as the paper's crowd workers do ({measured}), and "
+            f"puts this task at place {metrics['place']} of {metrics.get('tasks_compared', '?')}, 1 the most objective."
         ]
     return [
-        "The place among the tasks is no evidence: the panel's ranking of the paper's tasks reaches Spearman "
-        f"{rho:.2f} with the paper's stars, and 95 % of random rankings stay within {reach:.2f} of 0."
+        "Nor is this task's place among the paper's tasks evidence: the panel ranks those no more like the paper's "
+        f"crowd workers than a random order might ({measured})."
     ]

@@ -7,6 +7,10 @@ MAJORITY = "majority"
 MOST_FREQUENT = "always the most frequent label"
 FIXED = {"real": "all labelled texts", "shots": "the labelled examples", "synthetic": "synthetic"}
 STRATEGIES = {"random": "at random", "sqbc": "by SQBC", "cal": "by CAL"}
+MEANINGS = {
+    "sqbc": "SQBC chooses the real texts whose label the synthetic texts nearest to them disagree on.",
+    "cal": "CAL chooses the real texts that a trained classifier judges unlike the labelled texts nearest to them.",
+}
 
 
 def arm_words(arm: str, budget: str | int | None, arms: Sources) -> str:
@@ -19,12 +23,17 @@ def arm_words(arm: str, budget: str | int | None, arms: Sources) -> str:
     if arm not in arms:
         return f"{arm} ({budget})" if budget else arm
     sources = list(arms[arm])
-    said = "synthetic alone" if sources == ["synthetic"] else " + ".join(_source(one, budget) for one in sources)
+    said = "synthetic texts alone" if sources == ["synthetic"] else " + ".join(_source(one, budget) for one in sources)
     twin = any(other != arm and set(own) == set(sources) for other, own in arms.items())
     return f"{said} ({arm})" if twin else said
+
+
+def chosen(strategy: str) -> str:
+    """How a strategy's texts were chosen: ``at random``, ``by SQBC``."""
+    return STRATEGIES.get(strategy, f"by {strategy}")
 
 
 def _source(source: str, budget: str | int | None) -> str:
     if source in FIXED:
         return FIXED[source]
-    return f"{budget or 'texts'} chosen {STRATEGIES.get(source, f'by {source}')}"
+    return f"{budget or 'texts'} chosen {chosen(source)}"

@@ -59,7 +59,7 @@ def sentences(comparisons: Table, arms: Sources) -> list[str]:
     """
     last = {(row["arm_a"], row["arm_b"]): row for row in comparisons if row["measure"] == MEASURE}
     said = [
-        f"{_named(row['arm_a'], row, arms)} is {row['verdict_holm']} than {_named(row['arm_b'], row, arms)} by "
+        f"{_named(row['arm_a'], row, arms)} scored {row['verdict_holm']} than {_named(row['arm_b'], row, arms)} by "
         f"{abs(float(row['difference'])):.3f} macro-F1 (interval {_interval(row, signed)})."
         for row in last.values()
         if row["verdict_holm"] in ("higher", "lower")
@@ -70,7 +70,7 @@ def sentences(comparisons: Table, arms: Sources) -> list[str]:
     unlearned = [f"{_pair(row, arms)} (base seed {_listed(row['not_learned'])})" for row in last.values()
                  if row["verdict_holm"] == "not learned"]  # fmt: skip
     if unlearned:
-        said.append(f"Nothing is concluded where an arm had not learned in a run: {', '.join(unlearned)}.")
+        said.append(f"Nothing is concluded where a classifier had not learned in a run: {', '.join(unlearned)}.")
     unknown = [_pair(row, arms) for row in last.values() if row["verdict_holm"] == "no verdict"]
     if unknown:
         said.append(f"No interval, as there is one run or no two differ: {', '.join(unknown)}.")

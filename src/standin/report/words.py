@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from standin.errors import counted
 from standin.evaluation.family import Sources, random_instead, without_synthetic
 from standin.report.naming import arm_words
 
 UNLEARNED = "not learned"
 MOST = 3  # comparisons that one sentence tells one by one
+ADDED = "With synthetic texts added"
 ALONE = {
     "higher": "The synthetic texts alone are worth more than the real ones",
     "lower": "The synthetic texts alone are worth less than the real ones",
@@ -17,6 +19,7 @@ ALONE = {
 
 Rows = Sequence[Mapping[str, Any]]
 """Comparisons in macro-F1: arm_a, arm_b, budget, difference, low, high, verdict_holm."""
+Findings = Sequence[tuple[str, Sequence[Sequence[dict[str, Any]]]]]
 
 
 def decimal(value: float, digits: int = 3, sign: str = "") -> str:
@@ -30,7 +33,7 @@ def difference(row: Mapping[str, Any], arms: Sources) -> str:
     a, b = (arm_words(row[name], row["budget"], arms) for name in ("arm_a", "arm_b"))
     verdict = row["verdict_holm"]
     if verdict in {"higher", "lower"}:
-        return f"{a} is {verdict} than {b} by {decimal(abs(row['difference']))} macro-F1 ({_interval(row)})"
+        return f"{a} scored {verdict} than {b} by {decimal(abs(row['difference']))} macro-F1 ({_interval(row)})"
     alone_clear = ", not clear once all comparisons are counted" if row["low"] > 0 or row["high"] < 0 else ""
     signed = decimal(row["difference"], sign="+")
     return f"no difference beyond the noise between {a} and {b} ({signed}, {_interval(row)}{alone_clear})"
@@ -49,32 +52,62 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
         arms: sources of every arm, in the order of params.yaml.
         strategies: of selection; ``random`` is what the others are measured by.
     """
-    sentences, otherwise, withheld = [], [], set()
-    for lead, pairs in _asked(arms, strategies):
-        found = [rows for a, b in pairs if (rows := by_budget(comparisons, a, b))]
-        if told := [rows[-1] for rows in found if rows[-1]["verdict_holm"] != UNLEARNED]:
+    found = findings(comparisons, arms, strategies)
+    sentences = []
+    for lead, pairs in found:
+        if told := largest(pairs):
             worth = ALONE[told[0]["verdict_holm"]] if lead == ALONE["several"] and len(told) == 1 else lead
             sentences.append(f"{worth}: {_told(told, arms)}.")
-        otherwise += [
-            f"at {row['budget']}, {difference(row, arms)}"
-            for *rows, last in found
-            for row in rows
-            if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
-        ]
-        withheld |= {int(row["budget"]) for rows in found for row in rows[:-1] if row["verdict_holm"] == UNLEARNED}
-    budgets = {int(row["budget"]) for row in comparisons if row["budget"]}
-    if not sentences and not otherwise:  # arms of the user's own that raise none of these questions
-        largest = {"", str(max(budgets, default=0))}
-        others = [row for row in comparisons if row["verdict_holm"] != UNLEARNED and row["budget"] in largest]
-        at = f" with {max(budgets)} selected texts" if len(budgets) > 1 else ""
+    rest = other_budgets(found, comparisons, arms)
+    if not sentences and not rest:
+        others = unasked(comparisons)
+        budgets = _budgets(comparisons)
+        at = f" with {budgets[-1]} selected texts" if len(budgets) > 1 else ""
         return [f"What was compared{at}: {_told(others, arms)}."] if others else []
-    if len(budgets) > 1:
-        if withheld:
-            at = ", ".join(map(str, sorted(withheld)))
-            otherwise.append(f"at {at}, nothing is said of arms that have not learned there")
-        rest = f"At other budgets: {_listed(otherwise)}" if otherwise else "At other budgets nothing reads otherwise"
-        sentences.append(f"{f'This is with {max(budgets)} selected texts. ' if sentences else ''}{rest}.")
+    rest = rest or ("At other budgets nothing reads otherwise." if len(_budgets(comparisons)) > 1 else "")
+    if rest:
+        budget = _budgets(comparisons)[-1]
+        sentences.append(f"{f'This is with {budget} selected texts. ' if sentences else ''}{rest}")
     return sentences
+
+
+def findings(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> Findings:
+    """For each question, how it begins and the pairs of arms that answer it: comparisons by budget, budgets rising."""
+    asked = _asked(arms, strategies)
+    return [(lead, [rows for a, b in pairs if (rows := by_budget(comparisons, a, b))]) for lead, pairs in asked]
+
+
+def largest(pairs: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Each pair at its largest budget, without those of an arm that has not learned there."""
+    return [rows[-1] for rows in pairs if rows[-1]["verdict_holm"] != UNLEARNED]
+
+
+def unasked(comparisons: Rows) -> list[Mapping[str, Any]]:
+    """What was compared at the largest budget, for arms of the user's own that raise none of the questions."""
+    budgets = {"", *map(str, _budgets(comparisons)[-1:])}
+    return [row for row in comparisons if row["verdict_holm"] != UNLEARNED and row["budget"] in budgets]
+
+
+def other_budgets(found: Findings, comparisons: Rows, arms: Sources) -> str:
+    """A sentence on what reads otherwise at other budgets than the largest; empty where nothing does."""
+    if len(_budgets(comparisons)) < 2:
+        return ""
+    said = [
+        f"at {row['budget']}, {difference(row, arms)}"
+        for _, pairs in found
+        for *rows, last in pairs
+        for row in rows
+        if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
+    ]
+    smaller = [row for _, pairs in found for *rows, _ in pairs for row in rows]
+    withheld = sorted({int(row["budget"]) for row in smaller if row["verdict_holm"] == UNLEARNED})
+    if withheld and (said or any(largest(pairs) for _, pairs in found)):
+        said.append(f"at {', '.join(map(str, withheld))}, nothing is said of arms that have not learned there")
+    return f"At other budgets: {_listed(said)}." if said else ""
+
+
+def _budgets(comparisons: Rows) -> list[int]:
+    return sorted({int(row["budget"]) for row in comparisons if row["budget"]})
 
 
 def reasoned(generated: Mapping[str, Any]) -> str:
@@ -85,8 +118,8 @@ def reasoned(generated: Mapping[str, Any]) -> str:
     )
     if unfinished:
         said += (
-            f" {unfinished:,} answers ended inside the model's reasoning: raise generator.max_tokens, or turn it "
-            "off by generator.template."
+            f" {counted(unfinished, 'answer')} ended inside the model's reasoning: raise generator.max_tokens, or "
+            "turn it off by generator.template."
         )
     return said
 
@@ -96,7 +129,8 @@ def unseeded(generated: Mapping[str, Any]) -> str:
     rows = generated.get("without_seed", 0)
     if not rows:
         return ""
-    return f" {rows} answers have no seed of their own, as the server was given none: asked anew, they would differ."
+    said = counted(rows, "answer has", "answers have")
+    return f" {said} no seed of their own, as the server was given none: asked anew, they would differ."
 
 
 def _asked(arms: Sources, strategies: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -107,7 +141,7 @@ def _asked(arms: Sources, strategies: Sequence[str]) -> list[tuple[str, list[tup
     selected = [arm for arm, sources in arms.items() if set(sources) & (set(strategies) - {"random"})]
     return [
         (ALONE["several"], [(arm, other) for arm in alone for other in real]),
-        ("With synthetic texts added", [(arm, other) for arm in with_others for other in without_synthetic(arm, arms)]),
+        (ADDED, [(arm, other) for arm in with_others for other in without_synthetic(arm, arms)]),
         (
             "Selecting texts",
             [(arm, other) for arm in selected if arm not in with_others for other in random_instead(arm, arms)],
@@ -148,13 +182,13 @@ def not_learned(rows: Rows, scores: Rows, names: Sequence[str]) -> list[str]:
         return []
     if set(names) <= set(reasons):
         hint = (
-            "No arm has learned, so nothing can be concluded. Try more texts, longer training (params.yaml, finetune) "
-            "or another encoder (finetune.encoder)."
+            "No classifier has learned, so nothing can be concluded. Try more texts, longer training (params.yaml, "
+            "finetune) or another encoder (finetune.encoder)."
         )
         return [hint, f"Why: {_listed([f'{name} {reason}' for name, reason in reasons.items()])}."]
     if len(reasons) == 1:
         ((name, reason),) = reasons.items()
-        return [f"{name} has not learned: it {reason}. Nothing is concluded from it."]
+        return [f"The classifier trained on {name} has not learned: it {reason}. Nothing is concluded from it."]
     said = _listed([f"{name} ({reason})" for name, reason in reasons.items()])
     return [f"Not learned, so nothing is concluded from them: {said}."]
 

@@ -19,10 +19,13 @@ from standin.corpus import (
     read_rows,
     write_metrics,
 )
+from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
-from standin.report import content, counts, figures, labelling, measured, seeds, words
+from standin.report import content, counts, figures, labelling, lines, measured, seeds, words
+from standin.report.conclusions import conclusions
 from standin.report.headline import headline, shown_by_dvc
-from standin.report.naming import MAJORITY
+from standin.report.making import making
+from standin.report.naming import MAJORITY, MEANINGS, MOST_FREQUENT
 from standin.report.outcome import outcome
 from standin.report.page import render
 from standin.sheets import sheet_rows
@@ -31,61 +34,62 @@ from standin.task import Task
 REPORTS = Path("reports")
 OUT = REPORTS / "report.html"
 POOL = Path("data/real/pool.jsonl")
-MOST_ROWS = 12  # of the figure; where there are more, it shows the largest budget alone
+ORACLE = Path("data/real/oracle.jsonl")
+MOST_ROWS, MOST_TEXTS = 12, 12  # of the scores' figure, which else shows the largest budget alone; of texts of a kind
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``reports/report.html``, and the headline figures for MLflow, `standin compare` and DVC."""
     arms = gather_arms(params)
+    prepared, curated = (read_json(REPORTS / stage / "metrics.json") for stage in ("prepare", "curate"))
+    diversity = measured.diversity(read_json(REPORTS / "diversity/metrics.json"))
+    behind = counts.arm_counts(_table(REPORTS / "arms/texts.csv"))
+    labels, labels_said = counts.label_cost(behind, prepared["real_texts"])
     filled = {
         "task": {
             "name": task.name,
             "title": task.title,
             "description": task.description,
-            "questions": len(task.questions),
+            "language": task.language.partition("_")[0],
+            "questions": [question.text for question in task.questions],
             "demonstration": task.demonstration,
             "labels": task.label_names,
         },
         "base_seeds": gather_base_seeds(params, task),
         **arms,
         **gather_texts(),
-        "generated": generated(params, read_json(REPORTS / "generate/metrics.json")),
         "checks": gather_checks(),
-        "diversity": gather_diversity(),
+        "diversity": diversity,
+        "shares": lines.shares(diversity["shares"]) if diversity["shares"] else None,
+        "weakest": measured.weakest(diversity["shares"]),
         **gather_selection(params),
         "advised": gather_labelling(params, arms["comparisons"]),
-        "held_out": counts.held_out_notes(
-            read_json(REPORTS / "prepare/metrics.json"), read_json(REPORTS / "curate/metrics.json")
-        ),
-        "curated": counts.curation_notes(read_json(REPORTS / "curate/metrics.json")),
+        "held_out": counts.held_out_notes(prepared, curated),
+        "curated": counts.curation_notes(curated),
         "several_questions": len(task.questions) > 1,
-        "made": gather_making(params, task),
+        "made": making(params, read_json(REPORTS / "generate/metrics.json"), prepared["real_texts"]),
+        "cost": {"labels": labels, "labels_said": labels_said},
         "published": [(name, _plain(value)) for name, value in task.published.items()],
     }
     filled["subjectivity"], agreement = gather_subjectivity(params)
     projected = _table(REPORTS / "diversity/projection.csv")
-    shares = filled["diversity"]["shares"]
-    drawn = {
-        "arms": figures.arms(arms["drawn"], arms["scope"]["confidence"]) if arms["arms"] else None,
-        "yardstick": figures.yardstick(shares) if shares else None,
-        "projection": figures.projection(projected) if projected else None,
-        "agreement": agreement,
+    pictures = {
+        "projection": ("Real and synthetic texts in the plane", figures.projection(projected) if projected else None),
+        "agreement": ("Accuracy by agreement", agreement),
     }
-    titles = {"arms": "What the classifiers reached", "yardstick": "The synthetic texts against real ones",
-              "projection": "Real and synthetic texts in the plane", "agreement": "Accuracy by agreement"}  # fmt: skip
-    filled["figures"] = {
-        name: figure and {"svg": figures.inline(figure, name, titles[name]), "caption": figure.caption}
-        for name, figure in drawn.items()
+    filled["pictures"] = {
+        name: figure and {"svg": figures.inline(figure, name, title), "caption": figure.caption}
+        for name, (title, figure) in pictures.items()
     }
     compared = [row["arm"] for row in _table(REPORTS / "evaluate/scores.csv")]
     shown = [arm for arm in ("real", "synthetic") if arm in compared] or list(dict.fromkeys(compared))[:2]
     rows = _table(REPORTS / "evaluate/confusion.csv")
-    filled["confusion"] = content.confusion_tables(rows, task.label_names, shown, params.arms)
+    filled["confusion"] = content.confusions(rows, task.label_names, shown, params.arms)
     write_headline(params)
     page = render(filled)
     OUT.write_text(page, encoding="utf-8", newline="\n")
-    count = sum(figure is not None for figure in drawn.values())
-    print(f"report: {OUT}, {count} figures")  # noqa: T201
+    count = page.count("<figure")
+    print(f"report: {OUT}, {counted(count, 'figure')}")  # noqa: T201
     return {"figures": count, "bytes": len(page.encode())}
 
 
@@ -106,34 +110,38 @@ def write_headline(params: Params) -> None:
 
 
 def gather_arms(params: Params) -> dict[str, Any]:
-    """Scores, comparisons, the answer in words, and which arms have not learned."""
+    """Scores, comparisons, the answer in words and as figures, and which arms have not learned."""
     scope = read_json(REPORTS / "evaluate/scope.json")
     scores = _table(REPORTS / "evaluate/scores.csv")
-    counted = counts.arm_counts(_table(REPORTS / "arms/texts.csv"))
+    behind = counts.arm_counts(_table(REPORTS / "arms/texts.csv"))
     scored = [row for row in scores if row["measure"] == "macro_f1"]
-    plotted = [
-        {"name": content.arm_name(row, params.arms), **{name: float(row[name]) for name in ("value", "low", "high")}}
-        for row in scored
-    ]
-    compared = [
-        {**row, **{name: float(row[name]) for name in ("difference", "low", "high")}}
-        for row in _table(REPORTS / "evaluate/comparisons.csv")
-        if row["measure"] == "macro_f1"
-    ]
+    compared = numbers(_table(REPORTS / "evaluate/comparisons.csv"), "macro_f1", ("difference", "low", "high"))
     for arm in {row["arm"] for row in scores} & set(params.arms):
         trained = read_json(REPORTS / "finetune" / arm / "metrics.json")
-        for key in (key for key in counted if key[0] == arm):
-            counted[key]["read"] = counts.rows_read(trained, key[1])
+        for key in (key for key in behind if key[0] == arm):
+            behind[key]["read"] = counts.rows_read(trained, key[1])
+    plotted = [
+        {
+            "name": content.arm_name(row, params.arms),
+            "synthetic": "synthetic" in params.arms.get(row["arm"], ()),
+            "real_labels": behind.get((row["arm"], row["budget"]), {}).get("real_labels"),
+            **{name: float(row[name]) for name in ("value", "low", "high")},
+        }
+        for row in scored
+    ]
     lost = [{**row, "name": content.arm_name(row, params.arms)} for row in _table(REPORTS / "evaluate/learned.csv")]
     names = [content.arm_name(row, params.arms) for row in scored if row["arm"] != MAJORITY]
     unlearned = {(row["arm"], row["budget"]) for row in lost}
     largest = {"", str(max(params.select.budgets, default=""))}
     some = [row["budget"] in largest or len(plotted) <= MOST_ROWS for row in scored]
+    concluded, elsewhere = conclusions(compared, params.arms, list(params.select.strategies))
+    confidence = params.evaluate.confidence
     return {
         "scope": scope,
-        "drawn": list(compress(plotted, some)),
+        "scores": lines.scores(list(compress(plotted, some)), confidence) if plotted else None,
         "not_drawn": some.count(False),
-        "arms": content.arm_rows(scores, params.arms, counted),
+        "floor": next((row["value"] for row in plotted if row["name"] == MOST_FREQUENT), None),
+        "arms": content.arm_rows(scores, params.arms, behind),
         "comparisons": compared,
         "differences": [
             {
@@ -143,11 +151,13 @@ def gather_arms(params: Params) -> dict[str, Any]:
             }
             for row in compared
         ],
-        "outcome": outcome(scored, compared, counted, params.arms, unlearned),
+        "outcome": outcome(scored, compared, behind, params.arms, unlearned),
         "unlearned": words.not_learned(lost, plotted, names),
-        "answer": words.answer(compared, params.arms, list(params.select.strategies)),
+        "concluded": lines.differences(concluded, confidence) if concluded else None,
+        "elsewhere": elsewhere,
+        "meanings": [said for name, said in MEANINGS.items() if any(name in used for used in params.arms.values())],
         "no_scores": scope["scope"],
-        "skipped": [(arm, "it has no rows to train on") for arm in scope["skipped_arms"]],
+        "skipped": [content.arm_name({"arm": arm, "budget": ""}, params.arms) for arm in scope["skipped_arms"]],
     }
 
 
@@ -164,6 +174,7 @@ def gather_base_seeds(params: Params, task: Task) -> dict[str, Any]:
         "shown": True,
         "commands": seeds.COMMANDS,
         "seeds": ", ".join(map(str, said["seeds"])),
+        "runs": len(said["seeds"]),
         "sentences": seeds.sentences(comparisons, params.arms),
         "arms": seeds.arm_rows(_table(folder / "scores.csv"), params.arms),
         "pairs": seeds.pair_rows(comparisons, params.arms),
@@ -172,36 +183,25 @@ def gather_base_seeds(params: Params, task: Task) -> dict[str, Any]:
 
 
 def gather_texts() -> dict[str, Any]:
-    """Numbers by label and reason, ten kept texts, up to three removed texts a reason, and five borderline pairs."""
+    """Numbers by label and reason, kept and removed texts, each kind in turn, and five borderline pairs."""
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
     planned = [str(row["label"]) for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
-    by_reason = [[row for row in removed if row.reason == reason] for reason in REASONS]
+    flow = content.flow(planned, kept, removed)
+    in_order = sorted(removed, key=lambda row: REASONS.index(row.reason))
     return {
-        "flow": content.flow(planned, kept, removed),
-        "kept": content.spread(kept, 10),
+        "flow": flow,
+        "fates": content.fates(flow),
+        "kept": [
+            {"label": row.label, "question": row.question, "text": content.shortened(row.text)}
+            for row in content.by_turns(kept, lambda row: str(row.label), MOST_TEXTS)
+        ],
         "borderline": content.borderline(removed, kept, 5),
         "removed": [
-            {"label": row.label, "text": row.text, "why": content.why(row)}
-            for rows in by_reason
-            for row in content.spread(rows, 3)
+            {"label": row.label, "question": None, "text": content.shortened(row.text), "why": content.why(row)}
+            for row in content.by_turns(in_order, lambda row: row.reason, MOST_TEXTS)
         ],
     }
-
-
-def generated(params: Params, metrics: Mapping[str, Any]) -> str:
-    """One sentence on tokens and on what parsing changed; recorded texts were asked of nobody here."""
-    changes = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in metrics["changes"].items()) or "none"
-    if params.generator.engine == "replay":
-        return f"The texts were recorded elsewhere and read from a file; changed while parsing: {changes}."
-    labels = ", ".join(
-        f"{label} {found['tokens_in']:,} and {found['tokens_out']:,}" for label, found in metrics["per_label"].items()
-    )
-    return (
-        f"{metrics['tokens_in']:,} prompt tokens and {metrics['tokens_out']:,} written ones ({labels}); "
-        f"{metrics['cut_by_length']} answers ended at the token limit; changed while parsing: {changes}."
-        f"{words.reasoned(metrics)}{words.unseeded(metrics)}"
-    )
 
 
 def gather_checks() -> dict[str, Any]:
@@ -212,18 +212,13 @@ def gather_checks() -> dict[str, Any]:
     return {"passed": len(held), "total": len(rows), "failed": failed, "held": held}
 
 
-def gather_diversity() -> dict[str, Any]:
-    """Spread, redundancy and similarity."""
-    return measured.diversity(read_json(REPORTS / "diversity/metrics.json"))
-
-
 def gather_selection(params: Params) -> dict[str, Any]:
     """What each strategy ranked, what seed and ties decided, and which labels came of it."""
     metrics = {name: read_json(REPORTS / "select" / name / "metrics.json") for name in params.select.strategies}
-    counted, seeds = _table(REPORTS / "arms/texts.csv"), len(params.finetune.seeds)
+    behind, seeds = _table(REPORTS / "arms/texts.csv"), len(params.finetune.seeds)
     return {
         "selection": [
-            row for name, found in metrics.items() for row in counts.selection_rows(name, found, counted, params.arms)
+            row for name, found in metrics.items() for row in counts.selection_rows(name, found, behind, params.arms)
         ],
         "budgets": params.select.budgets,
         "selection_notes": counts.selection_notes(metrics, seeds),
@@ -242,8 +237,16 @@ def gather_labelling(params: Params, comparisons: Sequence[Mapping[str, Any]]) -
     found = labelling.to_label(read_rows(path, SelectedRow), read_rows(POOL, Row), labelled, seed, budget)
     inside = not file.is_absolute() and ".." not in file.parts
     link = quote(f"../{file.as_posix()}") if inside else None
-    return {**found, "strategy": strategy, "reason": reason, "seed": seed, "budget": budget, "link": link,
-            "file": file.as_posix() if inside else file.name, "ranking": path.as_posix()}  # fmt: skip
+    return {
+        **found,
+        "simulated": file == ORACLE,
+        "first": labelling.FIRST,
+        "reason": reason,
+        "seed": seed,
+        "link": link,
+        "file": file.as_posix() if inside else file.name,
+        "ranking": path.as_posix(),
+    }
 
 
 def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.Figure | None]:
@@ -251,11 +254,10 @@ def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.
     metrics = read_json(REPORTS / "subjectivity/metrics.json")
     if not metrics.get("texts") and "place" not in metrics:
         return None, None
+    measures = ("value", "low", "high", "texts")
     slopes = [
-        {"name": content.arm_name(row, params.arms), "texts": int(row["texts"])}
-        | {name: float(row[name]) for name in ("value", "low", "high")}
-        for row in _table(REPORTS / "evaluate/scores.csv")
-        if row["measure"] == "agreement_slope"
+        {"name": content.arm_name(row, params.arms), **row}
+        for row in numbers(_table(REPORTS / "evaluate/scores.csv"), "agreement_slope", measures)
     ]
     shown = measured.subjectivity(metrics, slopes)
     who = "the LLM panel" if metrics.get("source") == "llm_panel" else "the annotators"
@@ -273,41 +275,9 @@ def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.
     return shown, figures.agreement(points, who) if points and not shown["worthless"] else None
 
 
-def gather_making(params: Params, task: Task) -> dict[str, Any]:
-    """Model, prompts and training in names a reader knows."""
-    made, tuned = params.generator, params.finetune
-    real = read_json(REPORTS / "prepare/metrics.json")["real_texts"]
-    written = read_json(REPORTS / "generate/metrics.json")
-    recorded = made.engine == "replay"
-    model = Path(made.model).name if recorded or Path(made.model).is_absolute() else made.model
-    rows = [
-        *([("Synthetic texts", f"recorded elsewhere, read from {model}")] if recorded else _asked(params, model)),
-        ("Real texts", ", ".join(f"{split} {count}" for split, count in real.items() if count)),
-        ("Classifier", f"{tuned.encoder}, {tuned.epochs:g} passes over the texts ({tuned.min_steps} to "
-                       f"{tuned.max_steps} steps of {tuned.batch}), learning rate {tuned.learning_rate:g}, "
-                       f"{tuned.frozen_layers} lower layers frozen"
-                       + (", from a linear probe" if tuned.probe else "")
-                       + f", {tuned.pooling} pooling" + (", class weights" if tuned.class_weights else "")),
-        ("Seeds", f"splits, plan and generation {params.base.seed}; training {', '.join(map(str, tuned.seeds))}"),
-    ]  # fmt: skip
-    tokens = {} if recorded else {"in": written["tokens_in"], "out": written["tokens_out"]}
-    return {"rows": rows, "recorded": recorded, "shots": made.shots, "model": model, "seed": params.base.seed,
-            "tokens": tokens, "pool": real.get("pool", 0)}  # fmt: skip
-
-
-def _asked(params: Params, model: str) -> list[tuple[str, str]]:
-    """The generator as it was asked, where a model wrote the texts here."""
-    made = params.generator
-    fields = {"temperature": made.temperature, "top-p": made.top_p, "most tokens": made.max_tokens}
-    sampled = ", ".join(f"{name} {'as the server has it' if v is None else v}" for name, v in fields.items())
-    chat = (f"{made.conversation} texts a chat, a diversity turn every {made.diversity_every}"
-            if made.conversation > 1 else "one text a chat")  # fmt: skip
-    shots = f"{made.shots} example{'' if made.shots == 1 else 's'}" if made.shots else "no examples"
-    return [
-        ("Generator", f"{model} ({made.engine}, {made.dtype})"),
-        ("Sampling", sampled + (f", bound to the pattern {made.pattern}" if made.pattern else "")),
-        ("Prompts", f"{shots}, {chat}"),
-    ]
+def numbers(rows: Sequence[Mapping[str, str]], measure: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of one measure, with the columns of these names as numbers."""
+    return [{**row, **{name: float(row[name]) for name in names}} for row in rows if row["measure"] == measure]
 
 
 def _table(path: Path) -> list[dict[str, str]]:
