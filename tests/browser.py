@@ -20,6 +20,8 @@ axe.run().then(found => window.told = JSON.stringify({
   dark: matchMedia("(prefers-color-scheme: dark)").matches,
   hanging: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   passed: found.passes.length,
+  ran: window.ran ?? null,
+  scripts: document.scripts.length,
 }));
 """
 application = QApplication(sys.argv[:1])

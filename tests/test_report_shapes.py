@@ -3,6 +3,7 @@
 The browser tests want PySide6 and the path of axe-core's ``axe.min.js`` in the variable AXE_CORE; else they skip.
 """
 
+import csv
 import importlib.util
 import json
 import os
@@ -10,13 +11,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_report import compared, given, page, project, table  # noqa: F401
+from test_report import LABELS, compared, counted, given, gone, kept, page, project, table  # noqa: F401
 
 from standin.config import Params
-from standin.corpus import Row, SelectedRow, read_json, write_json, write_rows
+from standin.corpus import Row, SelectedRow, read_json, write_json, write_json_lines, write_rows
 from standin.stages import report
 from standin.task import Task, load_task
 
@@ -83,6 +85,82 @@ def recorded(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
     return params.model_copy(update={"generator": generator}), task
 
 
+def with_labels(project: Path, params: Params, task: Task, names: list[str], texts: list[str]) -> Given:  # noqa: F811
+    """The run with these labels in the place of the four, each text in turn, planned, kept, removed and confused."""
+    labels = [label.model_copy(update={"name": name}) for name in names for label in task.labels[:1]]
+    kept_texts = [kept(f"k{i}", name, texts[i % len(texts)]) for i, name in enumerate(names)]
+    write_rows(project / "data/synthetic/texts.jsonl", kept_texts)
+    write_rows(project / "data/synthetic/removed.jsonl", [replace(gone("r1", names[0], "duplicate"), text=texts[0])])
+    write_json_lines(project / "data/generated/plan.jsonl", ({"label": name} for name in [names[0], *names]))
+    table(project / "reports/evaluate/confusion.csv",
+          [{"arm": "real", "label": a, "predicted": b, "count": i + j} for i, a in enumerate(names) for j, b in enumerate(names)])  # fmt: skip
+    table(project / "reports/diversity/projection.csv",
+          [{"id": f"{kind}{i}", "kind": kind, "label": name, "x": i / 10, "y": 0.1} for kind in ("real", "synthetic") for i, name in enumerate(names)])  # fmt: skip
+    table(project / "reports/arms/texts.csv",
+          [{**row, "label": name} for name in names for row in counted("sqbc", {"48": 2})[::2]])  # fmt: skip
+    metrics = project / "reports/diversity/metrics.json"
+    spread = {"texts_compared": 4, "real": {"chamfer_cosine": 0.5}, "synthetic": {"chamfer_cosine": 0.4}}
+    write_json(metrics, read_json(metrics) | {"per_label": dict.fromkeys(names, spread)})
+    write_rows(project / "data/real/pool.jsonl", [Row(id=f"p{i}", text=text) for i, text in enumerate(texts * 2)])
+    ranked = [SelectedRow(seed=1, budget=48, rank=i + 1, id=f"p{i}", score=0.0) for i in range(2 * len(texts))]
+    write_rows(project / "data/selected/random.jsonl", ranked)
+    return params, task.model_copy(update={"labels": labels})
+
+
+def forty_labels(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    return with_labels(project, params, task, [f"topic {i}" for i in range(40)], ["Please mend the lamp."])
+
+
+def long_labels(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    names = [f"{name} and whatever else belongs to the remit of the same department of the city" for name in LABELS[:2]]
+    return with_labels(project, params, task, [*names, "Donaudampfschifffahrtsgesellschaft" * 4], ["word" * 400])
+
+
+def right_to_left(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    texts = ["الحافلة رقم 12 لا تأتي أبدا في موعدها (منذ مارس).", "נא לתקן את הפנס ברחוב הרצל 7!"]
+    params, task = with_labels(project, params, task, ["النقل", "السكن", "البيئة"], texts)
+    title = "تعليقات على منصة المشاركة في المدينة"
+    return params, task.model_copy(update={"title": title, "description": "أي قسم يجب أن يتصرف؟", "language": "ar"})
+
+
+def not_latin(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    texts = ["12号线的公交车从来不准时，请尽快处理。" * 8, "Скамейки в парке убрали, верните их!"]
+    params, task = with_labels(project, params, task, ["交通", "住房", "环境"], texts)
+    return params, task.model_copy(update={"title": "市民平台的意见", "language": "zho_Hans"})
+
+
+def nothing_kept(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    write_rows(project / "data/synthetic/texts.jsonl", [])
+    texts = [gone(f"r{i}", label, "refused") for i, label in enumerate(["transport", *LABELS])]
+    write_rows(project / "data/synthetic/removed.jsonl", texts)
+    write_json(project / "reports/diversity/metrics.json", {"texts_compared": 0, "per_label": {}})
+    evaluate = project / "reports/evaluate"
+    said = {"confidence": 0.95, "scope": "Intervals over 3 seeds.", "texts": 288}
+    without = ["synthetic", "random_synthetic", "sqbc_synthetic"]
+    write_json(evaluate / "scope.json", said | {"skipped_arms": without})
+    for name, column in (("scores", "arm"), ("comparisons", "arm_a"), ("agreement", "arm")):
+        rows = [row for row in csv.DictReader((evaluate / f"{name}.csv").open()) if row[column] not in without]
+        table(evaluate / f"{name}.csv", rows)
+    return params, task
+
+
+def nothing_selected(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    for name in ("scores", "agreement"):
+        path = project / f"reports/evaluate/{name}.csv"
+        rows = [row for row in csv.DictReader(path.open()) if not {"random", "sqbc"} & set(row["arm"].split("_"))]
+        table(path, rows)
+    table(project / "reports/evaluate/comparisons.csv", [compared("synthetic", "real", -0.2, -0.3, -0.1)])
+    arms = {name: params.arms[name] for name in ("real", "synthetic")}
+    return params.model_copy(update={"arms": arms, "select": params.select.model_copy(update={"strategies": {}})}), task
+
+
+def label_missing_in_test(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    path = project / "reports/evaluate/confusion.csv"
+    rows = [row | {"count": 0 if row["label"] == "housing" else 3} for row in csv.DictReader(path.open())]
+    table(path, rows)
+    return params, task
+
+
 def default(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
     return params, task
 
@@ -94,6 +172,13 @@ SHAPES: dict[Callable[..., Given], str] = {
     no_labels: "No scores: There are no predictions.",
     many_arms: "48 chosen by badge + synthetic",
     one_seed: "One seed shows ties alone",
+    forty_labels: "and 28 more",
+    long_labels: "and whatever else",
+    right_to_left: 'dir="auto" lang="ar">الحافلة',
+    not_latin: 'lang="zh">12号线的公交车',
+    nothing_kept: "0 of 5 planned texts were kept, and the one check holds.",
+    nothing_selected: "Synthetic texts alone instead of all labelled texts",
+    label_missing_in_test: '<th scope="row"><bdi>housing</bdi></th><td class="n" style="--share:0%">0</td>',
     recorded: "48 recorded texts of gpt-4o (of 50), drawn by seed 1; the prompts of all are known; nothing was sent",
 }
 

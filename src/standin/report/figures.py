@@ -21,6 +21,7 @@ SHADES = ["#1b1b1b", ACCENT, "#b5541c", "#6b6b6b", "#5b8c2a", "#8c5a9e"]
 THEME = {INK: "var(--ink)", "#1b1b1b": "var(--ink)", GREY: "var(--soft)", ACCENT: "var(--accent)", GRID: "var(--line)"}
 """Colours of a figure that follow the page, light or dark; alone, as in the README, it keeps its own."""
 WIDTH = 400
+MOST_PANELS = 8  # of the projection: of more labels one panel holds all
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ def projection(points: Sequence[Mapping[str, Any]]) -> Figure:
     import altair as alt
 
     kinds = sorted({str(point["kind"]) for point in points})
-    chart = alt.Chart(_values(points), width=180, height=150).mark_point(size=22, opacity=0.75, filled=True)
+    single = len({point["label"] for point in points}) > MOST_PANELS
+    wide, high = (WIDTH - 20, 300) if single else (180, 150)
+    chart = alt.Chart(_values(points), width=wide, height=high).mark_point(size=22, opacity=0.75, filled=True)
     encoded = chart.encode(
         x=alt.X("x:Q", title=None, axis=None),
         y=alt.Y("y:Q", title=None, axis=None),
@@ -119,15 +122,17 @@ def projection(points: Sequence[Mapping[str, Any]]) -> Figure:
             "kind:N", scale=alt.Scale(domain=kinds, range=[GREY, ACCENT]), legend=alt.Legend(orient="top"), title=None
         ),
         shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["circle", "triangle-up"]), title=None),
-        facet=alt.Facet("label:N", columns=2, title=None, header=alt.Header(labelColor=INK, labelFontSize=13)),
     )
+    if not single:
+        header = alt.Header(labelColor=INK, labelFontSize=13, labelLimit=180)
+        encoded = encoded.encode(facet=alt.Facet("label:N", columns=2, title=None, header=header))
     counts = ", ".join(f"{sum(p['kind'] == kind for p in points)} {kind}" for kind in kinds)
     return Figure(
         _render(encoded),
-        f"Scatter plot of text embeddings per label: {counts} texts. Overlap means that the synthetic texts cover the "
-        "real ones.",
-        "Embeddings in the plane of their first two principal components, one panel a label. Where no triangle lies "
-        "among the circles, the synthetic texts miss real ones.",
+        f"Scatter plot of text embeddings{'' if single else ' per label'}: {counts} texts. Overlap means that the "
+        "synthetic texts cover the real ones.",
+        f"Embeddings in the plane of their first two principal components{'' if single else ', one panel a label'}. "
+        "Where no triangle lies among the circles, the synthetic texts miss real ones.",
     )
 
 

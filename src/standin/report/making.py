@@ -9,6 +9,13 @@ from standin.config import Params
 from standin.errors import counted
 from standin.report.words import reasoned, unseeded
 
+SPLITS = {
+    "pool": "to choose from (pool)",
+    "shots": "as examples (shots)",
+    "validation": "to validate",
+    "test": "to test",
+    "warmstart": "of other questions to start from",
+}
 UNKNOWN = "unknown"  # a recorded text's model, where nobody said it (engines.replay)
 
 
@@ -73,7 +80,7 @@ def making(params: Params, generated: Mapping[str, Any], real_texts: Mapping[str
     """
     made, tuned = params.generator, params.finetune
     recorded = made.engine == "replay"
-    sizes = ", ".join(f"{split} {count:,}" for split, count in real_texts.items() if count)
+    sizes = ", ".join(f"{real_texts[split]:,} {use}" for split, use in SPLITS.items() if real_texts.get(split))
     steps = f"{tuned.min_steps} to {tuned.max_steps:,} steps of {counted(tuned.batch, 'text')}"
     training = [
         model_name(tuned.encoder),

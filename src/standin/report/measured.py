@@ -22,7 +22,7 @@ def diversity(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
     ``rows`` and ``labels`` hold name, number of texts a set, one cell per kind; ``similar`` holds name and value.
     """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": name, "texts": metrics.get("texts_compared"), "cells": _cells(metrics, measure)}
         for measure, name in MEASURED.items()
     ]
@@ -42,6 +42,7 @@ def diversity(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "similar": [(name, metrics[key]) for key, name in names.items() if key in metrics],
         "others": metrics.get("similarity_others"),
         "shares": _shares(metrics),
+        "measured": any(cell is not None for row in rows for cell in row["cells"]),
     }
 
 

@@ -21,6 +21,7 @@ from standin.corpus import (
 )
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
+from standin.language_codes import short_code
 from standin.report import content, counts, figures, labelling, lines, measured, seeds, words
 from standin.report.conclusions import conclusions
 from standin.report.headline import headline, shown_by_dvc
@@ -50,7 +51,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             "name": task.name,
             "title": task.title,
             "description": task.description,
-            "language": task.language.partition("_")[0],
+            "language": short_code(task.language),
             "questions": [question.text for question in task.questions],
             "demonstration": task.demonstration,
             "labels": task.label_names,
