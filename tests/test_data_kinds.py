@@ -176,7 +176,7 @@ def test_label_studio_keeps_the_votes_of_several_people(root: Path, tmp_path: Pa
     rows, said = added(written(tmp_path / "a.json", json.dumps(tasks)))
     assert rows == list(ROWS)
     assert "read as an export of Label Studio" in said
-    assert "1 texts left out on which they were divided equally" in said
+    assert "1 text left out on which they were divided equally" in said
     task = load_task("my-task")
     assert task.source.columns.annotations == "annotations"
     assert task.source.columns.id == "id"
@@ -212,7 +212,7 @@ def test_a_single_prodigy_label_that_was_rejected_is_not_that_label(root: Path, 
         written(tmp_path / "a.jsonl", lines([*answers, {"text": "?", "label": "good", "answer": "ignore"}]))
     )
     assert [label for _, label in rows] == ["not good", "not good", "good", "good"]
-    assert "1 texts left out that were ignored" in said
+    assert "1 text left out, being ignored" in said
 
 
 REFUSED: dict[str, tuple[str, str | bytes, dict[str, Any], str]] = {
@@ -349,7 +349,9 @@ def test_cells_of_a_workbook_are_values_and_no_formula_is_run(root: Path, tmp_pa
     first = Path("data/raw/my-task/train.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert json.loads(first)["when"] == "2024-05-06"
     path = sheet(tmp_path / "b.xlsx", {"a": [("text", "label"), ("one text", '=HYPERLINK("x")'), ("two", "=1+1")]})
-    with pytest.raises(StandinError, match=r"2 rows \(the first is row 2\) hold formulas without a saved value"):
+    with pytest.raises(
+        StandinError, match=r"2 rows with formulas without a saved value, which read as empty \(the first is row 2\)"
+    ):
         add("other", path)
 
 
@@ -487,7 +489,7 @@ def test_the_pipeline_reads_what_no_command_has_read_before(tmp_path: Path) -> N
         written(tmp_path / "a.csv", "sep=|\n" + csv([*((*r, "") for r in ROWS), ("", "", "")], "text,label,", "|"))
     )
     assert [(record["text"], record["label"]) for _, record in table.records] == list(ROWS)
-    assert table.notes == ("1 column without a name left out; their cells are empty", "1 empty row passed over")
+    assert table.notes == ("1 column without a name left out; its cells are empty", "1 empty row passed over")
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="../shared/cases is not there")

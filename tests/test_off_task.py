@@ -239,6 +239,6 @@ def test_the_page_names_the_bound_and_the_share_of_real_texts_beyond_it() -> Non
 
 def test_the_page_counts_them_shows_their_similarity_and_compares_them_with_no_survivor() -> None:
     gone = Removed(id="s", plan_id="p", label="a", text="Please specify", reason="off_task", score=0.154)
-    assert content.why(gone) == "off task, similarity 0.15"
+    assert content.why(gone) == "off task: far from every real text of the task (similarity 0.15)"
     assert content.borderline([gone], [], 5) == []
     assert content.flow(["a"], [], [gone])["columns"] == ["planned", "kept", "off_task"]

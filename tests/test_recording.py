@@ -139,8 +139,8 @@ def test_texts_like_real_ones_and_texts_made_from_held_out_ones_are_counted_by_s
         "validation texts are left out by the stage curate"
     ) in said
     assert (
-        "the 4 real texts that they were made from: shots 1, pool 1, test 1, no split 1; 1 texts made from test or "
-        "validation texts are left out by the stage curate"
+        "the 4 real texts that they were made from: shots 1, pool 1, test 1, no split 1; the stage curate "
+        "leaves out 1 text made from test or validation texts"
     ) in said
 
 

@@ -222,7 +222,7 @@ COUNTED = {("synthetic", ""): {"texts": "142", "real_labels": "0"}, ("real", "")
 def test_the_outcome_says_what_was_reached_and_how_many_labels_it_took() -> None:
     rows = scored(real=0.78, synthetic=0.65, random=0.64, random_synthetic=0.68)
     assert outcome(rows, DEFAULT, COUNTED, SOURCES, set()) == [
-        "Trained on 142 synthetic texts alone, with no label from people, the classifier reaches 0.65: 83% of what 240 "
+        "Trained on 142 synthetic texts alone, with no label from people, the classifier reaches a macro-F1 of 0.65: 83% of what 240 "
         "labelled texts reach (0.78).",
         "48 labels chosen at random reach 0.64; together with the synthetic texts 0.68, a clear gain.",
     ]
@@ -237,7 +237,10 @@ def test_the_outcome_calls_a_gain_no_gain_where_the_corrected_verdict_does_not()
 def test_an_arm_that_has_not_learned_gives_the_outcome_no_number() -> None:
     rows = scored(real=0.78, synthetic=0.65, random=0.11)
     (said,) = outcome(rows, [], COUNTED, SOURCES, {("random", "48"), ("real", "")})
-    assert said == "Trained on 142 synthetic texts alone, with no label from people, the classifier reaches 0.65."
+    assert (
+        said
+        == "Trained on 142 synthetic texts alone, with no label from people, the classifier reaches a macro-F1 of 0.65."
+    )
 
 
 def test_labels_behind_the_synthetic_texts_are_counted_and_one_label_is_one_label() -> None:

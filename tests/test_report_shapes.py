@@ -161,12 +161,40 @@ def label_missing_in_test(project: Path, params: Params, task: Task) -> Given:  
     return params, task
 
 
+def one_of_each(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    write_rows(project / "data/synthetic/texts.jsonl", [kept("k1", "transport")])
+    write_rows(project / "data/synthetic/removed.jsonl", [gone("r1", "transport", "duplicate")])
+    write_json_lines(project / "data/generated/plan.jsonl", [{"label": "transport"}] * 2)
+    write_rows(project / "data/real/pool.jsonl", [Row(id="p1", text="A text.")])
+    write_rows(project / "data/real/oracle.jsonl", [])
+    for strategy in ("random", "sqbc"):
+        ranked = [SelectedRow(seed=1, budget=1, rank=1, id="p1", score=0.0)]
+        write_rows(project / f"data/selected/{strategy}.jsonl", ranked)
+    single = {"seed": 1, "question_id": "", "label": "transport", "texts": 1, "generated": 1, "real_labels": 1}
+    table(project / "reports/arms/texts.csv", [{"arm": arm, "budget": "", **single} for arm in ("real", "synthetic", "random")])  # fmt: skip
+    for stage, changed in {
+        "prepare": {"real_texts": dict.fromkeys(("pool", "test", "validation"), 1), "dropped_near_duplicates_of_test": 1,
+                    "dropped_near_duplicates_of_validation": 0},
+        "generate": {"cut_by_length": 1, "without_seed": 1, "unfinished_reasoning": 1, "tokens_in": 1, "tokens_out": 1},
+        "curate": {"pool_texts_like_test": 1, "off_task_yardstick": {"shots": 1, "off": "needs 19 shots"}},
+        "subjectivity": {"texts": 1},
+    }.items():  # fmt: skip
+        path = project / f"reports/{stage}/metrics.json"
+        write_json(path, read_json(path) | changed)
+    scope = project / "reports/evaluate/scope.json"
+    write_json(scope, read_json(scope) | {"texts": 1, "scope": "Intervals over 1 training seed."})
+    table(project / "reports/evaluate/agreement.csv", [{"arm": "real", "budget": "", "gamma": 0.0, "texts": 1, "accuracy": 1}])  # fmt: skip
+    generator = params.generator.model_copy(update={"shots": 1})
+    select = params.select.model_copy(update={"budgets": [1]})
+    return params.model_copy(update={"generator": generator, "select": select}), task
+
+
 def default(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
     return params, task
 
 
 SHAPES: dict[Callable[..., Given], str] = {
-    default: "Trained on the synthetic texts alone the classifier reaches <b>0.60</b>",
+    default: "Trained on the synthetic texts alone the classifier reaches a macro-F1 of <b>0.60</b>",
     several_questions: "What of ",
     failed_check: "1 of 2 checks fails",
     no_labels: "No scores: There are no predictions.",
@@ -176,6 +204,7 @@ SHAPES: dict[Callable[..., Given], str] = {
     long_labels: "and whatever else",
     right_to_left: 'dir="auto" lang="ar">الحافلة',
     not_latin: 'lang="zh">12号线的公交车',
+    one_of_each: "Trained on 1 synthetic text alone, with 1 label behind them",
     nothing_kept: "0 of 5 planned texts were kept, and the one check holds.",
     nothing_selected: "Synthetic texts alone instead of all labelled texts",
     label_missing_in_test: '<th scope="row"><bdi>housing</bdi></th><td class="n" style="--share:0%">0</td>',
@@ -202,6 +231,13 @@ def test_recorded_texts_claim_no_prompt_no_token_and_no_path(project: Path, give
     assert "Sampling" not in found
     assert "labelled example" not in found.split("</header>")[0]
     assert "/home/me" not in found
+
+
+def test_one_of_a_kind_is_told_in_the_singular(project: Path, given: Given) -> None:  # noqa: F811
+    report.run(*one_of_each(project, *given), "")
+    found = re.sub(r"<[^>]*>", " ", page(project).split("</style>")[1])
+    plural = re.findall(r"(?<![\d.,] )(?<!of )\b1 (?:[a-z]+ ){0,2}(?:texts|labels|rows|seeds|shots|answers|tokens|checks|examples|runs|questions|classifiers)\b", found)  # fmt: skip
+    assert plural == []
 
 
 def test_texts_without_a_label_are_listed_open_to_be_labelled(project: Path, given: Given) -> None:  # noqa: F811

@@ -17,7 +17,7 @@ from standin.bounds import Validate as Validate
 from standin.checked import Group as Group
 from standin.checked import Within, explain, read_yaml, shown
 from standin.choices import DEFAULT_REFERENCES, PATTERN_ENGINES, RESERVED_ARMS, Engine, JudgeEngine
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.machine import Runtime as Runtime
 from standin.machine import Tracking as Tracking
 
@@ -298,8 +298,8 @@ class Params(Group):
                 raise ValueError(f"evaluate.references: there is no arm {name!r}: {nearest(name, compared)}")
         if self.select.budgets[-1] > self.prepare.pool:
             raise ValueError(
-                f"select.budgets holds {self.select.budgets[-1]}, more than the pool's {self.prepare.pool} texts "
-                "(prepare.pool): lower the budget or enlarge the pool"
+                f"select.budgets holds {self.select.budgets[-1]}, more than the pool's "
+                f"{counted(self.prepare.pool, 'text')} (prepare.pool): lower the budget or enlarge the pool"
             )
         return self
 

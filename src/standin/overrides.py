@@ -14,7 +14,7 @@ from typing import Any
 
 from standin.checked import shown
 from standin.config import TASK_NAME, Params, parse_params, raw_params
-from standin.errors import StandinError, first_line, nearest
+from standin.errors import StandinError, counted, first_line, nearest
 from standin.task import Task, load_task, parse_task, task_path
 
 PARAMS = "params.yaml"
@@ -52,7 +52,7 @@ def check_shots(params: Params, task: Task) -> None:
     if asked * labels > params.prepare.shots:
         raise StandinError(
             f"{PARAMS}: generator.shots is {asked} for each of {labels} labels, and prepare.shots draws "
-            f"{params.prepare.shots} texts in all: lower it to {params.prepare.shots // labels}, or raise "
+            f"{counted(params.prepare.shots, 'text')} in all: lower it to {params.prepare.shots // labels}, or raise "
             f"prepare.shots to {asked * labels}"
         )
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from standin.corpus import Row, by_question
 from standin.engines.protocol import Engine
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.measures.panel import ask_panel
 from standin.task import Prompts
 
@@ -104,8 +104,9 @@ def _check_shots(taught: Sequence[str], labels: Sequence[str], question: str | N
     if missing:
         where = f"data/real/shots.jsonl, question {question!r}" if question else "data/real/shots.jsonl"
         raise StandinError(
-            f"{where}: {len(taught)} texts, none of label {', '.join(map(repr, missing))}. A classifier judge learns "
-            f"from shots of every label ({', '.join(labels)}). Raise prepare.shots, or set verify.by to llm or none."
+            f"{where}: {counted(len(taught), 'text')}, none of label {', '.join(map(repr, missing))}. A classifier "
+            f"judge learns from shots of every label ({', '.join(labels)}). Raise prepare.shots, or set verify.by to "
+            "llm or none."
         )
 
 

@@ -122,10 +122,12 @@ def curation_notes(curate: Mapping[str, Any]) -> list[str]:
             notes.append(
                 f"Off task{of}: a similarity of {own['bound']:.2f} or less to the task (the mean cosine of the five "
                 f"nearest shots, or that of a label's description if it is higher). {own['shots_at_or_below']} of the "
-                f"{own['shots']} shots ({own['share_of_shots']:.1%}), each left out once, lie so far away."
+                f"{counted(own['shots'], 'shot')} ({own['share_of_shots']:.1%}), each left out once, lie so far away."
             )
         else:
-            notes.append(f"Off task{of}: not sought, {own['shots']} shots are too few ({own['off']}).")
+            notes.append(
+                f"Off task{of}: not sought, {counted(own['shots'], 'shot is', 'shots are')} too few ({own['off']})."
+            )
     return notes
 
 

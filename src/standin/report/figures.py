@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from standin.errors import counted
 from standin.report.naming import MOST_FREQUENT
 
 INK = "#222222"
@@ -151,7 +152,7 @@ def agreement(rows: Sequence[Mapping[str, Any]], source: str) -> Figure:
         shape=alt.Shape("name:N", scale=alt.Scale(domain=names, range=SHAPES), title=None, legend=legend)
     )
     counts = {row["gamma"]: row["texts"] for row in rows}
-    said = ", ".join(f"{count} texts at {gamma}" for gamma, count in sorted(counts.items()))
+    said = ", ".join(f"{counted(count, 'text')} at {gamma}" for gamma, count in sorted(counts.items()))
     return Figure(
         _render((base.mark_line() + shaped).properties(width=WIDTH - 20, height=220)),
         f"Accuracy against the least agreement of {source}: {said}.",

@@ -27,7 +27,7 @@ def scores(rows: Rows, confidence: float) -> dict[str, Any]:
         {
             **_placed(row, 0, 1),
             "name": row["name"],
-            "note": counted(row["real_labels"], "label") if row["real_labels"] is not None else "",
+            "note": _labels(row["real_labels"]),
             "kind": "floor" if row["name"] == MOST_FREQUENT else "with" if row["synthetic"] else "without",
             "said": decimal(float(row["value"]), 2),
             "under": "",
@@ -101,6 +101,12 @@ def shares(rows: Rows) -> dict[str, Any]:
         "mark": f"{100 / top:.2f}%",
         "caption": "The line at 100% is what real texts reach against other real texts, at equal number.",
     }
+
+
+def _labels(number: str | None) -> str:
+    """``240 labels``, ``no labels``; spaces that do not break, as the words stand beside a name."""
+    said = "" if number is None else "no labels" if number == "0" else counted(number, "label")
+    return said.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _signed(value: float) -> str:

@@ -57,7 +57,7 @@ def _alone(reached: Mapping[Any, Key], values: Mapping[Key, float], behind: Mapp
     behind_them = counted(labels, "label") if labels else ""
     cost = ", with no label from people," if labels == "0" else f", with {behind_them} behind them," if labels else ""
     on = counted(texts, "synthetic text") if texts else "the synthetic texts"
-    said = f"Trained on {on} alone{cost} the classifier reaches {values[alone]:.2f}"
+    said = f"Trained on {on} alone{cost} the classifier reaches a macro-F1 of {values[alone]:.2f}"
     if real is None or not values[real]:
         return f"{said}."
     whole = behind.get(real, {}).get("texts")

@@ -10,6 +10,7 @@ from statistics import median
 from standin.config import Params
 from standin.curation.language import language_of
 from standin.curation.lengths import length, unit_of, unit_of_texts
+from standin.errors import counted
 from standin.language_codes import named, short_code
 from standin.languages import USES, language_warning
 from standin.sources.files import RawRows
@@ -62,13 +63,13 @@ def _found(found: RawRows) -> str:
     lengths = sorted(length(row.text, unit) for row in found.rows)
     left_out = {
         "empty": found.empty_texts,
-        "unwanted labels": found.unwanted_labels,
-        "other questions": found.questions_not_asked,
+        "of unwanted labels": found.unwanted_labels,
+        "of other questions": found.questions_not_asked,
     }
     skipped = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
     return (
-        f"{len(found.rows)} texts, labels: {labels}, {unit}: {lengths[0]} to {lengths[-1]}, median {median(lengths):g}"
-        + (f"; left out: {skipped}" if skipped else "")
+        f"{counted(len(found.rows), 'text')}, labels: {labels}, {unit}: {lengths[0]} to {lengths[-1]}, median "
+        f"{median(lengths):g}" + (f"; left out: {skipped}" if skipped else "")
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from standin.corpus import read_json_lines
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 
 WORKSPACE = "workspace"
 TEXTS, DIVERSITY = "data/synthetic/texts.jsonl", "reports/diversity/metrics.json"
@@ -67,7 +67,7 @@ def lines(one: Version, other: Version) -> list[str]:
     counts = f"{len(added)} added, {len(removed)} removed, {changed} changed, {len(both) - changed} the same"
     found = [
         f"data/synthetic: {one.name} -> {other.name}",
-        f"  {len(one.texts)} -> {len(other.texts)} texts: {counts}",
+        f"  {len(one.texts)} -> {counted(len(other.texts), 'text')}: {counts}",
         "share of labels",
     ]
     labels = sorted({*one.shares, *other.shares})

@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from standin.errors import StandinError, first_line, nearest
+from standin.errors import StandinError, counted, first_line, nearest
 from standin.sources.archives import check_workbook
 from standin.sources.headers import Header, Records, blank, records
 from standin.sources.tables import Table
@@ -79,8 +79,8 @@ def _uncomputed(path: Path, sheet: str, found: Records) -> list[str]:
     if not rows:
         return []
     return [
-        f"{len(rows)} rows (the first is row {rows[0]}) hold formulas without a saved value, which read as empty: open "
-        "the workbook in a spreadsheet program and save it there"
+        f"{counted(len(rows), 'row')} with formulas without a saved value, which read as empty (the first is row "
+        f"{rows[0]}): open the workbook in a spreadsheet program and save it there"
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.sources.tables import Table
 
 Record = Mapping[str, Any]
@@ -85,7 +85,7 @@ def _made(table: Table, tool: str, items: Sequence[_Item]) -> Export:
     if several:
         notes.append("several people's labels are kept as annotations; the label is what most of them chose")
     if tied:
-        notes.append(f"{tied} texts left out on which they were divided equally")
+        notes.append(f"{counted(tied, 'text')} left out on which they were divided equally")
     made = replace(table, columns=columns, records=tuple(rows), notes=(*table.notes, *notes))
     return Export(made, several)
 
@@ -137,7 +137,8 @@ def _prodigy(table: Table) -> Export:
             kept.append((number, one))
             items.append(_Item(one.get("text"), (str(vote),), None))
     made = _made(replace(table, records=tuple(kept)), "Prodigy", items)
-    said = (f"{left_out} texts left out that were ignored, rejected or left without a choice",) if left_out else ()
+    out = counted(left_out, "text")
+    said = (f"{out} left out, being ignored, rejected or left without a choice",) if left_out else ()
     return replace(made, table=replace(made.table, notes=(*made.table.notes, *said)))
 
 

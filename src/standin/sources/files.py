@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from standin.corpus import Row
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.names import fault
 from standin.sources.tables import Table, read_table
 from standin.task import Columns, Question
@@ -239,7 +239,7 @@ def _unknown_labels(table: Table, unknown: Sequence[tuple[int, str]], reading: R
     counts = Counter(label for _, label in unknown).most_common(5)
     return StandinError(
         f"{table.at(number)}: label {first!r} is not in the task: {nearest(first, reading.labels)}. "
-        f"{len(unknown)} such rows: {', '.join(f'{label!r} {times}' for label, times in counts)}. "
+        f"{counted(len(unknown), 'such row')}: {', '.join(f'{label!r} {times}' for label, times in counts)}. "
         f"Say in source.values which label is meant, as in `{json.dumps(first)}: {reading.labels[0]}`, "
         'or "" to leave such rows out.'
     )
@@ -286,7 +286,7 @@ def _check_ids(table: Table, rows: Sequence[Row]) -> None:
     twice = [name for name, times in Counter(row.id for row in rows).items() if times > 1]
     if twice:
         raise StandinError(
-            f"{table.path}: id {twice[0]!r} stands more than once ({len(twice)} such ids). Make ids differ, "
+            f"{table.path}: id {twice[0]!r} stands more than once ({counted(len(twice), 'such id')}). Make ids differ, "
             "or set source.columns.id: null: then ids are made from the line numbers."
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ def records(rows: Iterable[tuple[int, Sequence[Any]]], path: Path, header: Heade
         needed = 0 if ragged else max((place for place, name in enumerate(names, 1) if name), default=0)
         beside = [] if ragged else cells[len(names) :]
         if len(cells) < needed or not all(blank(cell) for cell in beside):
-            said = f"--columns names {len(names)} columns" if header.columns else _first(header, len(names))
+            said = f"--columns names {counted(len(names), 'column')}" if header.columns else _first(header, len(names))
             raise StandinError(
-                f"{path}, row {number}: {len(cells)} fields, but {said}. "
+                f"{path}, row {number}: {counted(len(cells), 'field')}, but {said}. "
                 'Quote fields that hold the delimiter or a line break with "...".'
             )
         cells = [*cells, *[None] * (len(names) - len(cells))]
@@ -98,7 +98,7 @@ def _names(columns: Sequence[str]) -> list[str]:
 
 def _first(header: Header, number: int) -> str:
     row = "the first row" if not header.skip else f"the first row after {header.skip}"
-    return f"{row} names {number} columns"
+    return f"{row} names {counted(number, 'column')}"
 
 
 def _nameless(names: Sequence[str], cells: int) -> list[str]:
@@ -106,9 +106,10 @@ def _nameless(names: Sequence[str], cells: int) -> list[str]:
     if not number and not cells:
         return []
     if not number:
-        return [f"{cells} cells beside the named columns left out"]
-    held = f"{cells} of their cells hold something" if cells else "their cells are empty"
-    return [f"{number} column{'' if number == 1 else 's'} without a name left out; {held}"]
+        return [f"{counted(cells, 'cell')} beside the named columns left out"]
+    of_them = "its" if number == 1 else "their"
+    held = f"{cells} of {of_them} cells hold something" if cells else f"{of_them} cells are empty"
+    return [f"{counted(number, 'column')} without a name left out; {held}"]
 
 
 def _repeated(names: Sequence[str]) -> list[str]:
@@ -117,4 +118,4 @@ def _repeated(names: Sequence[str]) -> list[str]:
 
 
 def _blank(number: int) -> list[str]:
-    return [f"{number} empty row{'s' if number > 1 else ''} passed over"] if number else []
+    return [f"{counted(number, 'empty row')} passed over"] if number else []

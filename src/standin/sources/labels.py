@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from unicodedata import normalize
 
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.sources.files import cell_text, missing, name_in
 from standin.sources.tables import Table
 
@@ -140,13 +140,13 @@ def check_labels(table: Table, column: str, values: Mapping[str, str]) -> list[s
     counts = _counts(table, column, values)
     named = sorted({values.get(cell, cell) for cell in counts} - {""})
     shown = ", ".join([*(repr(name[:60]) for name in named[:5]), *(["..."] if len(named) > 5 else [])])
-    there = f"{table.path}: column {column!r} holds {len(named)} label{'' if len(named) == 1 else 's'} ({shown})"
+    there = f"{table.path}: column {column!r} holds {counted(len(named), 'label')} ({shown})"
     fix = "Name the right column with --label, or say --unlabelled."
     if len(named) < 2:
         notes = "".join(f" ({note})" for note in table.notes)
         raise StandinError(f"{there}; a task has 2 or more. {fix}{notes}")
     if len(named) > MOST_LABELS and 2 * len(named) > sum(counts.values()):
-        raise StandinError(f"{there} for {sum(counts.values())} texts; a label has several texts. {fix}")
+        raise StandinError(f"{there} for {counted(sum(counts.values()), 'text')}; a label has several texts. {fix}")
     if all(DATE.fullmatch(name) for name in named):
         raise StandinError(f"{there}: dates, which are no classes. {fix}")
     _check_spellings(table, counts, values)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 
 Stratum = str | None
 """A label; None where the texts have none."""
@@ -24,9 +24,10 @@ def check_sizes(asked: Mapping[str, int], there: int, where: str, near: Counter[
             taken = f"; {', '.join(others)} go first" if others else ""
             fitting = ", ".join(f"prepare.{name}={count}" for name, count in fitting_sizes(asked, usable).items())
             raise StandinError(
-                f"prepare.{split} asks for {size} texts, but {left} are there: {where} holds {there} usable texts"
-                f"{taken}{left_out}. Lower prepare.{split}{' or one of those' if others else ''} in params.yaml, or "
-                f"add texts.{f' Sizes that fit: {fitting}' if fitting else ''}"
+                f"prepare.{split} asks for {counted(size, 'text')}, but {counted(left, 'is', 'are')} there: {where} "
+                f"holds {counted(there, 'usable text')}{taken}{left_out}. Lower prepare.{split}"
+                f"{' or one of those' if others else ''} in params.yaml, or add texts."
+                f"{f' Sizes that fit: {fitting}' if fitting else ''}"
             )
         left -= size + near[split]
 

@@ -13,7 +13,7 @@ from standin.config import TASK_NAME, Params, load_params
 from standin.corpus import Row
 from standin.curation.language import others
 from standin.engines.registry import file_digest, of_file
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.language_codes import named
 from standin.sources.adding import check_repository, copy_files, version_file
 from standin.sources.files import RawRows, Reading, missing, read_raw, rows_of, simple_text, whole_text
@@ -47,7 +47,8 @@ class Recorded:
         labels = ", ".join(
             f"{label}{f' ({question})' if question else ''} {count}" for (question, label), count in self.counts.items()
         )
-        lines = [f"{self.file}: {len(self.rows)} recorded texts, labels: {labels}", *(f"  {n}" for n in self.notes)]
+        texts = counted(len(self.rows), "recorded text")
+        lines = [f"{self.file}: {texts}, labels: {labels}", *(f"  {n}" for n in self.notes)]
         models = Counter(str(row.get("model") or "unknown") for row in self.rows)
         lines.append("models: " + ", ".join(f"{model} {count}" for model, count in models.most_common()))
         prompts = sum("prompt" in row for row in self.rows)
@@ -138,7 +139,7 @@ def add_generated(
         revision=of_file(file_digest(root / target)),
         rows=made,
         counts={(q, label): counts[q, label] for q in questions for label in task.label_names},
-        notes=[*table.notes, *([f"{found.empty_texts} empty texts left out"] if found.empty_texts else [])],
+        notes=[*table.notes, *([f"{counted(found.empty_texts, 'empty text')} left out"] if found.empty_texts else [])],
         findings=findings,
         sizes=sizes,
     )
@@ -200,8 +201,9 @@ def _findings(
     if shown:
         stand = Counter(where.get(seed, "no split") for seed in shown)
         leaked = sum(any(where.get(s) in ("test", "validation") for s in record.get("seeds", ())) for record in made)
-        out = f"; {leaked} texts made from test or validation texts are left out by the stage curate" if leaked else ""
-        said.append(f"the {len(shown)} real texts that they were made from: {_numbers(stand)}{out}")
+        out = f"; the stage curate leaves out {counted(leaked, 'text')} made from test or validation texts"
+        real = counted(len(shown), "real text")
+        said.append(f"the {real} that they were made from: {_numbers(stand)}{out if leaked else ''}")
     return said, fits.options
 
 

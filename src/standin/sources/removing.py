@@ -6,7 +6,7 @@ from pathlib import Path
 
 from standin.checked import read_yaml
 from standin.config import TASK_NAME
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.task import task_path
 
 
@@ -25,7 +25,7 @@ def leaving(name: str, root: Path = Path()) -> list[str]:
         raise StandinError(f"params.yaml: base.task is {name!r}. Set another task first, then remove its data.")
     files = [file for file in folder.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
-    lines = [f"goes: data/raw/{name}/ ({len(files)} files, {size:.1f} MB) and data/raw/{name}.dvc"]
+    lines = [f"goes: data/raw/{name}/ ({counted(len(files), 'file')}, {size:.1f} MB) and data/raw/{name}.dvc"]
     task = task_path(name)
     if _own_task(root, name):
         lines.append(f"goes: {task}, which no commit holds: it is lost")

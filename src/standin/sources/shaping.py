@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.sources.exports import export_of
 from standin.sources.files import missing
 from standin.sources.headers import blank
@@ -66,7 +66,7 @@ def _labelled(table: Table, label: str) -> Table:
     kept = tuple((number, record) for number, record in table.records if not missing(record.get(label)))
     if not kept or len(kept) == len(table.records):
         return table
-    note = f"{len(table.records) - len(kept)} rows without a label left out"
+    note = f"{counted(len(table.records) - len(kept), 'row')} without a label left out"
     return replace(table, records=kept, notes=(*table.notes, note))
 
 

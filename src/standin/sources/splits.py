@@ -16,7 +16,7 @@ import numpy as np
 
 from standin.corpus import Row, by_question
 from standin.curation.duplicates import lexical_pairs
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 from standin.sources.proportions import Stratum, check_sizes, proportional, shares
 
 SPLITS = ("shots", "validation", "pool", "test")
@@ -252,7 +252,7 @@ def _published(rows: Sequence[Row], size: int, needed: bool, place: Callable[[Ro
         )
     if size > len(rows):
         raise StandinError(
-            f"prepare.test asks for {size} texts, but the test file holds {len(rows)} ({where}). "
+            f"prepare.test asks for {counted(size, 'text')}, but the test file holds {len(rows)} ({where}). "
             f"Set prepare.test to {len(rows)} or less."
         )
     strata = _strata(rows, place)
