@@ -1,5 +1,10 @@
-"""Open a page in QtWebEngine and print what it finds, as JSON: ``python browser.py PAGE AXE WIDTH light|dark``."""
+"""Open a page in QtWebEngine and print what it finds, as JSON: ``python browser.py PAGE AXE WIDTH light|dark``.
 
+Findings of axe with all details open, what hangs over the screen, whether a script ran, and before all that how the
+keyboard goes through the page: what each press of Tab reaches, and whether Enter opens the first details.
+"""
+
+import json
 import os
 import sys
 from pathlib import Path
@@ -8,10 +13,20 @@ page, axe, width, scheme = sys.argv[1:]
 flags = "--no-sandbox --disable-gpu" + (" --blink-settings=preferredColorScheme=0" if scheme == "dark" else "")
 os.environ |= {"QTWEBENGINE_CHROMIUM_FLAGS": flags, "QT_QPA_PLATFORM": "offscreen"}
 
-from PySide6.QtCore import QTimer, QUrl  # noqa: E402
+from PySide6.QtCore import Qt, QTimer, QUrl  # noqa: E402
+from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWebEngineWidgets import QWebEngineView  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
+PRESSES = 40
+FOCUSED = """
+(() => {
+  const found = document.activeElement, said = found.getAttribute("aria-label") || found.textContent;
+  return JSON.stringify({tag: found.tagName, said: said.trim().slice(0, 60),
+                         outlined: getComputedStyle(found).outlineStyle !== "none"});
+})()
+"""
+OPENED = "document.querySelector('details').open"
 ASK = """
 document.querySelectorAll("details").forEach(found => found.open = true);
 window.told = null;
@@ -22,12 +37,17 @@ axe.run().then(found => window.told = JSON.stringify({
   passed: found.passes.length,
   ran: window.ran ?? null,
   scripts: document.scripts.length,
+  keys: window.keys,
+  opened: window.opened,
 }));
 """
 application = QApplication(sys.argv[:1])
 view = QWebEngineView()
 view.resize(int(width), 900)
 view.show()
+
+
+keys: list[object] = []
 
 
 def told(found: object) -> None:
@@ -38,10 +58,32 @@ def told(found: object) -> None:
         QTimer.singleShot(100, lambda: view.page().runJavaScript("window.told", told))
 
 
-def ready(_: bool) -> None:
-    view.page().runJavaScript(Path(axe).read_text(encoding="utf-8") + ASK, lambda _: told(None))
+def press() -> None:
+    """Press Tab so many times, noting what has the focus, then Enter on the first details."""
+    if len(keys) == PRESSES:
+        view.page().runJavaScript("document.querySelector('summary').focus()", lambda _: enter())
+    else:
+        QTest.keyClick(view.focusProxy(), Qt.Key.Key_Tab)
+        QTimer.singleShot(40, lambda: view.page().runJavaScript(FOCUSED, note))
 
 
-view.loadFinished.connect(ready)
+def note(found: str) -> None:
+    keys.append(json.loads(found))
+    press()
+
+
+def enter() -> None:
+    QTest.keyClick(view.focusProxy(), Qt.Key.Key_Return)
+    QTimer.singleShot(100, lambda: view.page().runJavaScript(OPENED, ask))
+
+
+def ask(opened: object) -> None:
+    known = f"window.keys = {json.dumps(keys)}; window.opened = {json.dumps(opened)};"
+    view.page().runJavaScript(known + Path(axe).read_text(encoding="utf-8") + ASK, lambda _: told(None))
+
+
+view.activateWindow()
+view.setFocus()
+view.loadFinished.connect(lambda _: QTimer.singleShot(200, press))
 view.load(QUrl.fromLocalFile(page))
 application.exec()

@@ -56,7 +56,7 @@ def standin(*words: str, answer: str = "") -> tuple[int, str]:
 def test_after_a_yes_data_pointer_and_uncommitted_task_are_gone_and_the_neighbour_stays(project: Path) -> None:
     status, said = standin("remove", "mail", answer="y\n")
     assert status == 0
-    assert "goes: data/raw/mail/ (1 files" in said
+    assert "goes: data/raw/mail/ (1 file," in said
     assert "tasks/mail.yaml, which no commit holds: it is lost" in said
     assert "no commit names this data" in said
     for path in ("data/raw/mail", "data/raw/mail.dvc", "tasks/mail.yaml"):

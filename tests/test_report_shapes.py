@@ -265,7 +265,7 @@ BROWSER = os.environ.get("AXE_CORE", "")
 
 @pytest.mark.slow
 @pytest.mark.skipif(not BROWSER or not importlib.util.find_spec("PySide6"), reason="AXE_CORE and PySide6 are not here")
-@pytest.mark.parametrize("width_and_scheme", [("1200", "light"), ("360", "dark")], ids="-".join)
+@pytest.mark.parametrize("width_and_scheme", [("1200", "light"), ("390", "dark")], ids="-".join)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
 def test_axe_finds_nothing_and_nothing_hangs_over_the_screen(
     project: Path,  # noqa: F811
@@ -281,3 +281,9 @@ def test_axe_finds_nothing_and_nothing_hangs_over_the_screen(
     assert found["passed"] > 20
     assert found["hanging"] <= 0
     assert found["dark"] is (width_and_scheme[1] == "dark")
+    reached = [key for key in found["keys"] if key["tag"] != "BODY"]
+    said = [key["said"] for key in reached]
+    assert said[0] == "To the answer"
+    assert said.index("What came out") < said.index("How to reproduce it") < said.index("Command for this run")
+    assert [key for key in reached if not key["outlined"]] == []
+    assert found["opened"] is True
