@@ -19,12 +19,13 @@ from PySide6.QtWebEngineWidgets import QWebEngineView  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 PRESSES = 40
-FOCUSED = """
-(() => {
-  const found = document.activeElement, said = found.getAttribute("aria-label") || found.textContent;
-  return JSON.stringify({tag: found.tagName, said: said.trim().slice(0, 60),
-                         outlined: getComputedStyle(found).outlineStyle !== "none"});
-})()
+LISTEN = """
+window.keys = [];
+document.addEventListener("focusin", event => {
+  const found = event.target, said = found.getAttribute("aria-label") || found.textContent;
+  window.keys.push({tag: found.tagName, said: said.trim().slice(0, 60),
+                    outlined: getComputedStyle(found).outlineStyle !== "none"});
+});
 """
 OPENED = "document.querySelector('details').open"
 ASK = """
@@ -47,9 +48,6 @@ view.resize(int(width), 900)
 view.show()
 
 
-keys: list[object] = []
-
-
 def told(found: object) -> None:
     if found:
         sys.stdout.write(f"{found}\n")
@@ -58,32 +56,37 @@ def told(found: object) -> None:
         QTimer.singleShot(100, lambda: view.page().runJavaScript("window.told", told))
 
 
-def press() -> None:
-    """Press Tab so many times, noting what has the focus, then Enter on the first details."""
-    if len(keys) == PRESSES:
-        view.page().runJavaScript("document.querySelector('summary').focus()", lambda _: enter())
-    else:
+def press(_: object) -> None:
+    """Press Tab so many times; the page notes what has had the focus."""
+    for _ in range(PRESSES):
         QTest.keyClick(view.focusProxy(), Qt.Key.Key_Tab)
-        QTimer.singleShot(40, lambda: view.page().runJavaScript(FOCUSED, note))
+    settled(-1)
 
 
-def note(found: str) -> None:
-    keys.append(json.loads(found))
-    press()
+def settled(before: int) -> None:
+    """Go on when no further element has had the focus for a while."""
+
+    def compare(now: float) -> None:
+        if now == before:
+            view.page().runJavaScript("document.querySelector('summary').focus()", lambda _: enter())
+        else:
+            settled(int(now))
+
+    QTimer.singleShot(500, lambda: view.page().runJavaScript("window.keys.length", compare))
 
 
 def enter() -> None:
     QTest.keyClick(view.focusProxy(), Qt.Key.Key_Return)
-    QTimer.singleShot(100, lambda: view.page().runJavaScript(OPENED, ask))
+    QTimer.singleShot(300, lambda: view.page().runJavaScript(OPENED, ask))
 
 
 def ask(opened: object) -> None:
-    known = f"window.keys = {json.dumps(keys)}; window.opened = {json.dumps(opened)};"
+    known = f"window.opened = {json.dumps(opened)};"
     view.page().runJavaScript(known + Path(axe).read_text(encoding="utf-8") + ASK, lambda _: told(None))
 
 
 view.activateWindow()
 view.setFocus()
-view.loadFinished.connect(lambda _: QTimer.singleShot(200, press))
+view.loadFinished.connect(lambda _: QTimer.singleShot(200, lambda: view.page().runJavaScript(LISTEN, press)))
 view.load(QUrl.fromLocalFile(page))
 application.exec()
