@@ -41,7 +41,8 @@ def recorded_words(params: Params, generated: Mapping[str, Any]) -> str:
     of = "" if one == UNKNOWN else f" of {model_name(one)}"
     several = f" ({', '.join(_by(*each) for each in models)})" if len(models) > 1 else ""
     whole = found["drawn"] == found["texts"]
-    drawn = ", all there are" if whole else f" (of {found['texts']:,}), drawn by seed {params.base.seed}"
+    there, by = f"{found['texts']:,}", f"by seed {params.base.seed}"
+    drawn = ", all there are" if whole else f", drawn from {there} {by}" if several else f" (of {there}), drawn {by}"
     known = [
         f"{of_what} {_share(found[key], found['drawn'])} known"
         for key, of_what in (("with_prompt", "the prompts of"), ("with_seeds", "the real texts behind"))

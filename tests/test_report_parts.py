@@ -1,0 +1,257 @@
+"""Parts of the page by themselves: what is drawn where, which words stand for which numbers."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_report import SOURCES, compared, gone, scored
+
+from standin.config import load_params
+from standin.errors import counted
+from standin.report import content, lines
+from standin.report.conclusions import conclusions
+from standin.report.counts import label_cost
+from standin.report.making import making, model_name, recorded_words
+from standin.report.measured import subjectivity, weakest
+from standin.report.naming import MOST_FREQUENT
+from standin.report.outcome import outcome
+from standin.report.page import short
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_numbers_have_their_noun_in_singular_or_plural_written_ranges_too() -> None:
+    said = [counted(number, "text") for number in (0, 1, 2, 1200, "1", "0", "1,200", "310 to 342")]
+    assert said == [
+        "0 texts",
+        "1 text",
+        "2 texts",
+        "1,200 texts",
+        "1 text",
+        "0 texts",
+        "1,200 texts",
+        "310 to 342 texts",
+    ]
+    assert [counted(number, "text is", "texts are") for number in (1, 2)] == ["1 text is", "2 texts are"]
+
+
+# --- lines --------------------------------------------------------------------------------------------------------
+
+
+def arm(name: str, value: float, labels: str | None, synthetic: bool = False) -> dict[str, Any]:
+    return {"name": name, "value": value, "low": value - 0.1, "high": value + 0.1, "synthetic": synthetic,
+            "real_labels": labels}  # fmt: skip
+
+
+def test_scores_stand_best_first_at_their_place_with_what_they_cost_in_labels() -> None:
+    drawn = lines.scores(
+        [arm("few", 0.25, "1"), arm("all", 0.75, "240"), arm("made", 0.5, "0", True), arm(MOST_FREQUENT, 0.1, None)],
+        0.95,
+    )
+    assert [(row["name"], row["kind"], row["at"]) for row in drawn["rows"]] == [
+        ("all", "without", "75.00%"), ("made", "with", "50.00%"), ("few", "without", "25.00%"), (MOST_FREQUENT, "floor", "10.00%"),
+    ]  # fmt: skip
+    notes = [row["note"].replace("\N{NO-BREAK SPACE}", " ") for row in drawn["rows"]]
+    assert notes == ["240 labels", "no labels", "1 label", ""]
+    assert (drawn["rows"][0]["left"], drawn["rows"][0]["right"]) == ("65.00%", "85.00%")
+    assert "Rings" in drawn["caption"]
+    assert "Rings" not in lines.scores([arm("made", 0.5, "0", True)], 0.95)["caption"]
+
+
+def test_differences_stand_around_zero_and_the_corrected_verdict_is_their_word() -> None:
+    rows = [
+        {"said": "a", "difference": -0.2, "low": -0.24, "high": -0.1, "verdict_holm": "lower"},
+        {"said": "b", "difference": 0.06, "low": 0.0, "high": 0.12, "verdict_holm": "no difference"},
+    ]
+    drawn = lines.differences(rows, 0.95)
+    assert [(row["said"], row["under"], row["kind"]) for row in drawn["rows"]] == [
+        ("−0.20", "worse", "clear"), ("+0.06", "may be chance", "open"),
+    ]  # fmt: skip
+    assert [row["at"] for row in drawn["rows"]] == ["16.67%", "60.00%"]
+    assert [tick["said"] for tick in drawn["ticks"]] == ["−0.3", "−0.15", "0", "+0.15", "+0.3"]
+    assert drawn["mark"] == "50.00%"
+
+
+def test_shares_have_the_mark_of_real_texts_at_one_also_where_a_share_is_larger() -> None:
+    rows = [{"name": "Variety", "note": "", "share": 0.73}, {"name": "Spread", "note": "", "share": 2.0}]
+    assert lines.shares(rows[:1])["mark"] == "80.00%"
+    drawn = lines.shares(rows)
+    assert (drawn["mark"], drawn["rows"][1]["at"], drawn["rows"][1]["said"]) == ("50.00%", "100.00%", "200%")
+
+
+def test_the_weakest_measure_is_named_and_texts_that_come_up_to_real_ones_are_not_blamed() -> None:
+    rows = [{"name": "Variety", "share": 0.73}, {"name": "Spread", "share": 0.9}]
+    assert weakest(rows) == "Compared with real texts they fall short the most in variety: 73%."
+    assert weakest([{"name": "Spread", "share": 1.01}]) == "By all measures they come up to real texts."
+    assert weakest([]) == ""
+
+
+# --- conclusions --------------------------------------------------------------------------------------------------
+
+
+def test_conclusions_say_what_was_done_at_the_largest_budget_and_what_reads_otherwise_elsewhere() -> None:
+    rows = [
+        compared("synthetic", "real", -0.2, -0.3, -0.1),
+        compared("random_synthetic", "random", 0.2, 0.1, 0.3, budget="6"),
+        compared("random_synthetic", "random", 0.0, -0.1, 0.1, budget="48"),
+        compared("sqbc", "random", 0.0, -0.1, 0.1, "not learned", "48"),
+    ]
+    found, elsewhere = conclusions(rows, SOURCES, ["random", "sqbc"])
+    assert [(row["said"], row["verdict_holm"]) for row in found] == [
+        ("Synthetic texts alone instead of all labelled texts", "lower"),
+        ("Synthetic texts added to 48 chosen at random", "no difference"),
+    ]
+    assert elsewhere.startswith("At other budgets: at 6, 6 chosen at random + synthetic scored higher than 6 chosen")
+
+
+def test_arms_that_raise_no_question_are_concluded_on_as_they_were_compared() -> None:
+    arms = {"real": ["real"], "shots": ["shots"]}
+    found, elsewhere = conclusions([compared("shots", "real", -0.3, -0.4, -0.2)], arms, ["random"])
+    assert [row["said"] for row in found] == ["The labelled examples instead of all labelled texts"]
+    assert elsewhere == ""
+
+
+STRATEGIES = {"random": ["random"], "sqbc": ["sqbc"], "cal": ["cal"]}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["no difference"], ["Chosen by SQBC instead they reach 0.70, a difference that may be chance."]),
+        (["higher"], ["Chosen by SQBC instead they reach 0.70, a clear gain."]),
+        (["not learned"], []),
+        (["no difference", "no difference"], ["Chosen by SQBC (0.70) or by CAL (0.60) instead, the differences may be chance."]),
+        (["lower", "no difference"], ["Chosen by SQBC instead they reach 0.70, a clear loss.", "Chosen by CAL instead they reach 0.60, a difference that may be chance."]),
+    ],
+)  # fmt: skip
+def test_the_outcome_says_what_a_strategy_changed_by_the_corrected_verdict(
+    verdicts: list[str], said: list[str]
+) -> None:
+    rows = [compared(name, "random", 0.1, 0.01, 0.2, verdict) for name, verdict in zip(("sqbc", "cal"), verdicts)]  # noqa: B905
+    scores = [{**row, "budget": ""} for row in scored(random=0.64, sqbc=0.7)] + [
+        {"arm": "cal", "budget": "", "value": 0.6}
+    ]
+    assert outcome(scores, rows, {}, STRATEGIES, set())[1:] == said
+
+
+# --- texts --------------------------------------------------------------------------------------------------------
+
+
+def test_kinds_take_turns_so_that_none_hides_the_others() -> None:
+    rows = [("a", i) for i in range(9)] + [("b", 0)] + [("c", i) for i in range(2)]
+    assert content.by_turns(rows, lambda row: row[0], 5) == [("a", 0), ("b", 0), ("c", 0), ("a", 4), ("c", 1)]
+    assert content.by_turns([], str, 5) == []
+
+
+def test_a_long_text_says_how_much_of_it_is_left_out() -> None:
+    assert content.shortened("word " * 3) == "word " * 3
+    assert content.shortened("x" * 701) == "x" * 700 + " … (1 character more)"
+
+
+def test_every_fate_of_a_planned_text_has_a_meaning_and_its_part_of_the_bar() -> None:
+    flow = content.flow(["a"] * 4, [], [gone(f"r{i}", "a", reason) for i, reason in enumerate(("refused", "off_task", "duplicate", "refused"))])  # fmt: skip
+    found = content.fates(flow)
+    assert [(fate["name"], fate["number"], fate["left"], fate["width"]) for fate in found] == [
+        ("kept", 0, "0.00%", "0.00%"), ("refused", 2, "0.00%", "50.00%"), ("off task", 1, "50.00%", "25.00%"),
+        ("duplicate", 1, "75.00%", "25.00%"),
+    ]  # fmt: skip
+    assert set(content.MEANINGS) == set(content.REASONS)
+    row = replace(gone("r1", "a", "judged_wrong"), score=0.251)
+    assert content.why(row) == "judged wrong: the judge gave it another label than was asked for (similarity 0.25)"
+
+
+def test_of_many_labels_the_commonest_confusions_are_listed_instead_of_a_table() -> None:
+    labels = [f"l{i}" for i in range(9)]
+    rows = [{"arm": "real", "label": "l1", "predicted": "l2", "count": 6}, {"arm": "real", "label": "l1", "predicted": "l1", "count": 2},
+            {"arm": "real", "label": "l3", "predicted": "l2", "count": 7}]  # fmt: skip
+    (found,) = content.confusions(rows, labels, ["real", "synthetic"], SOURCES)
+    assert found["errors"] == [("l3", "l2", 7, 1.0), ("l1", "l2", 6, 0.75)]
+    assert found["rows"] == []
+    (table,) = content.confusions(rows, labels[:4], ["real"], SOURCES)
+    assert table["rows"][0] == ("l0", [(0, 0.0)] * 4)
+    assert table["rows"][1] == ("l1", [(0, 0.0), (2, 0.25), (6, 0.75), (0, 0.0)])
+
+
+def test_a_table_of_few_numbers_has_no_idle_zeros() -> None:
+    assert [short(value) for value in (40.0, 0.7, 0.0, 0.325, 168, 1200.0, "1.0", None)] == ["40", "0.7", "0", "0.325", "168", "1200", "1.0", "–"]  # fmt: skip
+
+
+def test_labels_cost_from_the_cheapest_classifier_to_the_dearest_and_those_that_test_all() -> None:
+    behind = {("a", ""): {"real_labels": "0"}, ("b", "48"): {"real_labels": "310 to 1,342"}}
+    assert label_cost(behind, {"test": 288, "validation": 48}) == (
+        "0 to 1,342", "for a classifier's training; 336 more to validate and test all of them",
+    )  # fmt: skip
+    assert label_cost({}, {}) == ("0", "for training")
+
+
+# --- making -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("smollm2-135m-instruct", "smollm2-135m-instruct"),
+        ("mistralai/Mistral-7B", "mistralai/Mistral-7B"),
+        ("/home/me/models/own", "own"),
+        ("~/models/own", "own"),
+        ("../models/own", "own"),
+        ("./models/own", "own"),
+        (r"C:\Users\me\own", "own"),
+    ],
+)
+def test_a_model_is_called_by_its_name_and_never_by_a_path_of_a_machine(model: str, said: str) -> None:
+    assert model_name(model) == said
+
+
+def drawn(**changes: Any) -> dict[str, Any]:
+    return {"recorded": {"texts": 50, "drawn": 48, "models": "gpt-4o 48", "with_prompt": 0, "with_seeds": 0} | changes}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (drawn(), "48 recorded texts of gpt-4o (of 50), drawn by seed 1; nothing was sent to a model for them"),
+        (drawn(texts=48), "48 recorded texts of gpt-4o, all there are; nothing was sent to a model for them"),
+        (drawn(models="unknown 48"), "48 recorded texts (of 50), drawn by seed 1; nothing was sent to a model for them"),
+        (drawn(models="/data/me/llama 8, unknown 40", with_prompt=48, with_seeds=8), "48 recorded texts (8 of llama, 40 of an unknown model), drawn from 50 by seed 1; the prompts of all are known; the real texts behind 8 are known; nothing was sent to a model for them"),
+        (drawn(drawn=1, models="a model, of 2 parts 1"), "1 recorded text of a model, of 2 parts (of 50), drawn by seed 1; nothing was sent to a model for them"),
+        ({}, "recorded texts, written elsewhere; nothing was sent to a model for them"),
+    ],
+)  # fmt: skip
+def test_recorded_texts_are_told_by_how_many_of_how_many_whose_and_how_drawn(
+    metrics: dict[str, Any], said: str
+) -> None:
+    assert recorded_words(load_params(ROOT), metrics) == said
+
+
+def test_the_classifier_of_a_folder_is_told_without_its_path() -> None:
+    params = load_params(ROOT)
+    tuned = params.finetune.model_copy(update={"encoder": "/home/me/encoder", "frozen_layers": 1})
+    generated = {"changes": {}, "cut_by_length": 1, "tokens_in": 2, "tokens_out": 3}
+    rows = dict(making(params.model_copy(update={"finetune": tuned}), generated, {"pool": 240, "test": 1})["rows"])
+    assert rows["Classifier"].startswith("encoder, 3 passes")
+    assert "1 lower layer frozen" in rows["Classifier"]
+    assert rows["Real texts"] == "240 to choose from (pool), 1 to test"
+
+
+# --- subjectivity -------------------------------------------------------------------------------------------------
+
+
+def slope(value: float, low: float) -> dict[str, Any]:
+    return {"name": "a", "value": value, "low": low, "high": value + 1, "texts": 60.0}
+
+
+def test_agreement_is_told_with_its_size_and_with_what_it_is_worth() -> None:
+    metrics = {"texts": 60, "source": "annotators", "mean_agreement": 0.78, "krippendorff_alpha": 0.456}
+    said = subjectivity(metrics, [slope(1.2, 0.3), slope(0.4, -0.2), slope(-0.1, -0.5)])["said"]
+    assert said == [
+        "On average 78% of the people give a text the same label (Krippendorff's alpha 0.46: 0 is chance, 1 full agreement).",
+        "Several people labelled 60 test texts each.",
+        "Where people agree, 2 of 3 classifiers are right more often, 1 of them clearly.",
+    ]
+    vague = subjectivity(metrics, [slope(0.2, -0.3)])["said"][-1]
+    assert vague == (
+        "That says little of which texts classifiers get right: where people agree, 1 of 1 classifier is right more "
+        "often, none of them clearly."
+    )
