@@ -10,6 +10,7 @@ from standin.report.words import decimal
 
 NUMBERS = re.compile(r"\b\d\.\d\d\b|\d+%")
 """Scores and shares, which a sentence of the outcome sets in bold."""
+MEASURE = '<span class="whole">macro-F1</span>'
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a text may not hold in HTML; marks of its direction stay, as each text has an element of its own."""
 
@@ -35,7 +36,9 @@ def render(content: Mapping[str, Any]) -> str:
     )
     environment.filters |= {
         "as_written": lambda text: escape(CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)),
-        "bold_numbers": lambda said: Markup(NUMBERS.sub(r"<b>\g<0></b>", str(escape(visible(said))))),
+        "bold_numbers": lambda said: Markup(
+            NUMBERS.sub(r"<b>\g<0></b>", str(escape(visible(said)))).replace("macro-F1", MEASURE)
+        ),
         "counted": counted,
         "number": number,
         "percent": lambda value: "" if value is None else f"{float(value):.1%}",
