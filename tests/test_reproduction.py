@@ -117,7 +117,7 @@ def test_runs_that_differ_in_the_base_seed_alone_are_put_into_one_table() -> Non
     seeds.write(found)
     said = json.loads(Path("reports/seeds/scope.json").read_text())
     assert said["seeds"] == [1, 2, 3]
-    assert "real" in "\n".join(seeds.lines(found))
+    assert "all labelled texts" in "\n".join(seeds.lines(found))
 
 
 def test_one_base_seed_is_too_few_and_the_commands_are_named() -> None:
