@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
@@ -196,6 +197,7 @@ def between_turns(engine: Any, repeats: int) -> dict[str, Any]:
 def default_plan(engine: Any, repeats: int) -> dict[str, Any]:
     """Stage generate of the default task, zero-shot and five-shot in turn, with no answer stored before."""
     task = load_task("city-topics")
+    identity = {"engine": "transformers", "model": GENERATOR}
     plans = {f"{shots} shots": Generator(shots=shots) for shots in (0, 5)}
     seconds: dict[str, list[float]] = {name: [] for name in plans}
     found: dict[str, dict[str, Any]] = {}
@@ -205,7 +207,9 @@ def default_plan(engine: Any, repeats: int) -> dict[str, Any]:
             sampling = drawn(chosen, task.prompts.begin)
             started = time.perf_counter()
             with tempfile.TemporaryDirectory() as folder, AnswerStore(Path(folder) / "answers.db") as store:
-                answered = answer_plan(plan, say, {}, sampling, chosen.chunk, store, lambda: engine, lambda _: None)
+                answered = answer_plan(
+                    plan, say, identity, sampling, chosen.chunk, store, lambda: engine, lambda _: None
+                )
             seconds[name].append(time.perf_counter() - started)
             print(name, round(seconds[name][-1], 1), flush=True)
             if repeat == 0:
