@@ -18,6 +18,7 @@ from standin import completion, doctor, starting
 from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.help import STATUS, examples
+from standin.releasing import register as register_releasing
 from standin.sharing import register as register_sharing
 from standin.sources.commands import register
 from standin.tracking.commands import record_workspace
@@ -26,6 +27,7 @@ from standin.tracking.commands import register as register_tracking
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, epilog=STATUS)
 register(app)
 register_sharing(app)
+register_releasing(app)
 register_tracking(app)
 register_compare(app)
 starting.register(app)
