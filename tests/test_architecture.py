@@ -133,7 +133,7 @@ ROOMS = (
     # what it holds
     "telling", "contents",
     # how it gets to MLflow: the database, the store and its runs, what is written, the experiment around it, the model
-    "database", "runs", "writing", "view", "furnishing", "models", "served",
+    "database", "runs", "deleted", "writing", "view", "furnishing", "models", "served",
     # who brings it there, and who looks at it
     "recording", "events", "ui", "commands",
 )  # fmt: skip

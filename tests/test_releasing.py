@@ -93,6 +93,7 @@ def test_the_card_says_what_the_reports_say() -> None:
     assert "| similarity of real texts to the nearest of these | 0.250 | 0.500 |" in text
     assert "alone reach macro-F1 0.500 on real test texts, on the labelled real texts 0.750" in text
     assert "dvc get https://git.example.org/p data/synthetic --rev synthetic-texts@v0.1.0" in text
+    assert "git clone --branch synthetic-texts@v0.1.0 https://git.example.org/p released && cd released" in text
     assert f"commit `{'a' * 40}`" in text
 
 

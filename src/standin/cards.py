@@ -222,7 +222,7 @@ def _getting(release: Release) -> Iterator[str]:
         "```console",
         f"dvc get {release.repository} data/synthetic --rev {release.tag}",
         f"dvc artifacts get {release.repository} {release.name} --rev {release.version}",
-        f"git clone {release.repository} && git checkout {release.tag}",
+        f"git clone --branch {release.tag} {release.repository} released && cd released",
         "make setup",
         "dvc repro --pull",
         "```",

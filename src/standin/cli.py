@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from standin import completion, doctor, starting
+from standin.cleaning.commands import register as register_cleaning
 from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.help import STATUS, examples
@@ -30,6 +31,7 @@ register_sharing(app)
 register_releasing(app)
 register_tracking(app)
 register_compare(app)
+register_cleaning(app)
 starting.register(app)
 doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
