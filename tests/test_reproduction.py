@@ -81,7 +81,7 @@ def test_other_figures_are_told_with_their_interval_the_equal_texts_and_the_flip
     assert "0.040 (real: 0.710, committed 0.750), within its interval" in first
     assert "2 of the 3 committed synthetic texts are equal" in first
     assert "real - sqbc at 48 no difference, committed higher" in second
-    assert "`git checkout dvc.lock reports` takes them back" in third
+    assert "`git checkout HEAD -- dvc.lock reports` takes them back" in third
 
 
 def test_a_value_beyond_the_committed_interval_is_said_to_be_outside() -> None:

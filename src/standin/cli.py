@@ -15,9 +15,11 @@ from typing import Annotated, Any
 import typer
 
 from standin import completion, doctor, starting
+from standin.cleaning.commands import register as register_cleaning
 from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.help import STATUS, examples
+from standin.releasing import register as register_releasing
 from standin.sharing import register as register_sharing
 from standin.sources.commands import register
 from standin.tracking.commands import record_workspace
@@ -26,8 +28,10 @@ from standin.tracking.commands import register as register_tracking
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, epilog=STATUS)
 register(app)
 register_sharing(app)
+register_releasing(app)
 register_tracking(app)
 register_compare(app)
+register_cleaning(app)
 starting.register(app)
 doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
