@@ -62,8 +62,8 @@ release-example: repro  ## store the example's data sets in dvcstore/, for `dvc 
 	rm -rf dvcstore && mkdir dvcstore
 	dvc push --remote released data/real data/generated data/synthetic
 
-clean:  ## remove the virtual environment and local stores; versioned data and models stay
-	rm -rf $(VENV) .venv-vllm .standin .mypy_cache .pytest_cache .ruff_cache
+clean:  ## remove the virtual environments, converted models and caches of tools; answers, data and runs stay
+	rm -rf $(VENV) .venv-vllm .standin/models .mypy_cache .pytest_cache .ruff_cache
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -2,9 +2,11 @@
 
     python benchmarks/generation.py [--engine transformers|vllm] [--repeats 3] [--rows 64] [--tokens 32]
     python benchmarks/generation.py --turns [--repeats 3]
+    python benchmarks/generation.py --default [--repeats 3]
 
 Two things are compared in one run, alternating; the ratio of medians counts, as machines are shared. Writes
-``benchmarks/results/generation-<engine>.json`` with the machine's description.
+``benchmarks/results/generation-<engine>.json`` with the machine's description; ``--turns`` and ``--default`` write
+files of their own.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
@@ -30,6 +33,7 @@ from standin.engines.protocol import Request, Sampling  # noqa: E402
 from standin.generation.answering import answer_plan  # noqa: E402
 from standin.generation.store import AnswerStore  # noqa: E402
 from standin.planning import plan_of  # noqa: E402
+from standin.stages.generate import drawn  # noqa: E402
 from standin.task import load_task  # noqa: E402
 
 RESULTS = ROOT / "benchmarks/results"
@@ -99,16 +103,26 @@ def against_generate(engine: Any, rows: int, tokens: int, repeats: int) -> dict[
 
 
 def floor(chats: list[list[int]], tokens: int, decoder: Any) -> dict[str, Any]:
-    """Least seconds: the FLOPs that must be done, over the rates of matrix products of the shapes that occur."""
+    """Tokens read when what prompts share is read once, and new tokens a second at the least seconds for them."""
+    read = read_once(chats)
+    seconds = least_seconds(decoder, len(chats), read, len(chats) * tokens)
+    return {"tokens_read": read, "floor_tokens_per_second": round(len(chats) * tokens / seconds, 1)}
+
+
+def read_once(chats: list[list[int]]) -> int:
+    """Tokens of prompts, those of a beginning that several share counted once."""
     from standin.engines.decoding import shared_prefixes
 
     shared = shared_prefixes(chats)
-    read = sum(map(len, shared.groups)) + sum(
+    return sum(map(len, shared.groups)) + sum(
         len(prompt) - len(shared.groups[group]) for prompt, group in zip(shared.prompts, shared.group, strict=True)
     )
-    read_rate, draw_rate, body, head = rates(decoder, len(chats))
-    seconds = 2 * body * read / read_rate + 2 * (body + head) * len(chats) * tokens / draw_rate
-    return {"tokens_read": read, "floor_tokens_per_second": round(len(chats) * tokens / seconds, 1)}
+
+
+def least_seconds(decoder: Any, rows: int, read: int, drawn: int) -> float:
+    """The FLOPs of reading and drawing so many tokens, over the rates of matrix products of the shapes that occur."""
+    read_rate, draw_rate, body, head = rates(decoder, rows)
+    return 2 * body * read / read_rate + 2 * (body + head) * drawn / draw_rate
 
 
 def rates(decoder: Any, rows: int) -> tuple[float, float, int, int]:
@@ -162,15 +176,14 @@ def between_turns(engine: Any, repeats: int) -> dict[str, Any]:
         whole += each.answer.tokens_in
         new += each.answer.tokens_in - lengths.get(each.row.conversation, 0)
         lengths[each.row.conversation] = each.answer.tokens_in
-    drawn = sum(each.answer.tokens_out for each in found)
-    read_rate, draw_rate, body, head = rates(engine.decoder, chosen.chunk)
-    floor_seconds = 2 * body * new / read_rate + 2 * (body + head) * drawn / draw_rate
+    new_tokens = sum(each.answer.tokens_out for each in found)
+    floor_seconds = least_seconds(engine.decoder, chosen.chunk, new, new_tokens)
     kept, again = (statistics.median(seconds[name]) for name in ("kept", "read again"))
     return {
         "texts": len(plan),
         "prompt_tokens_of_all_turns": whole,
         "prompt_tokens_read_once": new,
-        "new_tokens": drawn,
+        "new_tokens": new_tokens,
         "seconds_kept": round(kept, 1),
         "seconds_read_again": round(again, 1),
         "ratio": round(again / kept, 2),
@@ -179,6 +192,40 @@ def between_turns(engine: Any, repeats: int) -> dict[str, Any]:
         "equal_answers": sum(a == b for a, b in zip(*answers.values(), strict=True)),
         "runs": {name: [round(value, 1) for value in own] for name, own in seconds.items()},
     }
+
+
+def default_plan(engine: Any, repeats: int) -> dict[str, Any]:
+    """Stage generate of the default task, zero-shot and five-shot in turn, with no answer stored before."""
+    task = load_task("city-topics")
+    identity = {"engine": "transformers", "model": GENERATOR}
+    plans = {f"{shots} shots": Generator(shots=shots) for shots in (0, 5)}
+    seconds: dict[str, list[float]] = {name: [] for name in plans}
+    found: dict[str, dict[str, Any]] = {}
+    for repeat in range(repeats):
+        for name, chosen in plans.items():
+            plan, say = plan_of(Params(generator=chosen), task)
+            sampling = drawn(chosen, task.prompts.begin)
+            started = time.perf_counter()
+            with tempfile.TemporaryDirectory() as folder, AnswerStore(Path(folder) / "answers.db") as store:
+                answered = answer_plan(
+                    plan, say, identity, sampling, chosen.chunk, store, lambda: engine, lambda _: None
+                )
+            seconds[name].append(time.perf_counter() - started)
+            print(name, round(seconds[name][-1], 1), flush=True)
+            if repeat == 0:
+                chats = [engine.tokens((("user", say(row)),)) for row in plan]
+                read = sum(read_once(chats[at : at + chosen.chunk]) for at in range(0, len(chats), chosen.chunk))
+                new = sum(each.answer.tokens_out for each in answered)
+                found[name] = {"texts": len(plan), "tokens_read": read, "new_tokens": new}
+                found[name]["floor_seconds"] = round(least_seconds(engine.decoder, chosen.chunk, read, new), 1)
+    for name, own in seconds.items():
+        median = statistics.median(own)
+        found[name] |= {
+            "seconds": round(median, 1),
+            "times_the_floor": round(median / found[name]["floor_seconds"], 2),
+            "runs": [round(value, 1) for value in own],
+        }
+    return found
 
 
 def against_bare_engine(engine: Any, name: str, rows: int, tokens: int, repeats: int) -> dict[str, Any]:
@@ -228,6 +275,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--turns", action="store_true", help="only the turns of a chat, into generation-turns.json")
+    parser.add_argument("--default", action="store_true", help="only the default plan, into generation-default.json")
     given = parser.parse_args()
     os.chdir(ROOT)
     engine = registry.load(given.engine, GENERATOR, "main", "float32", Runtime(threads=THREADS, device="cpu"))
@@ -237,10 +285,15 @@ def main() -> None:
         "new_tokens": given.tokens,
         "repeats": given.repeats,
     }
-    if given.turns:
-        result = {"machine": machine(), "repeats": given.repeats, **between_turns(engine, given.repeats)}
-        (RESULTS / "generation-turns.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        print(result)
+    for name, chosen, measure in (
+        ("turns", given.turns, between_turns),
+        ("default", given.default, default_plan),
+    ):
+        if chosen:
+            result = {"machine": machine(), "repeats": given.repeats, **measure(engine, given.repeats)}
+            (RESULTS / f"generation-{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            print(result)
+    if given.turns or given.default:
         return
     found["pipeline against bare engine"] = against_bare_engine(
         engine, given.engine, given.rows, given.tokens, max(given.repeats, 5)

@@ -165,3 +165,49 @@ def test_an_invisible_character_at_the_start_hides_nothing(mark: str) -> None:
     for raw in ("{}Here is a comment:\n\n" + LATE, "{}" + LATE, LATE + "{}", '{}"' + LATE + '"{}'):
         assert text(raw.replace("{}", mark)) == LATE
     assert text("The bus was\x00 late again.") == LATE
+
+
+# --- Other things around a text -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '<tool_call>\n{"name": "post", "arguments": {"text": "The bus was late again."}}\n</tool_call>',
+        '[TOOL_CALLS][{"name": "post", "arguments": {"text": "The bus was late again."}}]',
+        '<|python_tag|>{"name": "post", "parameters": {}}', '<function=post>{"text": "The bus was late again."}</function>',
+        'commentary to=functions.post\n{"text": "The bus was late again."}',
+        '<think>I could post it.</think><tool_call>{"name": "post"}</tool_call>',
+    ],
+)  # fmt: skip
+def test_the_call_of_a_tool_is_no_text(raw: str) -> None:
+    found = parse(raw, "stop")
+    assert (found.text, found.reason, found.detail) == (None, "unparsable", "tool")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "\\boxed{The bus was late again.}", "$\\boxed{\\text{The bus was late again.}}$",
+        "Sure! Here's a comment:\n\n---\n\nThe bus was late again.\n\n---\n\nWould you like another one?",
+        "---\n\nThe bus was late again.", "***\nThe bus was late again.",
+        "User: Write a comment.\nAssistant: The bus was late again.",
+        "Human: Write a comment.\n\nAssistant: The bus was late again.\n\nHuman: Another.",
+        "The bus was late again. (label: transport)", "Okay, here goes: The bus was late again.",
+        'Rewritten: "The bus was late again."', "Title: Late\nBody: The bus was late again.",
+    ],
+)  # fmt: skip
+def test_what_stands_around_a_text_goes(raw: str) -> None:
+    assert text(raw) == LATE
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "We met (mood: awful) and left early.", "User: be nice. That is what the sign said.",
+        "Functions: none, this phone does nothing.", "Rewritten: the rules of our park.", "--- no comment ---",
+        "My boxed set of films never came.",
+    ],
+)  # fmt: skip
+def test_what_looks_like_it_inside_a_text_stays(own: str) -> None:
+    assert text(own) == own

@@ -62,6 +62,8 @@ def test_imports_run_one_way_and_third_parties_stay_at_home(path: Path) -> None:
         "planning",
         "seeds",
         "reproduction",
+        "releasing",
+        "cleaning",
         "__init__",
         "tracking",
         "compare",
@@ -70,8 +72,8 @@ def test_imports_run_one_way_and_third_parties_stay_at_home(path: Path) -> None:
     outside = {name.split(".")[0] for name in names}
     assert mine == "tracking" or "mlflow" not in outside
     assert mine == "validation" or "great_expectations" not in outside
-    assert mine in {"quiet", "overrides", "doctor"} or "dvc" not in outside, (
-        "-S is read by DVC itself, its config by doctor"
+    assert mine in {"quiet", "overrides", "doctor", "releasing", "cleaning"} or "dvc" not in outside, (
+        "-S is read by DVC itself, its config by doctor, remote and cache by releasing and cleaning"
     )
 
 
@@ -84,6 +86,8 @@ def test_domain_packages_know_neither_params_nor_data_folders(path: Path) -> Non
         "planning",
         "seeds",
         "reproduction",
+        "releasing",
+        "cleaning",
         "__init__",
         "tracking",
         "sources",
@@ -129,7 +133,7 @@ ROOMS = (
     # what it holds
     "telling", "contents",
     # how it gets to MLflow: the database, the store and its runs, what is written, the experiment around it, the model
-    "database", "runs", "writing", "view", "furnishing", "models", "served",
+    "database", "runs", "deleted", "writing", "view", "furnishing", "models", "served",
     # who brings it there, and who looks at it
     "recording", "events", "ui", "commands",
 )  # fmt: skip

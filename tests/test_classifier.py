@@ -253,7 +253,7 @@ def test_micro_batches_divide_the_batch(batch: int, sizes: list[int]) -> None:
 # The order of the texts
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(1, 40), st.integers(1, 90), st.integers(1, 8), st.integers(0, 99))
 def test_every_text_is_drawn_equally_often(texts: int, rows: int, batch: int, seed: int) -> None:
     lengths = np.random.default_rng(seed).integers(1, 50, texts)

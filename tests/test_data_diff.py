@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from standin.corpus import write_metrics
 from standin.sources.commands import register
 
 OLD = {"1": ("A bus, please", "transport"), "2": ("More trees", "green"), "3": ("No bus", "transport")}
@@ -28,7 +29,7 @@ def write(root: Path, texts: dict[str, tuple[str, str]], clique: float | None) -
             f"remote_clique_cosine{end}": clique + step for end, step in (("", 0), ("_low", -0.1), ("_high", 0.1))
         }
         (root / "reports/diversity").mkdir(parents=True, exist_ok=True)
-        (root / "reports/diversity/metrics.json").write_text(json.dumps({"synthetic": measures}))
+        write_metrics(root / "reports/diversity/metrics.json", {"synthetic": measures})
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,19 @@ def test_counts_shares_and_diversity_of_a_tag_and_the_workspace(
         "diversity (in brackets where 95 % of the random subsets lie)",
         "  remote clique (cosine)  0.500 (0.400 to 0.600) -> 0.750 (0.650 to 0.850)",
         "  Chamfer (cosine)        not measured -> not measured",
+    ]
+
+
+def test_an_experiment_is_named_by_its_name(versions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(versions)
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    rev = done.stdout.strip()
+    run(versions, "git", "update-ref", f"refs/exps/{rev[:2]}/{rev[2:]}/dusty-pine", rev)
+    status, said = standin("dusty-pine", "v1")
+    assert status == 0, said
+    assert said.splitlines()[:2] == [
+        "data/synthetic: dusty-pine -> v1",
+        "  3 -> 3 texts: 0 added, 0 removed, 0 changed, 3 the same",
     ]
 
 

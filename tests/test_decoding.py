@@ -100,7 +100,7 @@ def test_the_nucleus_is_the_smallest_set_that_reaches_top_p() -> None:
     assert int(top_p_draw(logits, torch.tensor([0.9999]), 1.0, 1.0)) in (0, 3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.05, 1.0), st.floats(0.2, 3.0))
 def test_a_short_look_draws_what_sorting_everything_draws(seed: int, top_p: float, temperature: float) -> None:
     generator = np.random.default_rng(seed)

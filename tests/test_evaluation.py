@@ -58,7 +58,7 @@ def test_macro_f1_and_accuracy_by_hand() -> None:
     assert accuracy == 0.75
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_scores_are_those_of_scikit_learn_also_where_classes_are_absent(data: st.DataObject) -> None:
     labels = data.draw(st.integers(2, 5), label="labels")

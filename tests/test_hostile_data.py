@@ -261,7 +261,7 @@ def test_halves_of_characters_are_refused_in_ids_too(tmp_path: Path) -> None:
 NASTY = ["yes", "null", "~", "12", "1e3", "0x1f", "2001-01-01", " a ", "- a", "a: b", "#a", "'", '"', "\\", "{a}", "%a", "\x80", "\x85", "\u2028", "\ufeff", "\t", "🙂", "\U000e0041"]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(NASTY) | st.text(min_size=1, max_size=40), min_size=2, max_size=5, unique=True),
        st.dictionaries(st.text(max_size=40) | st.sampled_from(NASTY), st.sampled_from(NASTY), max_size=4))  # fmt: skip
 @example(["a\x85b", "a\u2028b"], {"\x80": "\x9f"})
@@ -282,7 +282,7 @@ def test_the_starter_file_is_read_again_exactly(labels: list[str], values: dict[
 TEXT = st.text(st.sampled_from("'=+-@\t\r\na1 .e\",") | st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=5))
 @example([("=1+1", "'=1+1"), ("''=1+1", "-1"), ("'-1", "-cmd|' /C calc'!A0"), ("\r=1", "\t=1"), ("@SUM(A1)", "+1-1")])
 def test_no_cell_runs_as_a_formula_and_every_text_comes_back(rows: list[tuple[str, str]]) -> None:

@@ -69,7 +69,7 @@ class TestKnownAnswers:
 
 class TestInvariants:
     @given(sets)
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     def test_the_closed_form_is_the_definition(self, vectors: np.ndarray) -> None:
         exact = vectors.astype(np.float64)
         distances = 1 - exact @ exact.T
@@ -79,21 +79,21 @@ class TestInvariants:
         assert remote_clique_cosine(vectors) == pytest.approx(by_definition, abs=1e-6)
 
     @given(sets, st.integers(0, 100))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_the_order_of_texts_does_not_matter(self, vectors: np.ndarray, seed: int) -> None:
         shuffled = np.random.default_rng(seed).permutation(vectors)
         for name in MEASURES:
             assert getattr(measured(shuffled), name) == pytest.approx(getattr(measured(vectors), name), abs=1e-5)
 
     @given(sets)
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_writing_every_text_twice_leaves_no_distance_to_the_nearest_other(self, vectors: np.ndarray) -> None:
         found = measured(np.concatenate([vectors, vectors]))
         assert found.chamfer_cosine == pytest.approx(0, abs=1e-7)
         assert found.chamfer_angular == pytest.approx(0, abs=1e-4)
 
     @given(sets)
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_the_nearest_other_is_nearer_than_the_mean_other(self, vectors: np.ndarray) -> None:
         found = measured(vectors)
         assert found.chamfer_cosine <= found.remote_clique_cosine + 1e-6

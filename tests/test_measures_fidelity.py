@@ -45,7 +45,7 @@ class TestSimilarity:
         assert similarity(real, synthetic, 5) == pytest.approx(whole, abs=1e-6)
 
     @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 8))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_a_copy_of_the_real_texts_covers_them_fully_and_more_neighbours_lower_it(
         self, n: int, m: int, nearest: int
     ) -> None:

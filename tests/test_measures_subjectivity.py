@@ -109,7 +109,7 @@ class TestRanking:
         assert ranking.scores[0] == pytest.approx(3.1, abs=0.05)
 
     @given(st.lists(st.integers(-5, 5), min_size=2, max_size=8), st.integers(-20, 20))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_the_order_of_strengths_is_the_order_of_places(self, strength: list[int], lean: int) -> None:
         ranking = rank_tasks(answers([float(one) for one in strength], lean), len(strength))
         assert sum(ranking.scores) == pytest.approx(0, abs=1e-3)

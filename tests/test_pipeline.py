@@ -241,7 +241,8 @@ def test_a_failing_gate_stops_everything_after_it_and_says_what_to_change(projec
     for stage in ("diversity", "arms", "finetune@real", "evaluate", "track"):
         assert f"Running stage '{stage}'" not in said
     (failed,) = [run for run in project.mlflow_runs() if run.info.status == "FAILED"]
-    assert "min_texts_per_label" in read_stages(failed)["validate"]
+    assert read_stages(failed)["validate"].startswith("failed: the synthetic data failed one check")
+    assert "min_texts_per_label" in failed.data.tags["mlflow.note.content"]
 
 
 def test_contrastive_active_learning_joins_as_the_readme_shows(project: Project) -> None:

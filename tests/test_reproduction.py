@@ -81,7 +81,7 @@ def test_other_figures_are_told_with_their_interval_the_equal_texts_and_the_flip
     assert "0.040 (real: 0.710, committed 0.750), within its interval" in first
     assert "2 of the 3 committed synthetic texts are equal" in first
     assert "real - sqbc at 48 no difference, committed higher" in second
-    assert "`git checkout dvc.lock reports` takes them back" in third
+    assert "`git checkout HEAD -- dvc.lock reports` takes them back" in third
 
 
 def test_a_value_beyond_the_committed_interval_is_said_to_be_outside() -> None:
@@ -117,7 +117,7 @@ def test_runs_that_differ_in_the_base_seed_alone_are_put_into_one_table() -> Non
     seeds.write(found)
     said = json.loads(Path("reports/seeds/scope.json").read_text())
     assert said["seeds"] == [1, 2, 3]
-    assert "real" in "\n".join(seeds.lines(found))
+    assert "all labelled texts" in "\n".join(seeds.lines(found))
 
 
 def test_one_base_seed_is_too_few_and_the_commands_are_named() -> None:

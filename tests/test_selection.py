@@ -204,7 +204,7 @@ def test_the_size_of_the_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch)
         assert (neighbours.nearest(queries, index, 5) == whole).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(-3, 3), st.integers(1, 3)), min_size=1, max_size=12),
     st.lists(st.tuples(st.integers(-3, 3), st.integers(1, 3)), min_size=1, max_size=4),

@@ -285,7 +285,7 @@ def test_the_shots_have_an_example_of_a_label_that_exists_twice() -> None:
 COUNTS = st.dictionaries(st.sampled_from("abcde"), st.integers(1, 40), min_size=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(COUNTS, st.integers(0, 30), st.integers(0, 30), st.integers(0, 60), st.integers(0, 30), st.integers(0, 5))
 def test_splits_are_disjoint_as_large_as_asked_and_of_one_text_once(
     counts: dict[str, int], shots: int, validation: int, pool: int, test: int, seed: int
@@ -370,7 +370,7 @@ def test_sizes_that_do_not_fit_name_split_numbers_and_key() -> None:
 SUBJECTS = ("buses and trams", "parks and trees", "rents and flats", "schools and clubs", "bins and lamps")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.sampled_from(SUBJECTS), st.sampled_from("abx")), min_size=8, max_size=30), st.integers(0, 9)
 )

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -182,6 +183,39 @@ def test_an_mlflow_out_of_reach_costs_no_result_and_sync_brings_the_run(project:
     assert "1 added" in project.standin("sync", "--current")
     (run,) = runs(project)
     assert outcome(run, "prepare").startswith("executed")
+
+
+def test_a_run_says_once_that_mlflow_is_out_of_reach(project: ToyProject, tmp_path: Path) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    nowhere = {"MLFLOW_TRACKING_URI": f"sqlite:///{blocked}/mlflow.db"}
+    done = project.run(sys.executable, "-m", "standin.cli", "run", **nowhere)
+    assert (done.stdout + done.stderr).count("nothing is lost") == 1
+
+
+def test_ctrl_c_ends_a_run_and_its_stage_and_the_next_run_goes_on(project: ToyProject) -> None:
+    begun = project.root / "begun"
+    wait = f"if params.finetune.max_steps == 99:\n        Path({str(begun)!r}).write_text('')\n        __import__('time').sleep(120)\n    "
+    project.edit("src/toy.py", 'Path(f"models/{item}").mkdir', wait + 'Path(f"models/{item}").mkdir')
+    project.edit("params.yaml", "max_steps: 20", "max_steps: 99")
+    command = [sys.executable, "-m", "standin.cli", "run"]
+    with subprocess.Popen(
+        command, cwd=project.root, env=project.environment(), start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as run:  # fmt: skip
+        while not begun.exists() and run.poll() is None:
+            time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGINT)
+        said, _ = run.communicate(timeout=60)
+    assert run.returncode == 130, said
+    assert said.count("interrupted; run again to go on") == 2, said  # the stage's line, and the command's
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(run.pid, 0)
+    project.edit("params.yaml", "max_steps: 99", "max_steps: 20")
+    again = project.run(*command)
+    assert "had been killed" not in again.stdout + again.stderr
+    assert "finetune real: " in again.stdout
 
 
 def test_a_relative_store_is_the_project_s_own_also_for_an_experiment_in_a_copy(project: ToyProject) -> None:

@@ -5,6 +5,7 @@ fast, and raises StandinError for a person's mistake: ``main`` prints the messag
 """
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,9 +16,11 @@ from typing import Annotated, Any
 import typer
 
 from standin import completion, doctor, starting
+from standin.cleaning.commands import register as register_cleaning
 from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.help import STATUS, examples
+from standin.releasing import register as register_releasing
 from standin.sharing import register as register_sharing
 from standin.sources.commands import register
 from standin.tracking.commands import record_workspace
@@ -26,8 +29,10 @@ from standin.tracking.commands import register as register_tracking
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, epilog=STATUS)
 register(app)
 register_sharing(app)
+register_releasing(app)
 register_tracking(app)
 register_compare(app)
+register_cleaning(app)
 starting.register(app)
 doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
@@ -102,12 +107,12 @@ def run(
 
 def _pipeline(*words: str, verbose: bool) -> int:
     """Run DVC; where it went well, record the result, compare it with the committed one and say what comes next."""
-    import subprocess
     import time
 
+    from standin.stages.track import RECORDED_AFTER
+
     started = time.monotonic()
-    module = "dvc" if verbose else "standin.quiet"
-    status = _status(subprocess.run([sys.executable, "-m", module, *words], check=False).returncode)
+    status = _dvc("dvc" if verbose else "standin.quiet", *words, **{RECORDED_AFTER: "1"})
     if not status:
         typer.echo(f"all stages: {time.monotonic() - started:.1f} s")
         record_workspace()
@@ -117,6 +122,20 @@ def _pipeline(*words: str, verbose: bool) -> int:
             typer.echo(line)
         what_next()
     return status
+
+
+def _dvc(module: str, *words: str, **environment: str) -> int:
+    """Run DVC and return the exit status; Ctrl-C, which DVC and its stage hear as well, is waited for and is 130."""
+    import subprocess
+
+    with subprocess.Popen([sys.executable, "-m", module, *words], env=os.environ | environment) as process:
+        interrupted = False
+        while True:
+            try:
+                status = process.wait()
+                return 130 if interrupted else _status(status)
+            except KeyboardInterrupt:
+                interrupted = True
 
 
 def _status(code: int) -> int:
@@ -164,8 +183,6 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Generate the synthetic texts (the pipeline up to the stage generate), or say what it will take (--dry-run)."""
-    import subprocess
-
     _need_project()
     from standin.overrides import load_with
 
@@ -182,8 +199,7 @@ def generate(
         raise StandinError("--json is for a dry run: `standin generate --dry-run --json`")
     if change:
         raise StandinError("-S changes the parameters of a dry run only; `dvc exp run -S ...` runs an experiment")
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro", "generate"], check=False)
-    raise typer.Exit(_status(done.returncode))
+    raise typer.Exit(_dvc("dvc", "repro", "generate"))
 
 
 @prompts.command(

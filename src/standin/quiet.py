@@ -20,10 +20,12 @@ REWORDED = {
 def wanted(record: logging.LogRecord) -> bool:
     """Whether a record of DVC is shown; some are put into fewer words.
 
-    An empty ``warmstart.jsonl`` is as it should be where a task has no other questions.
+    An empty ``warmstart.jsonl`` is as it should be where a task has no other questions. A stage that Ctrl-C ended has
+    said so itself.
     """
     if record.levelno >= logging.ERROR:
-        return True
+        error = record.exc_info[1] if record.exc_info else None
+        return not str(error and (error.__cause__ or error)).endswith("exited with 130")
     message = str(record.msg)
     command = message == "%s %s" and bool(record.args) and record.args[0] == ">"  # type: ignore[index]
     empty = message == "'%s' is empty." and record.getMessage().endswith("warmstart.jsonl' is empty.")

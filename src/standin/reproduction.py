@@ -53,7 +53,7 @@ def compared(now: Evaluated, committed: Evaluated) -> list[str]:
     else:
         lines.append(
             "          On another machine a changed dvc.lock and reports are expected (docs/science.md, What depends "
-            "on the machine); `git checkout dvc.lock reports` takes them back."
+            "on the machine); `git checkout HEAD -- dvc.lock reports` takes them back."
         )
     return lines
 

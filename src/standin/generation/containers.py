@@ -18,6 +18,7 @@ _ELEMENT = re.compile(
     r"|sentence|sms|headline|generated_text)>",
     re.IGNORECASE,
 )
+_BOXED = re.compile(r"\$?\$?\\boxed\{(?:\\text\{([^{}]*)\}|([^{}]*))\}\$?\$?\.?\Z")
 _STRING = r"""(?P<quote>["'])(?P<string>(?:\\.|(?!(?P=quote))[^\\])*+)(?P<end>["'])?"""
 _PAIR = re.compile(rf"""["'](\w[^"'\n]{{0,40}})["']\s*:\s*{_STRING}""", re.DOTALL)
 _FIRST = re.compile(rf"""[\[{{]\s*{_STRING}(?=\s*(?:[,\]}}]|\Z))""", re.DOTALL)
@@ -42,7 +43,9 @@ def unfenced(text: str) -> str:
 
 
 def unwrapped(text: str) -> str:
-    """Without an element around the text such as ``<answer>``; half of one counts too."""
+    """Without an element around the text such as ``<answer>``, of which half counts too, or a box of LaTeX."""
+    if boxed := _BOXED.match(text):
+        return (boxed[1] or boxed[2] or "").strip()
     found = _ELEMENT.match(text)
     if found:
         end = text.lower().find(f"</{found[1].lower()}>", found.end())

@@ -29,6 +29,14 @@ _TURN = re.compile(
     r"|\n#{1,4} (?:Instruction|Input|Response|User|Human|Assistant)\b",
     re.IGNORECASE,
 )
+_DIALOGUE = re.compile(r"(?:User|Human|Prompt)[ \t]?:[ \t]")
+_ANSWERED = re.compile(r"\n(?:Assistant|AI)[ \t]?:\s")
+_CALL = re.compile(
+    r"\s*(?:<\|?(?:tool_calls?|function_calls?)\|?>|<\|python_tag\|>|\[TOOL_CALLS\]|<function[=_]\w"
+    r"|<\|channel\|>commentary to=|commentary to=\w|<\uff5ctool\u2581calls?\u2581begin\uff5c>)",
+    re.IGNORECASE,
+)
+"""A call of a tool: Qwen, Hermes, Granite, Llama 3.1, Mistral, gpt-oss, DeepSeek."""
 _BROKEN = re.compile(r"<[|\uff5c][^\s|<>]{0,40}[|\uff5c]?\Z")
 
 
@@ -37,8 +45,15 @@ def first_mark(text: str) -> re.Match[str] | None:
     return next((found for found in _FOUND.finditer(text) if found.lastgroup == "mark"), None)
 
 
+def calls_tool(raw: str) -> bool:
+    """Whether an answer is the call of a tool that nobody offered, not a text."""
+    return _CALL.match(raw) is not None
+
+
 def without_header(text: str) -> str:
-    """Without the marks and the role's name that open an answer, and without a prompt in ``[INST]`` before it."""
+    """Without the marks and the role's name that open an answer, and without a prompt that is repeated before it."""
+    if _DIALOGUE.match(text) and (answered := _ANSWERED.search(text)):
+        text = text[answered.start() + 1 :]
     if text.startswith(("[INST]", "<s>[INST]", "<s> [INST]")) and "[/INST]" in text:
         text = text[text.index("[/INST]") :]
     found = None if _struck(text) else _HEADER.match(text)

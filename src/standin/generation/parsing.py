@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from standin.generation import containers, quotes, remarks, several
 from standin.generation.endings import SENTENCE_END, once, whole_sentences
-from standin.generation.marks import first_turn, without_header
+from standin.generation.marks import calls_tool, first_turn, without_header
 from standin.generation.reasoning import after_reasoning, reasoned
 from standin.generation.talk import WINDOW, Talk, fold, talk
 
@@ -28,7 +28,8 @@ class Parsed:
     """The text, or the reason why there is none; and what was changed on the way.
 
     ``detail`` says more of a reason: "reasoning" (cut before its end, or nothing follows it), "json" (no string of it
-    is obviously the text), "asker" (it only speaks to the one who asked), "filter" (the server's).
+    is obviously the text), "tool" (one is called), "asker" (it only speaks to the one who asked), "filter" (the
+    server's).
     """
 
     text: str | None
@@ -59,9 +60,9 @@ def parse(raw: str, finish: str) -> Parsed:
         return Parsed(None, UNPARSABLE, detail="reasoning")
     if thought := raw.strip().removesuffix(rest):
         changes["reasoning" if reasoned(thought) else "chat_marker"] = None
-    stripped = _stripped(rest, changes, finish in ("length", "loop"))
+    stripped = None if (called := calls_tool(rest)) else _stripped(rest, changes, finish in ("length", "loop"))
     if stripped is None:
-        return Parsed(None, UNPARSABLE, tuple(changes), "json")
+        return Parsed(None, UNPARSABLE, tuple(changes), "tool" if called else "json")
     text, cut = stripped
     text = " ".join(text.split())
     if after_reasoning(text) is None or _thinks(text):

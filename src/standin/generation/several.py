@@ -11,6 +11,7 @@ _RARE_ITEM = re.compile(
 )
 """Marks that, as numbers do, may begin a person's text ("1. Mai"): an item's only where another item follows."""
 _RULE = re.compile(r"\n\n[ ]?(?:-{3,}|\*{3,}|_{3,}|={3,}|(?:\* ){2,}\*)[ ]?(?=\n\n|\Z)|\n\n#{1,6}\Z")
+_RULE_BEFORE = re.compile(r"(?:-{3,}|\*{3,}|_{3,}|={3,})\n\n?(?=[^\s-])")
 _HEADING = re.compile(r"#{1,6} [^\n]{1,150}\n+|(\*\*|__)(?!\s)[^*_\n]{1,100}\1:?[ ]?\n+|[^\n]{1,100}\n={3,}\n+")
 _SHAPE = re.compile(r"(#{1,6}) [^\n]{1,150}\Z|(\*\*|__)(?!\s)[^*_\n]{1,100}\2:?[ ]?\Z")
 _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[A-Ea-e])(?:[.):]| [\u2013\u2014-])\s*")
@@ -87,7 +88,7 @@ def closed(before: str, rest: str) -> str:
 
 
 def without_fields(text: str, talk: Talk) -> str:
-    """Without lines before and after the text that name its label, as ``Category: transport``.
+    """Without lines before and after the text, or brackets after it, that name its label, as ``Category: transport``.
 
     A title or a reasoning goes where a line after it names the text: ``Reasoning: ... Comment: ...``.
     """
@@ -103,15 +104,20 @@ def without_fields(text: str, talk: Talk) -> str:
         not lines[last - 1] or talk.field.match(fold(lines[last - 1][:200]))
     ):
         last -= 1
-    return "\n".join(lines[first:last])
+    text = "\n".join(lines[first:last])
+    opened = text.rfind("(", max(len(text) - LONGEST_TITLE, 1)) if text.endswith(")") else -1
+    return text[:opened].rstrip() if opened > 0 and talk.field.match(fold(text[opened + 1 : -1])) else text
 
 
 def without_heading(text: str, talk: Talk, announced: bool) -> str:
     """Without a heading in Markdown or a bold first line, where something follows it; ``## Comment`` is a label.
 
     What follows a second heading alike goes too, where the first has a number, a letter, a label or a colon, or words
-    to the asker stood before it: it is another answer. The sections of one review ("Pros:") stay.
+    to the asker stood before it: it is another answer. The sections of one review ("Pros:") stay. A line of dashes
+    before the text goes.
     """
+    if ruled := _RULE_BEFORE.match(text):
+        return text[ruled.end() :]
     if announced and (titled := _inline_titled(text, talk)):
         return titled
     found = _HEADING.match(text)

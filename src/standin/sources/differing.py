@@ -1,6 +1,6 @@
 """``standin data diff``: how the synthetic texts of one version differ from those of another."""
 
-import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from standin.corpus import read_json_lines
+from standin.corpus import json_value, read_json_lines, unlisted
 from standin.errors import StandinError, counted
 
 WORKSPACE = "workspace"
@@ -42,21 +42,20 @@ def version(rev: str) -> Version:
         if not Path(TEXTS).exists():
             raise StandinError(f"{TEXTS} is not here: `dvc pull data/synthetic` or `standin run` brings it")
         report = Path(DIVERSITY)
-        return _version(rev, Path(TEXTS), report.read_text(encoding="utf-8") if report.exists() else "")
-    if not _git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}") or rev.startswith("-"):
-        raise StandinError(
-            f"{rev!r} is no commit, tag or branch; of an experiment give the commit: `dvc exp list --sha`"
-        )
+        return _version(rev, Path(TEXTS), report.read_bytes() if report.exists() else b"")
+    commit = _experiment(rev) or rev
+    if not _git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}") or rev.startswith("-"):
+        raise StandinError(f"{rev!r} is no commit, tag, branch or experiment; `git tag` and `dvc exp list` name some")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "texts.jsonl"
-        words = ["get", ".", TEXTS, "--rev", rev, "--out", str(file), "--quiet"]
+        words = ["get", ".", TEXTS, "--rev", commit, "--out", str(file), "--quiet"]
         done = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True, check=False)
         if done.returncode:
             raise StandinError(
                 f"{rev}: its texts are neither in DVC's cache nor on the default remote. Whoever made them runs "
                 f"`dvc push`. {done.stderr.strip()}".strip()
             )
-        return _version(rev, file, _git("show", f"{rev}:{DIVERSITY}"))
+        return _version(rev, file, _git("show", f"{commit}:{DIVERSITY}"))
 
 
 def lines(one: Version, other: Version) -> list[str]:
@@ -80,13 +79,14 @@ def lines(one: Version, other: Version) -> list[str]:
     return found
 
 
-def _version(name: str, file: Path, report: str) -> Version:
+def _version(name: str, file: Path, report: bytes) -> Version:
     texts = {}
     for number, row in read_json_lines(file):
         if not {"id", "text", "label"} <= row.keys():
             raise StandinError(f"{name}: {TEXTS}, line {number}: id, text and label are wanted")
         texts[str(row["id"])] = (str(row["text"]), str(row["label"]))
-    return Version(name, texts, (json.loads(report) if report else {}).get("synthetic", {}))
+    measured = unlisted(json_value(Path(f"{DIVERSITY} of {name}"), report)) if report else {}
+    return Version(name, texts, measured.get("synthetic", {}))
 
 
 def _measure(found: Version, key: str) -> str:
@@ -98,6 +98,13 @@ def _measure(found: Version, key: str) -> str:
     return f"{found.diversity[key]:.3f}{interval}"
 
 
-def _git(*words: str) -> str:
+def _experiment(name: str) -> str:
+    """The commit of a DVC experiment; empty where there is none of that name."""
+    if not re.fullmatch(r"\w[\w-]*", name):
+        return ""
+    return _git("for-each-ref", "--count=1", "--format=%(objectname)", f"refs/exps/*/*/{name}").decode().strip()
+
+
+def _git(*words: str) -> bytes:
     """What Git prints; nothing where it fails."""
-    return subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout
+    return subprocess.run(["git", *words], capture_output=True, check=False).stdout

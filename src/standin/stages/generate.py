@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from standin.choices import BEGIN_ENGINES
-from standin.config import Params, repository_root
+from standin.config import Generator, Params, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json_lines, write_rows
 from standin.embedded import pinned
 from standin.engines import registry
@@ -60,17 +60,7 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         AnswerStore(repository_root() / ".standin" / "answers.db") as store,
         progress("generate", len(plan), "texts") as done,
     ):
-        begin = opening(params, task, store)
-        sampling = Sampling(
-            chosen.temperature,
-            chosen.top_p,
-            chosen.max_tokens,
-            chosen.pattern,
-            seeded=chosen.seed is not None,
-            stop=(*chosen.stop, *([CLOSING[begin]] if begin in CLOSING else [])),
-            begin=begin,
-            template=chosen.template,
-        )
+        sampling = drawn(chosen, opening(params, task, store))
         batched = chosen.engine in registry.BATCHED
         spent = budget(params.runtime)
         answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
@@ -78,6 +68,20 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     write(answered, chosen.engine, chosen.model, origins)
     found = metrics(answered, seeded=sampling.seeded or chosen.engine != "openai")
     return found if recorded is None else found | {"recorded": recording(recorded, origins or [])}
+
+
+def drawn(chosen: Generator, begin: str) -> Sampling:
+    """How answers are drawn; one that begins with an opening quotation mark ends at the closing one."""
+    return Sampling(
+        chosen.temperature,
+        chosen.top_p,
+        chosen.max_tokens,
+        chosen.pattern,
+        seeded=chosen.seed is not None,
+        stop=(*chosen.stop, *([CLOSING[begin]] if begin in CLOSING else [])),
+        begin=begin,
+        template=chosen.template,
+    )
 
 
 def opening(params: Params, task: Task, store: AnswerStore) -> str:

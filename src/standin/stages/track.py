@@ -1,5 +1,6 @@
 """The last stage: complete this experiment's run in MLflow from the files that all stages left, executed or cached."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from standin.config import Params, repository_root
 from standin.task import Task
 
 REPORT = "reports/report.html"
+RECORDED_AFTER = "STANDIN_RECORDED_AFTER"
+"""Environment variable by which `standin run` says that it records the run itself, and what kept it from that."""
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
@@ -19,7 +22,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     try:
         name, contents = record_pipeline()
     except TrackingError as error:
-        print(f"track: {error}\ntrack: nothing is lost; `standin sync` records this run later.", file=sys.stderr)  # noqa: T201
+        if RECORDED_AFTER not in os.environ:
+            print(f"track: {error}\ntrack: nothing is lost; `standin sync` records this run later.", file=sys.stderr)  # noqa: T201
         print(closing())  # noqa: T201
         return {}
     sizes = f"{len(contents.metrics)} metrics, {len(contents.curves)} curves, {len(contents.data)} data sets"

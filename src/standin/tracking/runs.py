@@ -158,7 +158,8 @@ def opened(experiment: str, *, restore: bool = False) -> Iterator[Store]:
 def knock(uri: str) -> None:
     """Raise TrackingError where no server takes a connection within ten seconds: MLflow would wait for minutes.
 
-    What goes through a proxy, and addresses without a port that is known, are left to MLflow.
+    What goes through a proxy, and addresses without a port that is known, are left to MLflow. Raises ImportError where
+    the package that talks to a database is missing.
     """
     parts = urlsplit(uri)
     scheme = parts.scheme.partition("+")[0]
@@ -166,6 +167,10 @@ def knock(uri: str) -> None:
         return
     if scheme in getproxies() and not proxy_bypass(parts.hostname):
         return
+    if not scheme.startswith("http"):
+        from sqlalchemy import make_url
+
+        make_url(uri).get_dialect().import_dbapi()
     try:
         socket.create_connection((parts.hostname, parts.port or PORTS[scheme]), timeout=KNOCK_SECONDS).close()
     except OSError as error:
