@@ -16,6 +16,7 @@ from standin.language_codes import short_code
 from standin.names import fault
 from standin.sources.added import Added, language_found, models_of_other_languages
 from standin.sources.files import STRUCTURES, RawRows, Reading, cell_text, missing, rows_of
+from standin.sources.kept import Kept
 from standin.sources.labels import check_labels, label_remarks
 from standin.sources.opening import Opened, Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
@@ -164,7 +165,7 @@ def _as_copied(opened: Opened, reading: Reading, part: str, copy: Path, found: R
     """The rows as the pipeline will read them: ids are made from the copy's line numbers."""
     if copy is opened.file or reading.columns.id is not None:
         return found
-    records = tuple((number, record) for number, (_, record) in enumerate(opened.table.records, 1))
+    records = Kept((number, record) for number, (_, record) in enumerate(opened.table.records, 1))
     return rows_of(dataclasses.replace(opened.table, records=records), reading, part)
 
 
