@@ -21,6 +21,7 @@ from standin.corpus import Row, json_objects, read_json, read_json_lines, read_r
 from standin.engines import replay
 from standin.errors import StandinError
 from standin.names import MOST_CHARACTERS, fault
+from standin.overrides import load_with
 from standin.sheets import Cell, protected, sheet_rows, sheet_text
 from standin.sources import streams, tables
 from standin.sources.adding import _reading
@@ -28,7 +29,7 @@ from standin.sources.files import Reading, read_raw
 from standin.sources.starter import starter
 from standin.sources.tables import read_table
 from standin.stages.arms import _labels
-from standin.task import Columns, Label, Question, Task
+from standin.task import Columns, Label, Question, Task, load_task
 
 DEEP = '{"id": "1", "label": "ham", "text": ' + "[" * 100_000 + "]" * 100_000 + "}"
 LONG_NUMBER = '{"id": "1", "label": "ham", "text": ' + "7" * 5000 + "}"
@@ -275,6 +276,52 @@ def test_the_starter_file_is_read_again_exactly(labels: list[str], values: dict[
     assert (found["name"], found["title"]) == ("null", "null")
     if not any(fault(label) for label in labels):
         assert Task.model_validate(found).label_names == labels
+
+
+ODD = [
+    "a: b", "#", "# a", "- x", "? x", "? [x]", ": x", "{}", "[]", "yes", "no", "on", "1e3", "null", "~", "12:30", "017", "<<",
+    "*a", "&a", "!!int x", "|", ">-", "%YAML", "---", "...", "", " a", "a ", "\ta\t", "a\nb", "'", '"', "\\", "🙂" * 600,
+    "\x85", "\x80", "\x9f" * 170, "\x1b[2J", "\u202e", "a" * 1022, "a" * 1023, "a" * 1024, "a" * 1025, "a" * 5000,
+    "#" * 1023, '"' * 520, "\x85" * 200, "é: " * 600,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: ascii(value[:12]) + str(len(value)))
+def test_a_value_of_the_file_is_read_again_from_the_task_file_however_odd_and_long(tmp_path: Path, value: str) -> None:
+    """By our reader, by DVC's, and after a change that DVC makes; YAML finds no colon 1,024 characters into a key."""
+    from dvc.utils.hydra import apply_overrides
+    from dvc.utils.serialize import load_yaml
+
+    values = {value: "ham", "other": "spam", "unwanted": ""}
+    (tmp_path / "tasks").mkdir()
+    path = tmp_path / "tasks" / "odd.yaml"
+    reading = Reading(Columns(), ["ham", "spam"], values=values)
+    path.write_text(starter("odd", reading, {"train": "data/raw/odd/train.csv"}), encoding="utf-8")
+    assert load_task("odd", tmp_path).source.values == values
+    assert load_yaml(str(path))["source"]["values"] == values
+    apply_overrides(path, ["title=Other"])
+    changed = load_task("odd", tmp_path)
+    if "\x85" in value:  # ruamel.yaml writes it bare, where YAML folds it
+        return
+    assert (changed.title, changed.source.values) == ("Other", values)
+
+
+def test_labels_yes_and_no_stay_texts_when_dvc_writes_the_task_file(tmp_path: Path) -> None:
+    """`-S tasks/...` takes the quotation marks away, and YAML 1.1 reads `name: no` as a truth value."""
+    from dvc.utils.hydra import apply_overrides
+
+    (tmp_path / "tasks").mkdir()
+    path = tmp_path / "tasks" / "odd.yaml"
+    reading = Reading(Columns(), ["no", "yes", "off"], values={"on": "yes"})
+    path.write_text(starter("odd", reading, {"train": "data/raw/odd/train.csv"}), encoding="utf-8")
+    before = load_task("odd", tmp_path)
+    (tmp_path / "params.yaml").write_text("base:\n  task: odd\n")
+    assert load_with(["tasks/odd.yaml:title=Other"], tmp_path)[1] == before.model_copy(update={"title": "Other"})
+    apply_overrides(path, ["title=Other"])
+    assert "name: no\n" in path.read_text()
+    assert load_task("odd", tmp_path) == before.model_copy(update={"title": "Other"})
+    path.write_text(path.read_text().replace("demonstration: false", "demonstration: yes"))
+    assert load_task("odd", tmp_path).demonstration
 
 
 # --- sheets

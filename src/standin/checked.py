@@ -104,7 +104,8 @@ def parse_yaml(text: bytes | str, where: str, *, as_dvc: bool = False) -> Any:
     """One YAML document as plain values; ``where`` begins the message of what is wrong.
 
     ``as_dvc``: what dvc.lock says of a file is compared with the file, so both are read as DVC does (YAML 1.2: yes, no,
-    on, off and 12:30 are texts); all else is read as YAML 1.1, of which that makes truth values and numbers.
+    on, off and 12:30 are texts), and so are task files, into which DVC writes a label "no" without quotation marks when
+    ``-S`` changes them. All else is read as YAML 1.1, of which that makes truth values and numbers.
 
     Raises StandinError, with the line, where the text is broken, larger than 10 MB, nested deeper than 50 levels, or
     stands for more than 100,000 values by its aliases.
@@ -158,10 +159,10 @@ def _refused(where: str, event: Any, said: str) -> StandinError:
     return StandinError(f"{where}, line {event.start_mark.line + 1}: {said}")
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, *, as_dvc: bool = False) -> Any:
     """Read one YAML file, safely. Raises StandinError with the line where the file is missing or broken."""
     try:
-        return parse_yaml(path.read_bytes(), str(path))
+        return parse_yaml(path.read_bytes(), str(path), as_dvc=as_dvc)
     except FileNotFoundError:
         raise StandinError(f"{path}: there is no such file. Run from the project's root, or create it.") from None
     except IsADirectoryError:
