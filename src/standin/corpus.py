@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from standin.errors import StandinError
+from standin.errors import StandinError, check_ordinary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +102,7 @@ Record = TypeVar("Record", Row, SyntheticRow, ArmRow, SelectedRow, Prediction, R
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number, object). Raises StandinError naming the line that is not UTF-8, not JSON or no object."""
+    check_ordinary(path)
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -231,6 +232,7 @@ def read_json(path: Path) -> Any:
 
     Raises StandinError where it is missing or broken, as after a full disk.
     """
+    check_ordinary(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:

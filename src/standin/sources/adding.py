@@ -122,7 +122,10 @@ def _task(name: str, root: Path, values: Mapping[str, str], language: str | None
     """The task's file where there is one. Raises StandinError where it says otherwise than the options."""
     if language is not None and (wrong := language_fault(language)):
         raise StandinError(f"--language: {wrong}")
-    if not task_path(name, root).exists():
+    path = task_path(name, root)
+    if not path.exists():
+        if path.is_symlink() or not path.parent.resolve().is_relative_to(root.resolve()):
+            raise StandinError(f"{path}: a link leads elsewhere: take it away, then add the data again")
         return None
     task = load_task(name, root)
     if values and dict(values) != task.source.values:

@@ -5,11 +5,11 @@ Records are known by the keys that each tool writes. Where several people labell
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, first_line, nearest
 from standin.sources.kept import Kept
 from standin.sources.tables import Table
 
@@ -48,29 +48,30 @@ def export_of(table: Table, text: str, label: str | None) -> Export | None:
             neither ``text`` nor ``label`` is one.
     """
     if table.all(lambda one: isinstance(one.get("data"), dict) and bool({"annotations", "completions"} & one.keys())):
-        return _made(table, "Label Studio", [_label_studio(table, n, r, text, label) for n, r in table.records])
+        return _made(table, "Label Studio", lambda number, one: _label_studio(table, number, one, text, label))
     if {"_task_hash", "_input_hash"} & set(table.columns) or table.all(
         lambda one: one.get("answer") in ANSWERS and "text" in one
     ):
         return _prodigy(table)
     if table.all(lambda one: isinstance(one.get("fields"), dict) and "responses" in one):
-        return _made(table, "Argilla", [_argilla(table, n, r, text, label) for n, r in table.records])
+        return _made(table, "Argilla", lambda number, one: _argilla(table, number, one, text, label))
     if questions := sorted({key[: -len(".responses")] for key in table.columns if key.endswith(".responses")}):
         question = _one(table, questions, label, "question", "--label")
         field = text if text in table.columns else _one(table, _texts(table), text, "field", "--text")
-        return _made(table, "Argilla", [_flat(record, field, question) for _, record in table.records])
+        return _made(table, "Argilla", lambda _, one: _flat(one, field, question))
     if table.all(lambda one: "annotation" in one and "annotation_agent" in one):
-        return _made(table, "Argilla", [_argilla_1(one, text) for _, one in table.records])
+        return _made(table, "Argilla", lambda _, one: _argilla_1(one, text))
     votes = [one.get("annotations") for _, one in table.records if "text" in one]
     if _lists_of_objects(votes):
-        return _made(table, "doccano", [_doccano(table, n, r) for n, r in table.records])
+        return _made(table, "doccano", lambda number, one: _doccano(table, number, one))
     if not table.all(lambda one: not (_is_spans(one.get("label")) or one.get("entities"))):
         raise _refused(table, "doccano", *SPANS)
     return None
 
 
-def _made(table: Table, tool: str, items: Sequence[_Item]) -> Export:
-    """The table of what was found, and in words how."""
+def _made(table: Table, tool: str, read: Callable[[int, Record], _Item]) -> Export:
+    """The table of what ``read`` finds in each record, and in words how."""
+    items = [_item(table, tool, number, record, read) for number, record in table.records]
     rows, unlabelled, tied = Kept(), 0, 0
     several = any(len(item.votes) > 1 for item in items)
     for (number, _), item in zip(table.records, items, strict=True):
@@ -88,6 +89,17 @@ def _made(table: Table, tool: str, items: Sequence[_Item]) -> Export:
         notes.append(f"{tied} texts left out on which they were divided equally")
     made = replace(table, columns=columns, records=rows, notes=(*table.notes, *notes))
     return Export(made, several)
+
+
+def _item(table: Table, tool: str, number: int, record: Record, read: Callable[[int, Record], _Item]) -> _Item:
+    """One record. Raises StandinError where a part of it is of another kind than the tool writes, as null in a list."""
+    try:
+        return read(number, record)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StandinError(
+            f"{table.at(number)}: no record as {tool} exports it ({first_line(error)}). Export the data again, or take "
+            "the record out."
+        ) from None
 
 
 def _label_studio(table: Table, number: int, record: Record, text: str, label: str | None) -> _Item:
@@ -118,25 +130,22 @@ def _choices(value: Record) -> list[str]:
 
 def _prodigy(table: Table) -> Export:
     """Accepted labels or choices; of a single label that was rejected, "not" that label; ignored texts are left out."""
-    records = [record for _, record in table.records]
-    names = {str(one["label"]) for one in records if isinstance(one.get("label"), str)}
-    items, left_out = [], 0
-    if not names and not any("accept" in one for one in records):
+    names = {str(one["label"]) for _, one in table.records if isinstance(one.get("label"), str)}
+    if not names and "accept" not in table.columns:
         raise _refused(table, "Prodigy", *SPANS)
-    kept = []
-    for number, one in table.records:
+
+    def read(number: int, one: Record) -> _Item:
         answer, vote = one.get("answer", "accept"), None
         if answer == "accept":
             chosen = one.get("accept")
             vote = _single(table, number, list(map(str, chosen))) if chosen else one.get("label")
         elif answer == "reject" and "accept" not in one and len(names) == 1:
             vote = f"not {one.get('label')}"
-        if vote is None:
-            left_out += 1
-        else:
-            kept.append((number, one))
-            items.append(_Item(one.get("text"), (str(vote),), None))
-    made = _made(replace(table, records=tuple(kept)), "Prodigy", items)
+        return _Item(one.get("text"), () if vote is None else (str(vote),), None)
+
+    kept = Kept((number, one) for number, one in table.records if _item(table, "Prodigy", number, one, read).votes)
+    left_out = len(table.records) - len(kept)
+    made = _made(replace(table, records=kept), "Prodigy", read)
     said = (f"{left_out} texts left out that were ignored, rejected or left without a choice",) if left_out else ()
     return replace(made, table=replace(made.table, notes=(*made.table.notes, *said)))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from standin.corpus import json_objects
-from standin.errors import StandinError, first_line
+from standin.errors import StandinError, check_ordinary, first_line
 from standin.sources.headers import Header, records
 from standin.sources.kept import Kept, Numbered
 from standin.sources.streams import check_unpacked, lines
@@ -81,6 +81,7 @@ def read_table(path: Path, shown: Path | None = None, header: Header = AS_USUAL)
         StandinError: naming the line or row that is broken.
     """
     suffix, shown = format_of(path), shown or path
+    check_ordinary(path)
     if not path.is_file():
         raise StandinError(
             f"{path}: there is no such file. `dvc pull` brings data that is versioned here, "
