@@ -19,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from standin import corpus
 from standin.checked import read_yaml
 from standin.cli import main
 from standin.compare.revisions import _read_into
@@ -221,10 +222,14 @@ def test_what_stands_in_a_files_place_is_a_message_and_no_traceback(
         (tmp_path / folder).mkdir()
     subprocess.run(["git", "init", "--quiet"], check=True)
     (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
+    (tmp_path / "data/raw").mkdir(parents=True)
+    written(tmp_path / "data/raw/t", "")
+    written(tmp_path / "a.csv", "text,label\n" + "one,ham\ntwo,spam\n" * 20)
     for words, said in (
         (["task", "new", "t" * 300, "--yes", "--data", "x.csv"], "file name too long"),
         (["prompts", "show", "-S", f"base.task={'t' * 300}"], "file name too long"),
         (["data", "add", "t", "x" * 300], "file name too long"),
+        (["data", "add", "t", "a.csv"], "data/raw/t: file exists. Name another place, or mend what stands there"),
     ):
         monkeypatch.setattr("sys.argv", ["standin", *words])
         with pytest.raises(SystemExit) as end:
@@ -235,6 +240,15 @@ def test_what_stands_in_a_files_place_is_a_message_and_no_traceback(
         with pytest.raises(OSError, match=r"Is a directory|Too many levels") as error:
             read()
         assert str(surroundings(error.value)).startswith(str(tmp_path))
+
+
+def test_a_line_of_json_is_long_but_not_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "LONGEST_LINE", len(GOOD))
+    path = written(tmp_path / "a.jsonl", GOOD * 3 + GOOD.strip())
+    assert len(list(read_json_lines(path))) == 4
+    written(path, GOOD + " " + GOOD)
+    with pytest.raises(StandinError, match=r"a\.jsonl, line 2: more than \d+ bytes\. One JSON object a line"):
+        list(read_json_lines(path))
 
 
 CHOICE = {"type": "choices", "from_name": "a", "to_name": "text", "value": {"choices": ["ham"]}}

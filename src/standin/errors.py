@@ -15,8 +15,11 @@ section 2; the harmless U+200E and U+200F stay)."""
 _STEERING = re.compile(f"[{STEERING}]")
 
 
-_NO_PLACE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EIO, errno.ESTALE)
-"""What the system says of folders in a file's place, links in a circle, names too long, drives that went away."""
+_NO_PLACE = (
+    errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EIO, errno.ESTALE
+)  # fmt: skip
+"""What the system says of a folder in a file's place or the reverse, links in a circle, names too long, drives
+that went away."""
 
 
 class StandinError(Exception):
