@@ -224,11 +224,13 @@ def test_what_stands_in_a_files_place_is_a_message_and_no_traceback(
     (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
     (tmp_path / "data/raw").mkdir(parents=True)
     written(tmp_path / "data/raw/t", "")
+    (tmp_path / "data/raw/u").symlink_to("u")
     written(tmp_path / "a.csv", "text,label\n" + "one,ham\ntwo,spam\n" * 20)
     for words, said in (
         (["task", "new", "t" * 300, "--yes", "--data", "x.csv"], "file name too long"),
         (["prompts", "show", "-S", f"base.task={'t' * 300}"], "file name too long"),
         (["data", "add", "t", "x" * 300], "file name too long"),
+        (["data", "add", "u", "a.csv"], "data/raw/u: "),
         (["data", "add", "t", "a.csv"], "data/raw/t: file exists. Name another place, or mend what stands there"),
     ):
         monkeypatch.setattr("sys.argv", ["standin", *words])

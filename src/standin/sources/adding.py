@@ -241,7 +241,7 @@ def copy_files(sources: Mapping[str, Path], files: Mapping[str, Path], root: Pat
         raise StandinError(f"{found[0]} holds other data. Choose another name, or say --replace.")
     for part, file in files.items():
         target = root / file
-        if not target.parent.resolve().is_relative_to(root.resolve()):
+        if not Path(os.path.realpath(target.parent)).is_relative_to(root.resolve()):  # resolve() raises of a circle
             raise StandinError(f"{file.parent}: a link leads out of the project: take it away, then add the data again")
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (target.exists() and filecmp.cmp(sources[part], target, shallow=False)):
