@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+import socket
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chat_server import FAULTS, echo, serving
+from openai import APITimeoutError
 
 from standin.config import Generator, Params, Runtime
 from standin.corpus import SyntheticRow, read_rows
-from standin.engines import openai, registry, retries
+from standin.engines import openai, registry, retries, servers
 from standin.engines.protocol import Answer, Request, Sampling
 from standin.engines.refusals import sentence
 from standin.errors import StandinError
@@ -100,6 +103,41 @@ def test_an_answer_that_the_server_broke_off_is_tried_again() -> None:
         server.finish = "abort"
         with pytest.raises(StandinError, match="an answer that ended with 'abort'"):
             answers(engine(server.url, attempts=1), 1)
+
+
+def test_an_answer_that_trickles_in_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece comes within the timeout; the whole would take thirty times as long, and of a stuck server for ever."""
+    monkeypatch.setattr(servers, "MOST_TIMEOUTS", 2)
+    trickle = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    done = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        while not done.is_set():
+            with suppress(OSError):
+                client, _ = listening.accept()
+                client.recv(1 << 16)
+                client.sendall(trickle)
+                for _ in range(60):
+                    client.sendall(b"1\r\n \r\n")
+                    done.wait(0.1)
+                client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        client = servers.connect(Runtime(base_url=url, timeout=0.2))
+        try:
+            with pytest.raises(APITimeoutError) as error:
+                client.chat.completions.create(model="m", messages=[])
+            assert "no whole answer within 0.4 s" in str(error.value.__cause__)
+        finally:
+            done.set()
+
+
+def test_certificates_that_are_not_there_are_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(StandinError, match=r"the certificates cannot be read .*SSL_CERT_FILE is '.*none\.pem'"):
+        servers.connect(Runtime(base_url="https://models.example/v1"))
 
 
 def test_half_a_character_is_replaced() -> None:

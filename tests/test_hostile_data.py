@@ -7,6 +7,8 @@ import json
 import os
 import random
 import re
+import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,18 +19,27 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from standin import corpus
+from standin.checked import read_yaml
+from standin.cli import main
+from standin.compare.revisions import _read_into
 from standin.corpus import Row, json_objects, read_json, read_json_lines, read_rows
 from standin.engines import replay
-from standin.errors import StandinError
+from standin.errors import StandinError, surroundings
 from standin.names import MOST_CHARACTERS, fault
+from standin.overrides import load_with
 from standin.sheets import Cell, protected, sheet_rows, sheet_text
 from standin.sources import streams, tables
-from standin.sources.adding import _reading
+from standin.sources.adding import _reading, add
 from standin.sources.files import Reading, read_raw
+from standin.sources.opening import Options, open_file
+from standin.sources.removing import leaving
+from standin.sources.shaping import shape
 from standin.sources.starter import starter
 from standin.sources.tables import read_table
 from standin.stages.arms import _labels
-from standin.task import Columns, Label, Question, Task
+from standin.task import Columns, Label, Question, Task, load_task
+from standin.tracking.trees import Workspace
 
 DEEP = '{"id": "1", "label": "ham", "text": ' + "[" * 100_000 + "]" * 100_000 + "}"
 LONG_NUMBER = '{"id": "1", "label": "ham", "text": ' + "7" * 5000 + "}"
@@ -173,6 +184,150 @@ def test_bytes_that_are_no_text_are_named_with_their_line(tmp_path: Path) -> Non
             read_table(path)
 
 
+# --- what is no file
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
+def test_a_pipe_a_device_or_a_socket_is_never_read(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe without a writer waits for ever, /dev/zero never ends; `data add NAME <(zcat a.gz)` names a pipe."""
+    for name in ("a.csv", "a.jsonl", "a.json", "a.yaml", "a.xlsx"):
+        path = tmp_path / name
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "device":
+            path.symlink_to("/dev/null")
+        else:
+            monkeypatch.chdir(tmp_path)
+            with socket.socket(socket.AF_UNIX) as made:
+                made.bind(name)
+        readers: list[Callable[[Path], object]] = {
+            ".csv": [read_table, lambda path: open_file(path, Options(), "text", tmp_path)],
+            ".jsonl": [read_table, lambda path: list(read_json_lines(path)), lambda path: replay.load(str(path), "")],
+            ".json": [read_json, lambda path: open_file(path, Options(), "text", tmp_path)],
+            ".yaml": [read_yaml, lambda path: read_yaml(path, as_dvc=True)],
+            ".xlsx": [lambda path: open_file(path, Options(), "text", tmp_path)],
+        }[path.suffix]  # fmt: skip
+        for read in readers:
+            with pytest.raises(StandinError, match=rf"{name}: a pipe, socket or device, expected a file"):
+                read(path)
+
+
+def test_what_stands_in_a_files_place_is_a_message_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages: {}")
+    (tmp_path / "params.yaml").write_text("base: {task: t}\n")
+    for folder in (".dvc", "tasks"):
+        (tmp_path / folder).mkdir()
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
+    (tmp_path / "data/raw").mkdir(parents=True)
+    written(tmp_path / "data/raw/t", "")
+    (tmp_path / "data/raw/u").symlink_to("u")
+    written(tmp_path / "a.csv", "text,label\n" + "one,ham\ntwo,spam\n" * 20)
+    for words, said in (
+        (["task", "new", "t" * 300, "--yes", "--data", "x.csv"], "file name too long"),
+        (["prompts", "show", "-S", f"base.task={'t' * 300}"], "file name too long"),
+        (["data", "add", "t", "x" * 300], "file name too long"),
+        (["data", "add", "u", "a.csv"], "data/raw/u: "),
+        (["data", "add", "t", "a.csv"], "data/raw/t: file exists. Name another place, or mend what stands there"),
+    ):
+        monkeypatch.setattr("sys.argv", ["standin", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 1, words
+        assert said in capsys.readouterr().err
+    for read in (lambda: list(read_json_lines(tmp_path)), lambda: list(read_json_lines(tmp_path / "loop.jsonl"))):
+        with pytest.raises(OSError, match=r"Is a directory|Too many levels") as error:
+            read()
+        assert str(surroundings(error.value)).startswith(str(tmp_path))
+
+
+def test_a_line_of_json_is_long_but_not_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "LONGEST_LINE", len(GOOD))
+    path = written(tmp_path / "a.jsonl", GOOD * 3 + GOOD.strip())
+    assert len(list(read_json_lines(path))) == 4
+    written(path, GOOD + " " + GOOD)
+    with pytest.raises(StandinError, match=r"a\.jsonl, line 2: more than \d+ bytes\. One JSON object a line"):
+        list(read_json_lines(path))
+
+
+CHOICE = {"type": "choices", "from_name": "a", "to_name": "text", "value": {"choices": ["ham"]}}
+STUDIO: dict[str, object] = {"data": {"text": "one"}, "annotations": [{"result": [CHOICE]}]}
+ARGILLA: dict[str, object] = {"fields": {"text": "one"}, "responses": {"label": [{"value": "ham"}]}}
+FLAT: dict[str, object] = {"text": "one", "label.responses": ["ham"]}
+PRODIGY: dict[str, object] = {"text": "one", "_task_hash": 1, "accept": ["ham"], "answer": "accept"}
+DOCCANO: dict[str, object] = {"text": "one", "annotations": [{"label": "ham", "user": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("tool", "good", "changes"),
+    [
+        ("Label Studio", STUDIO, {"annotations": [None]}),
+        ("Label Studio", STUDIO, {"annotations": {"a": 1}}),
+        ("Label Studio", STUDIO, {"annotations": [{"result": [None]}]}),
+        ("Label Studio", STUDIO, {"annotations": [{"result": "x"}]}),
+        ("Label Studio", STUDIO, {"annotations": [{"result": [CHOICE | {"value": None}]}]}),
+        ("Argilla", ARGILLA, {"responses": "x"}),
+        ("Argilla", ARGILLA, {"responses": {"label": None}}),
+        ("Argilla", ARGILLA, {"responses": {"label": [None]}}),
+        ("Argilla", ARGILLA, {"responses": [{"values": "x"}]}),
+        ("Argilla", FLAT, {"label.responses": 5}),
+        ("Argilla", FLAT, {"label.responses.status": 5}),
+        ("Argilla", {"annotation": "ham", "annotation_agent": "x", "inputs": {"text": "one"}}, {"inputs": "x"}),
+        ("doccano", DOCCANO, {"annotations": [{"label": "ham", "user": [1]}]}),
+        ("Prodigy", PRODIGY, {"accept": 5}),
+    ],
+)  # fmt: skip
+def test_an_odd_record_of_a_tools_export_is_named(
+    tmp_path: Path, tool: str, good: dict[str, object], changes: dict[str, object]
+) -> None:
+    """Label Studio writes null for a result that was taken back."""
+    path = written(tmp_path / "a.json", json.dumps([good, good | changes]))
+    opened = open_file(path, Options(), "text", tmp_path)
+    with pytest.raises(StandinError, match=rf"a\.json, record 2: no record as {tool} exports it \(.+\)\. Export"):
+        shape(opened, Columns(id=None))
+
+
+@pytest.mark.parametrize("linked", ["tasks/t.yaml", "tasks"])
+def test_no_task_file_is_written_where_a_link_leads(
+    tmp_path: Path, linked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside, project = tmp_path / "outside", tmp_path / "project"
+    for folder in (outside, project / ".dvc", *([project / "tasks"] if linked != "tasks" else [])):
+        folder.mkdir(parents=True)
+    (project / linked).symlink_to(outside if linked == "tasks" else outside / "t.yaml")
+    monkeypatch.setattr("standin.sources.adding._run", lambda *_: "")
+    path = written(tmp_path / "a.csv", "text,label\none,ham\ntwo,spam\n")
+    with pytest.raises(StandinError, match=r"tasks/t\.yaml: a link leads elsewhere: take it away"):
+        add("t", path, root=project)
+    assert not list(outside.iterdir())
+
+
+def test_a_yaml_file_of_any_size_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "params.yaml"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    monkeypatch.chdir(tmp_path)
+    readers: list[Callable[[], object]] = [
+        lambda: read_yaml(path), lambda: Workspace().read("params.yaml"),
+        lambda: _read_into({"workspace": {}}, [("workspace", "params.yaml")]),
+    ]  # fmt: skip
+    for read in readers:
+        with pytest.raises(StandinError, match=r"params\.yaml: 1,099,511,627,776 bytes; at most 10,000,000 are read"):
+            read()
+
+
+@pytest.mark.parametrize("params", ["[]", "base: []", "base: 1"])
+def test_data_is_removed_only_where_the_parameters_can_be_read(tmp_path: Path, params: str) -> None:
+    written(tmp_path / "params.yaml", params)
+    (tmp_path / "data/raw").mkdir(parents=True)
+    written(tmp_path / "data/raw/t.dvc", "")
+    with pytest.raises(StandinError, match=r"params\.yaml: "):
+        leaving("t", tmp_path)
+
+
 # --- names
 
 UNCLEAN = ["a\x00b", "a\nb", "a\rb", "a\x1bb", "a\x7fb", "a\x85b", "a\x9bb", "a\u2028b", "a\u2029b", "a\u202eb", "a\u2066b", "a\ud800b"]  # fmt: skip
@@ -275,6 +430,52 @@ def test_the_starter_file_is_read_again_exactly(labels: list[str], values: dict[
     assert (found["name"], found["title"]) == ("null", "null")
     if not any(fault(label) for label in labels):
         assert Task.model_validate(found).label_names == labels
+
+
+ODD = [
+    "a: b", "#", "# a", "- x", "? x", "? [x]", ": x", "{}", "[]", "yes", "no", "on", "1e3", "null", "~", "12:30", "017", "<<",
+    "*a", "&a", "!!int x", "|", ">-", "%YAML", "---", "...", "", " a", "a ", "\ta\t", "a\nb", "'", '"', "\\", "🙂" * 600,
+    "\x85", "\x80", "\x9f" * 170, "\x1b[2J", "\u202e", "a" * 1022, "a" * 1023, "a" * 1024, "a" * 1025, "a" * 5000,
+    "#" * 1023, '"' * 520, "\x85" * 200, "é: " * 600,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: ascii(value[:12]) + str(len(value)))
+def test_a_value_of_the_file_is_read_again_from_the_task_file_however_odd_and_long(tmp_path: Path, value: str) -> None:
+    """By our reader, by DVC's, and after a change that DVC makes; YAML finds no colon 1,024 characters into a key."""
+    from dvc.utils.hydra import apply_overrides
+    from dvc.utils.serialize import load_yaml
+
+    values = {value: "ham", "other": "spam", "unwanted": ""}
+    (tmp_path / "tasks").mkdir()
+    path = tmp_path / "tasks" / "odd.yaml"
+    reading = Reading(Columns(), ["ham", "spam"], values=values)
+    path.write_text(starter("odd", reading, {"train": "data/raw/odd/train.csv"}), encoding="utf-8")
+    assert load_task("odd", tmp_path).source.values == values
+    assert load_yaml(str(path))["source"]["values"] == values
+    apply_overrides(path, ["title=Other"])
+    changed = load_task("odd", tmp_path)
+    if "\x85" in value:  # ruamel.yaml writes it bare, where YAML folds it
+        return
+    assert (changed.title, changed.source.values) == ("Other", values)
+
+
+def test_labels_yes_and_no_stay_texts_when_dvc_writes_the_task_file(tmp_path: Path) -> None:
+    """`-S tasks/...` takes the quotation marks away, and YAML 1.1 reads `name: no` as a truth value."""
+    from dvc.utils.hydra import apply_overrides
+
+    (tmp_path / "tasks").mkdir()
+    path = tmp_path / "tasks" / "odd.yaml"
+    reading = Reading(Columns(), ["no", "yes", "off"], values={"on": "yes"})
+    path.write_text(starter("odd", reading, {"train": "data/raw/odd/train.csv"}), encoding="utf-8")
+    before = load_task("odd", tmp_path)
+    (tmp_path / "params.yaml").write_text("base:\n  task: odd\n")
+    assert load_with(["tasks/odd.yaml:title=Other"], tmp_path)[1] == before.model_copy(update={"title": "Other"})
+    apply_overrides(path, ["title=Other"])
+    assert "name: no\n" in path.read_text()
+    assert load_task("odd", tmp_path) == before.model_copy(update={"title": "Other"})
+    path.write_text(path.read_text().replace("demonstration: false", "demonstration: yes"))
+    assert load_task("odd", tmp_path).demonstration
 
 
 # --- sheets

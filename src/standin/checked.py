@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from standin.errors import StandinError, first_line, nearest
+from standin.errors import StandinError, check_ordinary, first_line, nearest
 
 MOST_BYTES = 10_000_000
 """Largest file that is read: dvc.lock has 100,000 bytes, a task file 4,000."""
@@ -104,20 +104,21 @@ def parse_yaml(text: bytes | str, where: str, *, as_dvc: bool = False) -> Any:
     """One YAML document as plain values; ``where`` begins the message of what is wrong.
 
     ``as_dvc``: what dvc.lock says of a file is compared with the file, so both are read as DVC does (YAML 1.2: yes, no,
-    on, off and 12:30 are texts); all else is read as YAML 1.1, of which that makes truth values and numbers.
+    on, off and 12:30 are texts), and so are task files, into which DVC writes a label "no" without quotation marks when
+    ``-S`` changes them. All else is read as YAML 1.1, of which that makes truth values and numbers.
 
     Raises StandinError, with the line, where the text is broken, larger than 10 MB, nested deeper than 50 levels, or
     stands for more than 100,000 values by its aliases.
     """
     if len(text) > MOST_BYTES:
-        raise StandinError(f"{where}: {len(text):,} bytes; at most {MOST_BYTES:,} are read")
+        raise _too_large(where, len(text))
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise StandinError(f"{where}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
     try:
-        _check_size(text, where)
+        _check_depth(text, where)
         return yaml.load(text, Loader=_DvcLoader if as_dvc else _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -125,7 +126,17 @@ def parse_yaml(text: bytes | str, where: str, *, as_dvc: bool = False) -> Any:
         raise StandinError(f"{place}: broken YAML: {getattr(error, 'problem', None) or first_line(error)}") from None
 
 
-def _check_size(text: str, where: str) -> None:
+def check_size(path: Path) -> None:
+    """Raise StandinError where a YAML file is larger than any that is read."""
+    if path.suffix in (".yaml", ".lock") and (size := path.stat().st_size) > MOST_BYTES:
+        raise _too_large(str(path), size)
+
+
+def _too_large(where: str, size: int) -> StandinError:
+    return StandinError(f"{where}: {size:,} bytes; at most {MOST_BYTES:,} are read")
+
+
+def _check_depth(text: str, where: str) -> None:
     """Raise StandinError where a document is nested too deep or its aliases stand for too much: read without them."""
     sizes: list[int] = [0]  # values in each collection that is open
     names: list[str | None] = [None]
@@ -158,10 +169,12 @@ def _refused(where: str, event: Any, said: str) -> StandinError:
     return StandinError(f"{where}, line {event.start_mark.line + 1}: {said}")
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, *, as_dvc: bool = False) -> Any:
     """Read one YAML file, safely. Raises StandinError with the line where the file is missing or broken."""
     try:
-        return parse_yaml(path.read_bytes(), str(path))
+        check_ordinary(path)
+        check_size(path)
+        return parse_yaml(path.read_bytes(), str(path), as_dvc=as_dvc)
     except FileNotFoundError:
         raise StandinError(f"{path}: there is no such file. Run from the project's root, or create it.") from None
     except IsADirectoryError:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from standin.errors import check_ordinary
+
 
 def _quiet(find: Callable[[], Iterator[str]]) -> Callable[[str], list[str]]:
     """Those that begin as the word does; none where anything is wrong, because a shell has no place for a message."""
@@ -20,6 +22,7 @@ def _quiet(find: Callable[[], Iterator[str]]) -> Callable[[str], list[str]]:
 def _values(path: str) -> Any:
     import yaml
 
+    check_ordinary(Path(path))
     return yaml.load(Path(path).read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 

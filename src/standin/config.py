@@ -312,9 +312,12 @@ def parse_params(raw: Any, path: Path = Path("params.yaml")) -> Params:
         raise explain(path, error, Params) from None
 
 
-def raw_params(path: Path) -> dict[str, Any]:
-    """The values of ``params.yaml``, unchecked. Raises StandinError where the file is empty or holds no groups."""
-    raw = read_yaml(path)
+def raw_params(path: Path, *, as_dvc: bool = False) -> dict[str, Any]:
+    """The values of ``params.yaml``, unchecked. Raises StandinError where the file is empty or holds no groups.
+
+    ``as_dvc``: for a task file, which is read so.
+    """
+    raw = read_yaml(path, as_dvc=as_dvc)
     if not isinstance(raw, dict):
         found = "the file is empty" if raw is None else f"expected groups of parameters, found {shown(raw)}"
         raise StandinError(f"{path}: {found}: `git checkout params.yaml` brings the last version back")

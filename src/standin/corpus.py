@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, BinaryIO, TypeVar, get_args, get_origin, get_type_hints
 
-from standin.errors import StandinError
+from standin.errors import StandinError, check_ordinary
+
+LONGEST_LINE = 1 << 28
+"""Bytes of a line of JSON Lines: more are no row, but a file of another kind or one without line feeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +105,22 @@ Record = TypeVar("Record", Row, SyntheticRow, ArmRow, SelectedRow, Prediction, R
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number, object). Raises StandinError naming the line that is not UTF-8, not JSON or no object."""
+    check_ordinary(path)
     try:
         file = path.open("rb")
     except FileNotFoundError:
         raise StandinError(f"{path}: there is no such file; `dvc repro` or `dvc pull` brings it.") from None
     with file:
-        yield from json_objects(path, file)
+        yield from json_objects(path, _lines(path, file))
+
+
+def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    number = 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            raise StandinError(f"{path}, line {number}: more than {LONGEST_LINE:,} bytes. One JSON object a line.")
+        yield line
 
 
 def json_objects(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -231,6 +244,7 @@ def read_json(path: Path) -> Any:
 
     Raises StandinError where it is missing or broken, as after a full disk.
     """
+    check_ordinary(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -94,7 +94,7 @@ def versions(root: Path) -> Finding:
     from importlib.metadata import PackageNotFoundError, version
 
     lock = root / ("requirements-gpu.lock" if find_spec("vllm") else "requirements.lock")
-    if not lock.exists():
+    if not lock.is_file():
         return Finding("packages", "note", f"no {lock.name} here to compare with", "Run from the project's root")
     locked = dict(re.findall(r"^([\w.\-]+)(?:\[[^\]]*\])?==([^\s;#]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
     missing, other = [], []

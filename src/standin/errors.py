@@ -1,9 +1,11 @@
 """The one error type a person ever sees."""
 
 import errno
+import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 MOST_NAMES = 20
 STEERING = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
@@ -11,6 +13,13 @@ STEERING = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 and line feed, DEL, C1), separators of lines and paragraphs, overrides of the direction of writing (Unicode's report 9,
 section 2; the harmless U+200E and U+200F stay)."""
 _STEERING = re.compile(f"[{STEERING}]")
+
+
+_NO_PLACE = (
+    errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EIO, errno.ESTALE
+)  # fmt: skip
+"""What the system says of a folder in a file's place or the reverse, links in a circle, names too long, drives
+that went away."""
 
 
 class StandinError(Exception):
@@ -55,6 +64,12 @@ def first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
+def check_ordinary(path: Path) -> None:
+    """Raise StandinError where a path is a pipe, a socket or a device: reading it may wait for ever or never end."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise StandinError(f"{path}: a pipe, socket or device, expected a file: copy what it gives into one")
+
+
 def surroundings(error: BaseException) -> StandinError | None:
     """A fault of the machine (disk full, folder not writable) in a person's words; None for any other error.
 
@@ -68,4 +83,6 @@ def surroundings(error: BaseException) -> StandinError | None:
         )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StandinError(f"{place}not allowed to write or read here. Mend the permissions, then run again.")
+    if number in _NO_PLACE:
+        return StandinError(f"{place}{os.strerror(number).lower()}. Name another place, or mend what stands there.")
     return None

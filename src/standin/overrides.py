@@ -80,7 +80,7 @@ def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
         copy = Path(folder) / path.name
         shutil.copyfile(path, copy)
         for change in changes:
-            values = raw_params(copy)
+            values = raw_params(copy, as_dvc=path.name != PARAMS)
             _check(change, values)
             try:
                 apply_overrides(copy, [change])
@@ -89,7 +89,7 @@ def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
                 raise StandinError(
                     f"-S {shown(change)}: cannot be set in {path.name} ({why}){_hint(change, why)}"
                 ) from None
-        return raw_params(copy)
+        return raw_params(copy, as_dvc=path.name != PARAMS)
 
 
 def _check(change: str, values: dict[str, Any]) -> None:

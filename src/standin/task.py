@@ -251,7 +251,7 @@ def load_task(name: str, root: Path = Path()) -> Task:
     if not path.exists():
         known = sorted(found.stem for found in path.parent.glob("*.yaml"))
         raise StandinError(f"{path}: there is no such task: {nearest(name, known)} (params.yaml, base.task)")
-    return parse_task(read_yaml(path), path)
+    return parse_task(read_yaml(path, as_dvc=True), path)
 
 
 def parse_task(values: Any, path: Path) -> Task:

@@ -3,7 +3,6 @@
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from standin.compare.states import FILES, PARAMS, Run, parsed, read_run
 from standin.errors import StandinError, nearest
@@ -103,9 +102,8 @@ def _task_path(files: Mapping[str, bytes | None]) -> str:
 
 def _read_into(found: dict[str, dict[str, bytes | None]], wanted: Sequence[tuple[str, str]]) -> None:
     for rev, path in wanted:
-        file = Path(path)
         if rev == WORKSPACE:
-            found[rev][path] = file.read_bytes() if file.is_file() else None
+            found[rev][path] = trees.Workspace().read(path)
     of_git = [(rev, path) for rev, path in wanted if rev != WORKSPACE]
     for (rev, path), content in zip(of_git, blobs([f"{rev}:./{path}" for rev, path in of_git]), strict=True):
         found[rev][path] = content

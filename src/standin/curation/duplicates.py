@@ -7,7 +7,7 @@ takes 8 MB.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -21,6 +21,9 @@ GRAM = 5
 ROWS, COLUMNS = 256, 8192
 SCORED = 8192
 """Candidate pairs scored together: 8,192 pairs of 384 float64 values take 50 MB."""
+
+COMPARED = 8192
+"""Texts of one list that are compared with all of the other at once: their grams take 100 MB."""
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 Vectors: TypeAlias = npt.NDArray[np.float32]
@@ -290,10 +293,33 @@ def lexical_pairs(texts_a: Sequence[str], texts_b: Sequence[str], threshold: flo
     Returns:
         (place in a, place in b, similarity), ordered by the places. Texts that are equal after normalisation have 1.
     """
-    index = Jaccard([normalise(text) for text in (*texts_a, *texts_b)], threshold)
-    first = np.arange(len(texts_a))
-    pairs = similar_pairs(index, first, np.arange(len(texts_a), len(texts_a) + len(texts_b)))
-    return list(zip(pairs.left.tolist(), (pairs.right - len(texts_a)).tolist(), pairs.score.tolist(), strict=True))
+    others = [normalise(text) for text in texts_b]
+    known = {gram for text in others for gram in grams(text)}
+    found: list[tuple[int, int, float]] = []
+    possible: dict[int, str] = {}
+    for place, text in enumerate(texts_a):
+        if _may_resemble(one := normalise(text), known, threshold):
+            possible[place] = one
+        if len(possible) >= max(COMPARED, len(others)):
+            found += _pairs(possible, others, threshold)
+            possible = {}
+    return found + _pairs(possible, others, threshold)
+
+
+def _may_resemble(normalised: str, known: set[str], threshold: float) -> bool:
+    """Whether enough of a text's grams are known: |A n B| / |A u B| is at most the share of A's grams that B has."""
+    own = grams(normalised)
+    return len(own & known) >= threshold * len(own) - 1e-6
+
+
+def _pairs(some: Mapping[int, str], others: Sequence[str], threshold: float) -> list[tuple[int, int, float]]:
+    """Pairs of some normalised texts, by their places, with others."""
+    if not some:
+        return []
+    index = Jaccard([*some.values(), *others], threshold)
+    pairs = similar_pairs(index, np.arange(len(some)), np.arange(len(some), len(some) + len(others)))
+    left = np.fromiter(some, np.int64, len(some))[pairs.left]
+    return list(zip(left.tolist(), (pairs.right - len(some)).tolist(), pairs.score.tolist(), strict=True))
 
 
 def lexical_pairs_within(texts: Sequence[str], threshold: float) -> list[tuple[int, int, float]]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from standin.language_codes import short_code
@@ -48,8 +49,8 @@ def language_of(texts: Sequence[str]) -> str | None:
     Args:
         texts: of which the first 1,000 are looked at.
     """
-    letters = sum(sign.isalpha() for text in texts for sign in text)
-    if letters < FEWEST_LETTERS and not _compact(texts):
+    letters = (sign for text in texts for sign in text if sign.isalpha())
+    if sum(1 for _ in islice(letters, FEWEST_LETTERS)) < FEWEST_LETTERS and not _compact(texts):
         return None
     total: dict[str, float] = {}
     for text in texts[:LOOKED_AT]:

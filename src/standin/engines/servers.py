@@ -3,7 +3,8 @@
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from threading import Event
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -22,6 +23,8 @@ ASKED = 3
 """Tries of such a question."""
 UNREACHABLE = ("ConnectError", "ProxyError")
 """httpx's errors, under openai's, where there is no way to a server."""
+MOST_TIMEOUTS = 10
+"""Times ``runtime.timeout`` that the whole of an answer may take, once it has begun."""
 MOST_MODELS = 12
 """Models of a server that a message lists."""
 
@@ -64,15 +67,49 @@ def connect(runtime: Runtime) -> Any:
             project=from_environment("OPENAI_PROJECT_ID", "project") or None,
             timeout=runtime.timeout,
             max_retries=0,  # tried again here, where each try is told
-            http_client=openai.DefaultHttpxClient(trust_env=not is_loopback(runtime.base_url)),
+            http_client=openai.DefaultHttpxClient(
+                trust_env=not is_loopback(runtime.base_url), event_hooks={"response": [_ending(runtime.timeout)]}
+            ),
         )
     except ImportError:  # httpx's, of socksio
         raise StandinError(
             f"the environment asks for a SOCKS proxy ({_proxies()}), which needs the package socksio: pip install "
             "socksio, or unset the variable, or name the server's host in NO_PROXY"
         ) from None
+    except OSError as error:
+        raise StandinError(
+            f"the certificates cannot be read ({error}): SSL_CERT_FILE is {os.environ.get('SSL_CERT_FILE')!r}. Name a "
+            "file that is there, or unset it."
+        ) from None
     except ValueError as error:
         raise StandinError(f"the environment's proxy cannot be used ({_proxies()}): {sentence(error)}") from None
+
+
+def _ending(timeout: float) -> Callable[[Any], None]:
+    """What makes an answer's body end: httpx's timeout is that of one piece, and one that trickles in never ends.
+
+    Servers that send blanks while they work may take ``MOST_TIMEOUTS`` times as long.
+    """
+    import httpx2
+
+    class Ending(httpx2.SyncByteStream):
+        def __init__(self, stream: Any) -> None:
+            self.stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            end = time.monotonic() + MOST_TIMEOUTS * timeout
+            for piece in self.stream:
+                if time.monotonic() > end:
+                    raise httpx2.ReadTimeout(f"no whole answer within {MOST_TIMEOUTS * timeout:g} s")
+                yield piece
+
+        def close(self) -> None:
+            self.stream.close()
+
+    def end(response: Any) -> None:
+        response.stream = Ending(response.stream)
+
+    return end
 
 
 def _without_query(url: str) -> str:

@@ -16,6 +16,7 @@ from standin.language_codes import short_code
 from standin.names import fault
 from standin.sources.added import Added, language_found, models_of_other_languages
 from standin.sources.files import STRUCTURES, RawRows, Reading, cell_text, missing, rows_of
+from standin.sources.kept import Kept
 from standin.sources.labels import check_labels, label_remarks
 from standin.sources.opening import Opened, Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
@@ -121,7 +122,10 @@ def _task(name: str, root: Path, values: Mapping[str, str], language: str | None
     """The task's file where there is one. Raises StandinError where it says otherwise than the options."""
     if language is not None and (wrong := language_fault(language)):
         raise StandinError(f"--language: {wrong}")
-    if not task_path(name, root).exists():
+    path = task_path(name, root)
+    if not path.exists():
+        if path.is_symlink() or not path.parent.resolve().is_relative_to(root.resolve()):
+            raise StandinError(f"{path}: a link leads elsewhere: take it away, then add the data again")
         return None
     task = load_task(name, root)
     if values and dict(values) != task.source.values:
@@ -164,7 +168,7 @@ def _as_copied(opened: Opened, reading: Reading, part: str, copy: Path, found: R
     """The rows as the pipeline will read them: ids are made from the copy's line numbers."""
     if copy is opened.file or reading.columns.id is not None:
         return found
-    records = tuple((number, record) for number, (_, record) in enumerate(opened.table.records, 1))
+    records = Kept((number, record) for number, (_, record) in enumerate(opened.table.records, 1))
     return rows_of(dataclasses.replace(opened.table, records=records), reading, part)
 
 
@@ -237,7 +241,7 @@ def copy_files(sources: Mapping[str, Path], files: Mapping[str, Path], root: Pat
         raise StandinError(f"{found[0]} holds other data. Choose another name, or say --replace.")
     for part, file in files.items():
         target = root / file
-        if not target.parent.resolve().is_relative_to(root.resolve()):
+        if not Path(os.path.realpath(target.parent)).is_relative_to(root.resolve()):  # resolve() raises of a circle
             raise StandinError(f"{file.parent}: a link leads out of the project: take it away, then add the data again")
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (target.exists() and filecmp.cmp(sources[part], target, shallow=False)):

@@ -64,7 +64,8 @@ def _opened(path: Path, shown: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
     except BROKEN as error:
-        locked = path.read_bytes()[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        with path.open("rb") as file:
+            locked = file.read(8) == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         said = "an old .xls file, or one protected by a password" if locked else f"{error}"
         raise StandinError(
             f"{shown}: not a zip archive or workbook that can be read ({said}). Save it again, without a password; "

@@ -5,11 +5,12 @@ Records are known by the keys that each tool writes. Where several people labell
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from standin.errors import StandinError, counted, nearest
+from standin.errors import StandinError, counted, first_line, nearest
+from standin.sources.kept import Kept
 from standin.sources.tables import Table
 
 Record = Mapping[str, Any]
@@ -46,32 +47,32 @@ def export_of(table: Table, text: str, label: str | None) -> Export | None:
         StandinError: the export marks spans, holds several labels for a text, or several fields or questions of which
             neither ``text`` nor ``label`` is one.
     """
-    records = [record for _, record in table.records]
-    if all(isinstance(one.get("data"), dict) and {"annotations", "completions"} & one.keys() for one in records):
-        return _made(table, "Label Studio", [_label_studio(table, n, r, text, label) for n, r in table.records])
-    if any("_task_hash" in one or "_input_hash" in one for one in records) or all(
-        one.get("answer") in ANSWERS and "text" in one for one in records
+    if table.all(lambda one: isinstance(one.get("data"), dict) and bool({"annotations", "completions"} & one.keys())):
+        return _made(table, "Label Studio", lambda number, one: _label_studio(table, number, one, text, label))
+    if {"_task_hash", "_input_hash"} & set(table.columns) or table.all(
+        lambda one: one.get("answer") in ANSWERS and "text" in one
     ):
         return _prodigy(table)
-    if all(isinstance(one.get("fields"), dict) and "responses" in one for one in records):
-        return _made(table, "Argilla", [_argilla(table, n, r, text, label) for n, r in table.records])
+    if table.all(lambda one: isinstance(one.get("fields"), dict) and "responses" in one):
+        return _made(table, "Argilla", lambda number, one: _argilla(table, number, one, text, label))
     if questions := sorted({key[: -len(".responses")] for key in table.columns if key.endswith(".responses")}):
         question = _one(table, questions, label, "question", "--label")
-        field = text if text in table.columns else _one(table, _texts(records), text, "field", "--text")
-        return _made(table, "Argilla", [_flat(record, field, question) for record in records])
-    if all("annotation" in one and "annotation_agent" in one for one in records):
-        return _made(table, "Argilla", [_argilla_1(one, text) for one in records])
-    votes = [one.get("annotations") for one in records if "text" in one]
+        field = text if text in table.columns else _one(table, _texts(table), text, "field", "--text")
+        return _made(table, "Argilla", lambda _, one: _flat(one, field, question))
+    if table.all(lambda one: "annotation" in one and "annotation_agent" in one):
+        return _made(table, "Argilla", lambda _, one: _argilla_1(one, text))
+    votes = [one.get("annotations") for _, one in table.records if "text" in one]
     if _lists_of_objects(votes):
-        return _made(table, "doccano", [_doccano(table, n, r) for n, r in table.records])
-    if any(_is_spans(one.get("label")) or one.get("entities") for one in records):
+        return _made(table, "doccano", lambda number, one: _doccano(table, number, one))
+    if not table.all(lambda one: not (_is_spans(one.get("label")) or one.get("entities"))):
         raise _refused(table, "doccano", *SPANS)
     return None
 
 
-def _made(table: Table, tool: str, items: Sequence[_Item]) -> Export:
-    """The table of what was found, and in words how."""
-    rows, unlabelled, tied = [], 0, 0
+def _made(table: Table, tool: str, read: Callable[[int, Record], _Item]) -> Export:
+    """The table of what ``read`` finds in each record, and in words how."""
+    items = [_item(table, tool, number, record, read) for number, record in table.records]
+    rows, unlabelled, tied = Kept(), 0, 0
     several = any(len(item.votes) > 1 for item in items)
     for (number, _), item in zip(table.records, items, strict=True):
         first = Counter(item.votes).most_common(2)
@@ -79,15 +80,26 @@ def _made(table: Table, tool: str, items: Sequence[_Item]) -> Export:
         unlabelled, tied = unlabelled + (not first), tied + tie
         row = {"id": item.id, "text": item.text, "label": first[0][0] if first and not tie else None}
         if not tie:
-            rows.append((number, row | ({"annotations": list(item.votes)} if several else {})))
+            rows.append(number, row | ({"annotations": list(item.votes)} if several else {}))
     columns = ("id", "text", "label", *(["annotations"] if several else []))
     notes = [f"read as an export of {tool}"]
     if several:
         notes.append("several people's labels are kept as annotations; the label is what most of them chose")
     if tied:
         notes.append(f"{counted(tied, 'text')} left out on which they were divided equally")
-    made = replace(table, columns=columns, records=tuple(rows), notes=(*table.notes, *notes))
+    made = replace(table, columns=columns, records=rows, notes=(*table.notes, *notes))
     return Export(made, several)
+
+
+def _item(table: Table, tool: str, number: int, record: Record, read: Callable[[int, Record], _Item]) -> _Item:
+    """One record. Raises StandinError where a part of it is of another kind than the tool writes, as null in a list."""
+    try:
+        return read(number, record)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StandinError(
+            f"{table.at(number)}: no record as {tool} exports it ({first_line(error)}). Export the data again, or take "
+            "the record out."
+        ) from None
 
 
 def _label_studio(table: Table, number: int, record: Record, text: str, label: str | None) -> _Item:
@@ -118,25 +130,22 @@ def _choices(value: Record) -> list[str]:
 
 def _prodigy(table: Table) -> Export:
     """Accepted labels or choices; of a single label that was rejected, "not" that label; ignored texts are left out."""
-    records = [record for _, record in table.records]
-    names = {str(one["label"]) for one in records if isinstance(one.get("label"), str)}
-    items, left_out = [], 0
-    if not names and not any("accept" in one for one in records):
+    names = {str(one["label"]) for _, one in table.records if isinstance(one.get("label"), str)}
+    if not names and "accept" not in table.columns:
         raise _refused(table, "Prodigy", *SPANS)
-    kept = []
-    for number, one in table.records:
+
+    def read(number: int, one: Record) -> _Item:
         answer, vote = one.get("answer", "accept"), None
         if answer == "accept":
             chosen = one.get("accept")
             vote = _single(table, number, list(map(str, chosen))) if chosen else one.get("label")
         elif answer == "reject" and "accept" not in one and len(names) == 1:
             vote = f"not {one.get('label')}"
-        if vote is None:
-            left_out += 1
-        else:
-            kept.append((number, one))
-            items.append(_Item(one.get("text"), (str(vote),), None))
-    made = _made(replace(table, records=tuple(kept)), "Prodigy", items)
+        return _Item(one.get("text"), () if vote is None else (str(vote),), None)
+
+    kept = Kept((number, one) for number, one in table.records if _item(table, "Prodigy", number, one, read).votes)
+    left_out = len(table.records) - len(kept)
+    made = _made(replace(table, records=kept), "Prodigy", read)
     out = counted(left_out, "text")
     said = (f"{out} left out, being ignored, rejected or left without a choice",) if left_out else ()
     return replace(made, table=replace(made.table, notes=(*made.table.notes, *said)))
@@ -208,9 +217,9 @@ def _one(table: Table, known: Sequence[str], asked: str | None, what: str, optio
     )
 
 
-def _texts(records: Sequence[Record]) -> list[str]:
-    return sorted({key for one in records for key, value in one.items() if isinstance(value, str) and "." not in key
-                   and key not in ("id", "status", "external_id")})  # fmt: skip
+def _texts(table: Table) -> list[str]:
+    texts = {key for _, one in table.records for key, value in one.items() if isinstance(value, str)}
+    return sorted(key for key in texts - {"id", "status", "external_id"} if "." not in key)
 
 
 def _lists_of_objects(values: Sequence[Any]) -> bool:

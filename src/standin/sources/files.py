@@ -283,8 +283,8 @@ def _id(table: Table, number: int, record: Mapping[str, Any], column: str | None
 
 
 def _check_ids(table: Table, rows: Sequence[Row]) -> None:
-    twice = [name for name, times in Counter(row.id for row in rows).items() if times > 1]
-    if twice:
+    if len({row.id for row in rows}) < len(rows):
+        twice = [name for name, times in Counter(row.id for row in rows).items() if times > 1]
         raise StandinError(
             f"{table.path}: id {twice[0]!r} stands more than once ({counted(len(twice), 'such id')}). Make ids differ, "
             "or set source.columns.id: null: then ids are made from the line numbers."

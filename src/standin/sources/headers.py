@@ -1,12 +1,13 @@
 """Rows of cells as records: which row names the columns, and which columns have a name."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from standin.errors import StandinError, counted
+from standin.sources.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Records:
     """The columns that have a name, the rows that hold something, and in words what was left out."""
 
     columns: tuple[str, ...]
-    records: tuple[tuple[int, Mapping[str, Any]], ...]
+    records: Kept
     notes: tuple[str, ...]
 
 
@@ -44,7 +45,7 @@ def records(rows: Iterable[tuple[int, Sequence[Any]]], path: Path, header: Heade
         StandinError: a row has another number of fields than there are columns.
     """
     names: list[str] = _names(header.columns) if header.columns else []
-    found: list[tuple[int, Mapping[str, Any]]] = []
+    found = Kept()
     nameless_cells = blank_rows = 0
     for number, cells in rows:
         if number <= header.skip:
@@ -66,10 +67,10 @@ def records(rows: Iterable[tuple[int, Sequence[Any]]], path: Path, header: Heade
         cells = [*cells, *[None] * (len(names) - len(cells))]
         nameless_cells += sum(not blank(cell) for cell in cells[len(names) :])
         nameless_cells += sum(not name and not blank(cell) for name, cell in zip(names, cells, strict=False))
-        found.append((number, {name: cell for name, cell in zip(names, cells, strict=False) if name}))
+        found.append(number, {name: cell for name, cell in zip(names, cells, strict=False) if name})
     return Records(
         tuple(name for name in names if name),
-        tuple(found),
+        found,
         (*_nameless(names, nameless_cells), *_repeated(names), *_blank(blank_rows)),
     )
 

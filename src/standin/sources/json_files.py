@@ -6,6 +6,7 @@ from typing import Any
 
 from standin.corpus import json_value
 from standin.errors import StandinError, nearest
+from standin.sources.kept import Kept
 from standin.sources.streams import lines
 from standin.sources.tables import Table
 
@@ -55,9 +56,8 @@ def json_table(path: Path, shown: Path, text: str) -> Table:
             raise StandinError(
                 f"{shown}, record {number}: expected an object with a text and a label, found {type(record).__name__}"
             )
-    columns = dict.fromkeys(name for record in found for name in record)
-    records = tuple((number, record) for number, record in enumerate(found, 1))
-    return Table(shown, "record", tuple(columns), records, (note,) if note else ())
+    records = Kept(enumerate(found, 1))
+    return Table(shown, "record", records.columns, records, (note,) if note else ())
 
 
 def _records(value: Any, shown: Path, text: str) -> tuple[Sequence[Any], str]:

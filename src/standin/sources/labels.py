@@ -13,6 +13,7 @@ from unicodedata import normalize
 
 from standin.errors import StandinError, counted
 from standin.sources.files import cell_text, missing, name_in
+from standin.sources.kept import Kept
 from standin.sources.tables import Table
 
 MOST_LABELS = 100
@@ -46,7 +47,7 @@ def labels_in_columns(table: Table, label: str, used: Sequence[str]) -> tuple[Ta
     columns = named if asked else mark_columns(table, used)
     if len(columns) < 2:
         return None
-    rows = []
+    rows = Kept()
     for number, record in table.records:
         chosen = [name for name in columns if _mark(record.get(name)) in YES]
         strange = [name for name in columns if _mark(record.get(name)) not in YES | NO]
@@ -62,11 +63,11 @@ def labels_in_columns(table: Table, label: str, used: Sequence[str]) -> tuple[Ta
             )
         if len(chosen) != 1:
             return None
-        rows.append((number, {**{key: value for key, value in record.items() if key not in columns},
-                              "label": chosen[0]}))  # fmt: skip
+        others = {key: value for key, value in record.items() if key not in columns}
+        rows.append(number, others | {"label": chosen[0]})
     note = f"labels are the columns marked 1: {', '.join(columns)}"
     left = tuple(name for name in table.columns if name not in columns)
-    made = replace(table, columns=(*left, "label"), records=tuple(rows), notes=(*table.notes, note))
+    made = replace(table, columns=(*left, "label"), records=rows, notes=(*table.notes, note))
     return made, tuple(columns)
 
 
@@ -94,12 +95,12 @@ def lists_of_one(table: Table, label: str) -> Table:
     given = [part for part, cell in zip(read, cells, strict=True) if not missing(cell)]
     if not given or any(part is None for part in given):
         return table
-    rows = []
+    rows = Kept()
     for (number, record), part in zip(table.records, read, strict=True):
         value = None if not part else part[0] if len(part) == 1 else part
-        rows.append((number, {**record, label: value}))
+        rows.append(number, {**record, label: value})
     note = f"labels in column {label!r} are lists; read as the one label in each"
-    return replace(table, records=tuple(rows), notes=(*table.notes, note))
+    return replace(table, records=rows, notes=(*table.notes, note))
 
 
 def _list_in(cell: Any) -> list[Any] | None:
@@ -121,8 +122,8 @@ def _list_in(cell: Any) -> list[Any] | None:
 
 def _counts(table: Table, column: str, values: Mapping[str, str]) -> Counter[str]:
     """The labels in a column; "a|b" is no label of its own where "a" and "b" are."""
-    cells = [(number, record.get(column)) for number, record in table.records]
-    parts = [(number, part) for number, cell in cells for part in (cell if isinstance(cell, list) else [cell])]
+    cells = ((number, record.get(column)) for number, record in table.records)
+    parts = ((number, part) for number, cell in cells for part in (cell if isinstance(cell, list) else [cell]))
     found = Counter(name_in(table, number, part, "label", values) for number, part in parts if not missing(part))
     joined = [cell for cell in found if "|" in cell and all(part.strip() in found for part in cell.split("|"))]
     for cell in joined:

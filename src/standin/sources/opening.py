@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from standin.errors import StandinError, first_line
+from standin.errors import StandinError, check_ordinary, first_line
 from standin.sources.archives import only_table
 from standin.sources.arrow import arrow_frame, class_names
 from standin.sources.encodings import encoding_of
@@ -97,6 +97,7 @@ def open_file(path: Path, options: Options, text: str, folder: Path, shown: Path
     shown = shown or path
     if path.is_dir():
         raise _folder(path)
+    check_ordinary(path)
     if not path.is_file():
         raise StandinError(f"{path}: there is no such file; relative paths start at {Path.cwd()}")
     suffix = _suffix(path, shown)

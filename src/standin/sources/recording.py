@@ -127,7 +127,7 @@ def add_generated(
         made = [_record(row, told[int(row.id.rpartition("-")[2])], place, called)
                 for place, row in enumerate(found.rows, 1)]  # fmt: skip
         target = Path("data/recorded") / name / f"{called}.jsonl"
-        written = Table(path, "row", (), tuple(enumerate(made, 1)))
+        written = Table(path, "row", (), list(enumerate(made, 1)))
         copy_files({called: write_records(written, Path(folder) / "recorded")}, {called: target}, root, replace)
     version_file(root, target)
     questions: list[str | None] = [question.id for question in task.questions] or [None]

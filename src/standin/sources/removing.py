@@ -4,8 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from standin.checked import read_yaml
-from standin.config import TASK_NAME
+from standin.config import TASK_NAME, load_params
 from standin.errors import StandinError, counted, nearest
 from standin.task import task_path
 
@@ -21,7 +20,7 @@ def leaving(name: str, root: Path = Path()) -> list[str]:
             raise StandinError(f"data/raw/{name}: these files are kept in Git itself, and `git rm -r` removes them")
         known = [found.stem for found in sorted((root / "data/raw").glob("*.dvc"))]
         raise StandinError(f"there is no added data {name!r}: {nearest(name, known) if known else 'none was added'}")
-    if (root / "params.yaml").exists() and read_yaml(root / "params.yaml").get("base", {}).get("task") == name:
+    if (root / "params.yaml").exists() and load_params(root).base.task == name:
         raise StandinError(f"params.yaml: base.task is {name!r}. Set another task first, then remove its data.")
     files = [file for file in folder.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6

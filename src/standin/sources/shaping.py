@@ -9,6 +9,7 @@ from standin.errors import StandinError, counted, nearest
 from standin.sources.exports import export_of
 from standin.sources.files import missing
 from standin.sources.headers import blank
+from standin.sources.kept import Kept
 from standin.sources.labels import labels_in_columns, lists_of_one, mark_columns
 from standin.sources.opening import Opened
 from standin.sources.tables import Table
@@ -63,7 +64,7 @@ def _labels(table: Table, columns: Columns) -> tuple[Table, Columns]:
 
 
 def _labelled(table: Table, label: str) -> Table:
-    kept = tuple((number, record) for number, record in table.records if not missing(record.get(label)))
+    kept = Kept((number, record) for number, record in table.records if not missing(record.get(label)))
     if not kept or len(kept) == len(table.records):
         return table
     note = f"{counted(len(table.records) - len(kept), 'row')} without a label left out"
@@ -81,9 +82,8 @@ def _flattened(table: Table, columns: Columns) -> Table:
         return table
     if not any(isinstance(cell, dict) for _, record in table.records for cell in record.values()):
         return table
-    records = tuple((number, dict(_cells(record))) for number, record in table.records)
-    names = tuple(dict.fromkeys(name for _, record in records for name in record))
-    return replace(table, columns=names, records=records)
+    records = Kept((number, dict(_cells(record))) for number, record in table.records)
+    return replace(table, columns=records.columns, records=records)
 
 
 def _cells(record: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from heapq import nsmallest
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def _sampled(found: RawRows, needed: int) -> RawRows:
     """Some of many rows, by a hash of their ids; all of them where a question would then have too few."""
     if len(found.rows) <= SAMPLE:
         return found
-    rows = sorted(found.rows, key=lambda row: hashlib.sha256(row.id.encode()).digest())[:SAMPLE]
+    rows = nsmallest(SAMPLE, found.rows, key=lambda row: hashlib.sha256(row.id.encode()).digest())
     asked = {row.question_id for row in found.rows}
     counts = Counter(row.question_id for row in rows)
     enough = all(counts[question] >= ENOUGH * needed for question in asked)

@@ -72,22 +72,29 @@ def normalised(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+def _digest(text: str) -> bytes:
+    """16 bytes that stand for a normalised text: copies of a million texts would take a gigabyte."""
+    return hashlib.blake2b(normalised(text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def distinct(rows: Sequence[Row], taken: Sequence[Row] = ()) -> Distinct:
     """Keep each text once, in the order given, and none that stands in ``taken``.
 
     A text with different labels (for one question) says nothing reliable, so all its rows go.
     """
-    elsewhere = {normalised(row.text) for row in taken}
-    labels: dict[tuple[str | None, str], set[str | None]] = {}
-    for row in rows:
-        labels.setdefault((row.question_id, normalised(row.text)), set()).add(row.label)
-    kept: dict[str, Row] = {}
+    elsewhere = {_digest(row.text) for row in taken}
+    texts = [_digest(row.text) for row in rows]
+    labels: dict[str | None, dict[bytes, str | None]] = {}
+    contradicted: set[tuple[str | None, bytes]] = set()
+    for row, text in zip(rows, texts, strict=True):
+        if labels.setdefault(row.question_id, {}).setdefault(text, row.label) != row.label:
+            contradicted.add((row.question_id, text))
+    kept: dict[bytes, Row] = {}
     dropped: Counter[str] = Counter()
-    for row in rows:
-        text = normalised(row.text)
+    for row, text in zip(rows, texts, strict=True):
         if text in elsewhere:
             dropped["shared"] += 1
-        elif len(labels[row.question_id, text]) > 1:
+        elif (row.question_id, text) in contradicted:
             dropped["contradicting"] += 1
         elif text in kept:
             dropped["equal"] += 1

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from standin.language_codes import NAMES, short_code
 from standin.sources.files import Reading
 
+LONGEST_KEY = 1024
+"""Characters of a key of YAML, with its quotation marks, that a colon may follow."""
 ANSWER = "Answer with the text only."
 
 HEAD = """\
@@ -105,7 +107,7 @@ def starter(name: str, reading: Reading, files: Mapping[str, str], words: Words 
         f"    description: {_quoted(words.descriptions.get(label) or f'edit: what a text of {label} is like')}\n"
         for label in reading.labels
     )
-    values = "".join(f"    {_quoted(value)}: {_quoted(label)}\n" for value, label in reading.values.items())
+    values = "".join(f"    {_key(value)}: {_quoted(label)}\n" for value, label in reading.values.items())
     columns = reading.columns
     head = HEAD.format(
         name=_quoted(name),
@@ -136,6 +138,12 @@ def _quoted(value: str | None) -> str:
     What cannot be seen is escaped: YAML refuses controls (U+0080 to U+009F) and folds U+0085 and U+2028 into a blank.
     """
     return "".join(one if one.isprintable() else _escape(one) for one in json.dumps(value, ensure_ascii=False))
+
+
+def _key(value: str) -> str:
+    """A text before a colon: YAML finds the colon of a longer one only behind a question mark (YAML 1.2.2, 7.4.2)."""
+    quoted = _quoted(value)
+    return quoted if len(quoted) <= LONGEST_KEY else f"? {quoted}\n    "
 
 
 def _escape(sign: str) -> str:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from standin.errors import StandinError
 
 LARGEST = 1 << 30
-"""Bytes of text a file may hold: records take 3 to 7 times as much memory, and the pipeline reads no gigabytes."""
+"""Bytes of text a file may hold: rows take 2.5 to 3 times as much memory (docs/data.md)."""
 
 SUSPECT = 1 << 26
 """Bytes below which a gzipped file may unpack to any multiple of its size: 64 MiB are soon read."""

@@ -6,15 +6,16 @@ What is wrong with a file is said with its line or row, never mended in silence.
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from standin.corpus import json_objects
-from standin.errors import StandinError, first_line
+from standin.errors import StandinError, check_ordinary, first_line
 from standin.sources.headers import Header, records
+from standin.sources.kept import Kept, Numbered
 from standin.sources.streams import check_unpacked, lines
 
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -46,13 +47,17 @@ class Table:
     path: Path
     unit: str
     columns: tuple[str, ...]
-    records: tuple[tuple[int, Mapping[str, Any]], ...]
+    records: Sequence[Numbered]
     notes: tuple[str, ...] = ()
     """In words, what of the file is not among the records."""
 
     def at(self, number: int) -> str:
         """A place in words: ``data/raw/sms-spam/train.csv, row 7``."""
         return f"{self.path}, {self.unit} {number}"
+
+    def all(self, holds: Callable[[Mapping[str, Any]], bool]) -> bool:
+        """Whether something holds of every record."""
+        return all(holds(record) for _, record in self.records)
 
 
 def format_of(path: Path) -> str:
@@ -76,6 +81,7 @@ def read_table(path: Path, shown: Path | None = None, header: Header = AS_USUAL)
         StandinError: naming the line or row that is broken.
     """
     suffix, shown = format_of(path), shown or path
+    check_ordinary(path)
     if not path.is_file():
         raise StandinError(
             f"{path}: there is no such file. `dvc pull` brings data that is versioned here, "
@@ -91,9 +97,8 @@ def read_table(path: Path, shown: Path | None = None, header: Header = AS_USUAL)
 
 
 def _json_lines(path: Path, shown: Path) -> Table:
-    found = tuple(json_objects(shown, lines(path)))
-    columns = dict.fromkeys(name for _, record in found for name in record)
-    return Table(shown, "line", tuple(columns), found)
+    found = Kept(json_objects(shown, lines(path)))
+    return Table(shown, "line", found.columns, found)
 
 
 def _delimited(path: Path, suffix: str, shown: Path, header: Header) -> Table:
@@ -158,7 +163,7 @@ def parquet_table(path: Path, shown: Path, read: Callable[[Path], Any]) -> Table
     except Exception as error:  # a dozen kinds, by which of pyarrow's and pandas' parts meets the broken bytes
         kind = "Parquet" if path.suffix.lower() == ".parquet" else "Arrow"
         raise StandinError(f"{shown}: not a {kind} file, or a broken one: {first_line(error)!r}") from None
-    found = tuple(
+    found = Kept(
         (number, {name: _plain(cell) for name, cell in zip(columns, row, strict=True)})
         for number, row in enumerate(zip(*cells, strict=True), 1)
     )

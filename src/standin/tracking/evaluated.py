@@ -45,7 +45,7 @@ def read_made(tree: Tree) -> Made | None:
     """What a tree's parameters and task file ask for; None where they do not fit today's groups."""
     try:
         params = parse_params(read_params(tree))
-        task: Any = parse_yaml(tree.read(f"tasks/{params.base.task}.yaml") or b"", "its task file")
+        task: Any = parse_yaml(tree.read(f"tasks/{params.base.task}.yaml") or b"", "its task file", as_dvc=True)
         return Made(recipe(params, Task.model_validate(task)), params.base.seed, params)
     except (StandinError, ValidationError):
         return None

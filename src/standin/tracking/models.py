@@ -109,7 +109,7 @@ def _log(store: Store, run: Any, state: State, best: Best) -> str:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    task = parse_yaml(state.task, state.task_file)
+    task = parse_yaml(state.task, state.task_file, as_dvc=True)
     labels = [str(label["name"]) for label in task["labels"]]
     questions = {str(question["id"]): str(question["text"]) for question in task.get("questions") or []}
     given = ["text", "question"] if questions else ["text"]

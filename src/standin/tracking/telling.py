@@ -81,7 +81,7 @@ def _told(state: State, stale: Mapping[str, str]) -> Told:
 
 def card(state: State) -> tuple[str, str]:
     """The task's name and what its file says of it, as Markdown."""
-    task = parse_yaml(state.task, state.task_file)
+    task = parse_yaml(state.task, state.task_file, as_dvc=True)
     task = task if isinstance(task, dict) else {}
     name = str(task.get("name") or Path(state.task_file).stem)
     labels = [label for label in task.get("labels") or [] if isinstance(label, dict)]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+from standin.checked import check_size
 from standin.errors import visible
 
 REMOTE = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")
@@ -45,7 +46,10 @@ class Workspace:
     def read(self, path: str) -> bytes | None:
         """The bytes of a file, None where there is none."""
         file = Path(path)
-        return file.read_bytes() if file.is_file() else None
+        if not file.is_file():
+            return None
+        check_size(file)
+        return file.read_bytes()
 
     def files(self, folder: str) -> list[str]:
         """All files below a folder, sorted."""
