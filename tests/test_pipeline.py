@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -193,6 +194,27 @@ def test_the_readme_s_own_task_runs_as_it_is_written(project: Project) -> None:
     assert "report: reports/report.html" in ran
     assert "my-task" in (project.root / "reports/report.html").read_text(encoding="utf-8")
     assert "`git checkout params.yaml` takes them back" in ran
+
+
+def test_the_tutorial_runs_as_it_is_written(project: Project) -> None:
+    page = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    project.run("git", "checkout", "-q", "-b", "tutorial")
+    said = {}
+    for kind, block in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL):
+        if kind == "python":
+            (project.root / "notes.py").write_text(block, encoding="utf-8")
+        for line in block.splitlines() if kind == "console" else []:
+            if not line.startswith("source "):
+                said[line] = project.run(*shlex.split(line))
+    assert "nothing stops a run" in said["standin doctor"]
+    (new,) = [words for line, words in said.items() if line.startswith("standin task new")]
+    assert "128 texts, labels: loan 64, room 64" in new
+    sizes = re.findall(r"-S 'select.*?'|-S prepare\S+", new.partition("run: ")[2])
+    (run,) = [line for line in said if line.startswith("standin run -S")]
+    assert all(size in run for size in sizes)
+    assert "report: reports/report.html" in said[run]
+    assert "two-examples" in said["standin compare"]
+    assert not (project.root / "data/raw/library").exists()
 
 
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")

@@ -1,0 +1,87 @@
+"""The pages under docs/: links lead somewhere, commands exist, and what is made from the code is current."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from standin.cli import app
+from standin.config import Params
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from commands_page import commands  # noqa: E402
+from reference_page import PAGE, page  # noqa: E402
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMANDS = dict(commands(get_command(app)))
+SHOWN = [
+    (path.relative_to(ROOT).as_posix(), line)
+    for path in PAGES
+    for block in re.findall(r"```console\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    for line in block.replace("\\\n", "").splitlines()
+    if line.startswith("standin ")
+]
+
+
+def prose(path: Path) -> str:
+    """A page without its blocks and spans of code."""
+    return re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def broken(path: Path) -> list[str]:
+    """Relative links of a page that lead to no file or no heading."""
+    found = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            found.append(link)
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_to_a_file_and_a_heading(path: Path) -> None:
+    assert broken(path) == []
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    there = tmp_path / "page.md"
+    there.write_text("# A `-S` page\n[a](none.md) [b](#a--s-page) [c](page.md#none) [d](http://x.org) `[e](f)`\n")
+    assert broken(there) == ["none.md", "page.md#none"]
+
+
+@pytest.mark.parametrize(("name", "line"), SHOWN)
+def test_every_standin_command_that_a_page_shows_exists_with_its_options(name: str, line: str) -> None:
+    words = shlex.split(line)
+    found = next((COMMANDS[each] for n in (3, 2) if (each := " ".join(words[:n])) in COMMANDS), None)
+    assert found is not None, f"{name}: {line}"
+    known = {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert {word.partition("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)} <= known, f"{name}: {line}"
+
+
+def test_the_reference_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "python benchmarks/reference_page.py"
+
+
+def test_the_reference_names_every_parameter_with_its_default_and_what_params_yaml_says_of_it() -> None:
+    text = page()
+    for name, field in Params.model_fields.items():
+        section = text.split(f"\n### {field.alias or name}\n")[1].split("\n### ")[0]
+        for key in getattr(field.annotation, "model_fields", {}):
+            assert f"| `{key}` | " in section, f"{name}.{key}"
+    assert "| `near_duplicate` | number | `0.7` | above 0, at most 1 |" in text
+    assert "- `texts`: planned per label." in text
