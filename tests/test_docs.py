@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,16 @@ SHOWN = [
     for line in block.replace("\\\n", "").splitlines()
     if line.startswith("standin ")
 ]
+CHANGES = sorted(
+    {
+        (path.relative_to(ROOT).as_posix(), change)
+        for path in PAGES
+        for block in re.findall(r"```console\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+        for line in block.replace("\\\n", "").splitlines()
+        for flag, change in pairwise(shlex.split(line, comments=True))
+        if flag == "-S" and not change.startswith("tasks/")
+    }
+)
 
 
 def prose(path: Path) -> str:
@@ -71,6 +82,18 @@ def test_every_standin_command_that_a_page_shows_exists_with_its_options(name: s
     assert found is not None, f"{name}: {line}"
     known = {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}
     assert {word.partition("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)} <= known, f"{name}: {line}"
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGES)
+def test_every_parameter_that_a_page_changes_exists(name: str, change: str) -> None:
+    key = change.partition("=")[0]
+    found: object = Params().model_dump(by_alias=True)
+    for part in key.lstrip("+~").split("."):
+        assert isinstance(found, dict), f"{name}: {change}"
+        if part not in found:
+            assert key.startswith("+"), f"{name}: {change}"
+            break
+        found = found[part]
 
 
 def test_the_reference_is_current() -> None:
