@@ -238,6 +238,23 @@ def test_while_dvc_is_at_work_nothing_is_removed(names: Mapping[str, str]) -> No
     assert experiments.at_work() == []
 
 
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [("/venv/bin/dvc", True), ("/venv/lib/python3.11/site-packages/dvc/__main__.py", True), ("pipeline.py", True),
+     ("/venv/lib/python3.11/site-packages/pip/__main__.py", False), ("dvc.yaml", False)],
+)  # fmt: skip
+def test_dvc_is_known_by_its_command_and_by_how_it_starts_its_queue(word: str, known: bool) -> None:
+    assert experiments._runs_dvc(word) is known
+
+
+def test_what_is_named_after_it_was_found_stays(names: Mapping[str, str]) -> None:
+    found = cache.find(CACHE)
+    lock(names["nothing"])
+    before = held()
+    cache.remove(found)
+    assert held() == before
+
+
 def test_copies_that_killed_experiments_left_go_and_what_their_links_lead_to_stays(names: Mapping[str, str]) -> None:
     copy = experiments.FOLDERS / "tmpa1b2"
     (copy / "data").mkdir(parents=True)

@@ -100,6 +100,22 @@ def test_a_committed_default_takes_the_place_of_the_own_one_and_keeps_what_only_
     assert "s3://b/p" not in moved
 
 
+def test_what_a_person_has_set_for_this_clone_stays_as_it_is(tmp_path: Path) -> None:
+    own = "# mine\n[core]\n    remote = shared\n['remote \"shared\"']\n    # faster\n    url = s3://near/p\n    password = s3cret\n"
+    found = with_config(tmp_path, SHARED, own)
+    for line in own.splitlines():
+        assert line in found
+    assert with_config(tmp_path, SHARED.replace("s3://b/p", "s3://other")) == found
+    disk = with_config(tmp_path, RELEASED, OWN.replace("../storage", "/big/disk"))
+    assert "url = /big/disk" in disk
+    assert not (tmp_path / "storage").exists()
+
+
+def test_a_broken_file_of_settings_is_left_alone(tmp_path: Path) -> None:
+    broken = "[cache\n    dir = /big/cache\n['remote \"shared\"']\n    password = s3cret\n"
+    assert with_config(tmp_path, SHARED, broken) == broken
+
+
 def test_a_default_chosen_for_one_clone_alone_stays(tmp_path: Path) -> None:
     local = "[core]\nremote = mine\n['remote \"mine\"']\nurl = /data/mine\n"
     assert with_config(tmp_path, RELEASED, local) == local
@@ -114,6 +130,7 @@ def test_without_a_default_remote_or_with_a_broken_config_nothing_is_written(tmp
 @pytest.mark.parametrize(
     ("url", "why"),
     [
+        ("ssh://u:secret/w@host/path", "holds a password"),
         ("../store", "a relative folder is another place to every clone"),
         ("", "an empty address"),
         ("s3://me:secret@bucket/path", "holds a password"),
@@ -137,6 +154,31 @@ def test_an_address_that_others_could_not_use_is_refused(
     assert end.value.code == 1
     assert why in said
     assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "committed", "why"),
+    [
+        (["--endpoint", "https://me:secret@minio.example.org"], RELEASED, "--endpoint holds a password"),
+        ([], SHARED + "    secret_access_key = secret\n", "holds secret_access_key, and it would be committed"),
+    ],
+)
+def test_a_secret_is_not_committed(
+    words: list[str], committed: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from standin.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    with_config(tmp_path, committed)
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.setattr(sys, "argv", ["standin", "share", "/mnt/team/standin", "--no-push", *words])
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().err
+    assert why in said
+    assert "secret@" not in said
+    assert (tmp_path / ".dvc/config").read_text() == committed
 
 
 @pytest.mark.slow

@@ -2,9 +2,11 @@
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -251,6 +253,7 @@ def test_a_server_that_never_answers_is_told_after_seconds(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("socket.create_connection", never)
+    monkeypatch.setitem(sys.modules, "psycopg2", ModuleType("psycopg2"))
     with pytest.raises(TrackingError) as found:
         runs.knock(uri)
     assert asked == [("10.255.255.1", 5000 if uri.startswith("http") else 5432, 10)]

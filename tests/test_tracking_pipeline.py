@@ -202,6 +202,7 @@ def test_ctrl_c_ends_a_run_and_its_stage_and_the_next_run_goes_on(project: ToyPr
     with subprocess.Popen(
         command, cwd=project.root, env=project.environment(), start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background may ignore it
     ) as run:  # fmt: skip
         while not begun.exists() and run.poll() is None:
             time.sleep(0.1)

@@ -139,7 +139,7 @@ def disk(root: Path) -> Finding:
         return Finding("disk", "stop", f"{root} cannot be written to", f"Mend: chown -R $(id -u) {root}")
     free = shutil.disk_usage(root).free / 1e9
     if free < GOOD_GB:
-        mend = "Mend: free some space; dvc gc --workspace drops what no state of the workspace uses"
+        mend = "Mend: free some space; `standin clean` shows what takes it and what can go"
         return Finding("disk", "stop" if free < LEAST_GB else "note", f"{free:.1f} GB free", mend)
     return Finding("disk", "ok", f"{free:.0f} GB free")
 
@@ -200,8 +200,9 @@ def mlflow_store(_root: Path) -> Finding:
             with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as database:
                 runs = database.execute("SELECT count(*) FROM runs").fetchone()[0]
         except sqlite3.Error as error:
+            broken = error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
             mend = f"Mend: move it away, then `standin sync` writes the runs anew: mv {path} {path}.broken"
-            return Finding("mlflow", "note", f"{path}: {error}", mend)
+            return Finding("mlflow", "note", f"{path}: {error}", mend if broken else "")
         return Finding("mlflow", "ok", f"{path.name}: {counted(runs, 'run')}")
     scheme, _, driver = uri.partition(":")[0].partition("+")
     package = driver or DRIVERS.get(scheme)

@@ -65,7 +65,10 @@ def release(
         raise StandinError(f"--license {chosen!r}: a name as the hub's data sets have it: cc-by-4.0, odc-by, other")
     lacking = list(_missing(name))
     if dry_run and Path("dvc.lock").exists():
-        typer.echo(_card(name, named, chosen, message), nl=False)
+        try:
+            typer.echo(_card(name, named, chosen, message), nl=False)
+        except StandinError as error:
+            lacking.append(str(error))
     if lacking:
         found = "\n".join(f"- {one}" for one in lacking)
         raise StandinError(f"{name} {named} is not released: {counted(len(lacking), 'thing')} missing\n{found}")
@@ -129,8 +132,9 @@ def _missing(name: str) -> Iterator[str]:
 
 def _changed() -> list[str]:
     """Files that differ from the commit, and files that git does not know where results come from."""
-    said = _git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    entries = [(entry[:2], entry[3:]) for entry in said.split("\0") if entry]
+    said = _git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", ".")
+    below = _git("rev-parse", "--show-prefix")  # paths are those from the repository's root
+    entries = [(entry[:2], entry[3:].removeprefix(below)) for entry in said.split("\0") if entry]
     return [path for kind, path in entries if kind != "??" or path.partition("/")[0] in OF_RESULTS]
 
 
@@ -207,7 +211,8 @@ def _publish(name: str, version: str, chosen: str | None, message: str) -> None:
     typer.echo(f"released: {tag}")
     typer.echo(f"card:     {path}" + ("" if _license(path) else "; it names no licence yet (--license)"))
     typer.echo(f"get it:   dvc get . {TEXTS} --rev {tag}")
-    typer.echo(f"publish:  git push origin HEAD {tag}")
+    branch = "HEAD " if _git("branch", "--show-current") else ""
+    typer.echo(f"publish:  git push origin {branch}{tag}")
     if default_of_clone(Path()) == OWN and not _comes_with_git():
         typer.echo(f"note:     the texts are in this clone's folder {OWN}; others get them after `standin share URL`")
 

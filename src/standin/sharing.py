@@ -13,7 +13,12 @@ from standin.help import examples
 
 NAME = "shared"
 PLUGINS = {"s3": "dvc_s3", "gs": "dvc_gs", "ssh": "dvc_ssh", "azure": "dvc_azure"}
-PASSWORD = re.compile(r"^\w+://[^/@]*:[^/@]*@")
+PASSWORD = re.compile(r"^\w+://[^/@]*:[^@]*@")
+SECRET = re.compile(
+    r"^\s*(\w*password|secret_access_key|session_token|sas_token|account_key|connection_string|client_secret)\s*=",
+    re.MULTILINE,
+)
+"""Settings of a remote that nobody should commit."""
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +48,13 @@ def share(
     if not Path("dvc.yaml").exists():
         raise StandinError(f"{Path.cwd()}: no dvc.yaml here. Run from the project's root.")
     _check(url)
+    if endpoint and PASSWORD.match(endpoint):
+        raise StandinError("--endpoint holds a password, and it would be committed: leave it out of the address")
+    if secret := SECRET.search(COMMITTED.read_text(encoding="utf-8") if COMMITTED.exists() else ""):
+        raise StandinError(
+            f"{COMMITTED} holds {secret[1]}, and it would be committed. Take the line out; "
+            f"`dvc remote modify --local NAME {secret[1]} ...` writes it to {LOCAL}"
+        )
     _dvc("remote", "add", "--quiet", "--force", "--default", NAME, url)
     if endpoint:
         _dvc("remote", "modify", "--quiet", NAME, "endpointurl", endpoint)

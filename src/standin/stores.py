@@ -5,6 +5,7 @@ folder at the root of the file system, and a remote that was configured later is
 from the workspace in every case, also in the copies of the queue. So the default remote stands there, too.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -13,6 +14,8 @@ from typing import Any
 
 RELEASED, OWN = "released", "storage"
 COMMITTED, LOCAL = Path(".dvc/config"), Path(".dvc/config.local")
+WRITTEN = Path(".standin/remote.json")
+"""What ``settle`` wrote last: a setting of the section that differs from it is a person's."""
 
 
 def settle(root: Path | None = None) -> None:
@@ -20,36 +23,39 @@ def settle(root: Path | None = None) -> None:
 
     Where the project's default is the data released with the code, the clone's own is the folder ``storage``, which
     begins with a copy of them; a default that people have set and committed is repeated as it is. A default that
-    somebody has chosen for this clone alone stays. ``root`` is the project's, by default the one that DVC names or the
-    working directory. A folder that takes no writes is left as it is.
+    somebody has chosen for this clone alone stays, and so does every other setting of the file: of the remote's section
+    what was not written here. A file that cannot be read, and a folder that takes no writes, are left as they are.
+    ``root`` is the project's, by default the one that DVC names or the working directory.
     """
     root = root or Path(os.environ.get("DVC_ROOT", "."))
-    committed = _read(root / COMMITTED)
-    default = committed.get("core", {}).get("remote")
-    if default is None:
+    committed, local = _read(root / COMMITTED), _read(root / LOCAL)
+    default = committed.get("core", {}).get("remote") if committed is not None else None
+    if default is None or local is None:
         return
     name = OWN if default == RELEASED else default
-    section = {"url": f"../{OWN}"} if default == RELEASED else committed.get(_section(name), {})
-    local = _read(root / LOCAL)
     if local.get("core", {}).get("remote") not in (None, OWN, name):
         return
-    there = local.get(_section(name), {})
-    moved = there.get("url") not in (None, section.get("url"))
-    wanted = dict(section) if moved else {**section, **there}
+    section = {"url": f"../{OWN}"} if default == RELEASED else dict(committed.get(_section(name), {}))
+    there = dict(local.get(_section(name), {}))
+    before = _written(root, name)
+    wanted = {**section, **{key: value for key, value in there.items() if before.get(key) != value}}
     try:
-        if name == OWN and not moved:
+        if name == OWN and wanted["url"] == section["url"]:
             _copy_missing(root / "dvcstore", root / OWN)
         if there != wanted or local.get("core", {}).get("remote") != name:
-            local.setdefault("core", {})["remote"] = name
-            local[_section(name)] = wanted
+            _fill(local, "core", {**local.get("core", {}), "remote": name})
+            _fill(local, _section(name), wanted)
             _write(root / LOCAL, local)
+        if before != section:
+            (root / WRITTEN).parent.mkdir(exist_ok=True)
+            (root / WRITTEN).write_text(json.dumps({"remote": name, "section": section}), encoding="utf-8")
     except OSError:
         return  # the run itself says what it cannot write
 
 
 def default_of_clone(root: Path) -> str | None:
     """The default remote that ``.dvc/config.local`` names."""
-    found = _read(root / LOCAL).get("core", {}).get("remote")
+    found = (_read(root / LOCAL) or {}).get("core", {}).get("remote")
     return None if found is None else str(found)
 
 
@@ -58,21 +64,40 @@ def _section(name: str) -> str:
     return f'remote "{name}"'
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A config file of DVC, sections unquoted; empty where there is none. DVC itself explains a broken one."""
+def _written(root: Path, name: str) -> dict[str, Any]:
+    """The section that was written last for a remote; empty where that is not known."""
+    try:
+        found = json.loads((root / WRITTEN).read_bytes())
+        return dict(found["section"]) if found["remote"] == name else {}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _read(path: Path) -> Any:
+    """A config file of DVC as ConfigObj has it, empty where there is none; None for a broken one: DVC explains that."""
     from configobj import ConfigObj, ConfigObjError
 
     try:
-        found = ConfigObj(str(path), encoding="utf-8", interpolation=False).dict()
+        return ConfigObj(str(path), encoding="utf-8", interpolation=False)
     except (ConfigObjError, UnicodeDecodeError):
-        return {}
-    return {str(name).strip("'"): value for name, value in found.items()}
+        return None
 
 
-def _write(path: Path, values: dict[str, Any]) -> None:
-    from configobj import ConfigObj
+def _fill(content: Any, name: str, wanted: dict[str, Any]) -> None:
+    """Make a section hold exactly these settings; comments stay where they are."""
+    if name not in content:
+        content[name] = {}
+    section = content[name]
+    for key in set(section) - set(wanted):
+        del section[key]
+    for key, value in wanted.items():
+        if section.get(key) != value:
+            section[key] = value
 
-    content = ConfigObj(values, encoding="utf-8", interpolation=False)
+
+def _write(path: Path, content: Any) -> None:
+    content.filename = None
+    content.indent_type = content.indent_type or "    "
     number, name = tempfile.mkstemp(dir=path.parent, prefix="config.", suffix=".tmp")
     with os.fdopen(number, "wb") as file:
         content.write(file)

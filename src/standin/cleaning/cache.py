@@ -53,17 +53,19 @@ def find(cache: Path) -> Objects:
 
 
 def remove(objects: Objects) -> None:
-    """Let DVC remove the unused objects, while no other command of DVC writes. Raises StandinError where one does."""
+    """Let DVC remove the unused objects, while no other command of DVC writes. Raises StandinError where one does.
+
+    They may have been found a while ago: what something names by now stays.
+    """
     from dvc.lock import LockError
     from dvc.repo import Repo
-    from dvc_data.hashfile.gc import gc
-    from dvc_data.hashfile.hash_info import HashInfo
 
     with Repo() as repo:
         try:
             with repo.lock:
                 store = repo.cache.local
-                gc(store, [HashInfo("md5", name) for name in store.all() if name not in objects.unused])
+                for name in objects.unused.keys() & find(Path(repo.cache.local_cache_dir)).unused.keys():
+                    store.delete(name)
         except LockError:
             raise StandinError("DVC is at work in this project: clean when it has ended") from None
 
@@ -74,7 +76,7 @@ def _named() -> set[str]:
     stashes = [ref for ref in refs if not re.fullmatch(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/.+", ref)]
     deeper = [rev for ref in stashes for rev in _git("log", "-g", "--format=%H", ref).split()]
     changes = _git("log", "--all", *dict.fromkeys(deeper), "-m", "--full-history", "--raw", "--no-abbrev",
-                   "--no-renames", "--format=", "--", *POINTERS)  # fmt: skip
+                   "--no-renames", "--format=", "--", *(f":(top){pattern}" for pattern in POINTERS))  # fmt: skip
     ids = {name for line in changes.splitlines() if line.startswith(":") for name in line.split()[2:4]} - {"0" * 40}
     contents = blobs(sorted(ids))
     if None in contents:

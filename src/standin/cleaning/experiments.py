@@ -21,6 +21,11 @@ def remove(copies: list[Path]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def _runs_dvc(word: str) -> bool:
+    """Whether a word of a command line is one of them; DVC starts the worker of its queue as ``dvc/__main__.py``."""
+    return Path(word).name in COMMANDS or Path(word).parts[-2:] == ("dvc", "__main__.py")
+
+
 def at_work() -> list[str]:
     """The processes that run DVC in this project or a copy of it, as "dvc repro (process 4711)"."""
     import psutil
@@ -29,7 +34,7 @@ def at_work() -> list[str]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError, IndexError):
             words = process.cmdline()
-            known = next((place for place, word in enumerate(words[:4]) if Path(word).name in COMMANDS), None)
+            known = next((place for place, word in enumerate(words[:4]) if _runs_dvc(word)), None)
             if process.pid in own or known is None or not Path(process.cwd()).resolve().is_relative_to(root):
                 continue
             called = " ".join([Path(words[known]).name, *words[known + 1 : known + 3]])

@@ -55,7 +55,7 @@ def version(rev: str) -> Version:
                 f"{rev}: its texts are neither in DVC's cache nor on the default remote. Whoever made them runs "
                 f"`dvc push`. {done.stderr.strip()}".strip()
             )
-        return _version(rev, file, _git("show", f"{commit}:{DIVERSITY}"))
+        return _version(rev, file, _git("show", f"{commit}:./{DIVERSITY}"))
 
 
 def lines(one: Version, other: Version) -> list[str]:

@@ -30,9 +30,11 @@ def leaving(name: str, root: Path = Path()) -> list[str]:
         lines.append(f"goes: {task}, which no commit holds: it is lost")
     elif (root / task).exists():
         lines.append(f"stays: {task}, which is committed")
-    if _git(root, "ls-tree", "HEAD", f"data/raw/{name}.dvc"):
-        lines.append(f"back: `git checkout HEAD -- data/raw/{name}.dvc`, then `dvc checkout data/raw/{name}.dvc`")
-    else:
+    if committed := _git(root, "ls-tree", "HEAD", f"data/raw/{name}.dvc"):
+        back = f"`git checkout HEAD -- data/raw/{name}.dvc`, then `dvc checkout data/raw/{name}.dvc`"
+        changed = _git(root, "diff", "--name-only", "HEAD", "--", f"data/raw/{name}.dvc")
+        lines.append(f"back: {back}" + (", to the data of the last commit, which are others" if changed else ""))
+    if not committed or changed:
         lines.append("no commit names this data: the copy in DVC's cache goes with the next `dvc gc`")
     return lines
 

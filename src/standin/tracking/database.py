@@ -8,7 +8,7 @@ gets its own when it is whole. One that an older version left half made is known
 import os
 import sqlite3
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,8 +72,13 @@ def begin(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         make(fresh)
-        with suppress(FileExistsError):  # another project that shares it was faster
+        try:
             path.hardlink_to(fresh)
+        except FileExistsError:
+            pass  # another project that shares it was faster
+        except OSError:  # a file system without links
+            if not path.exists():
+                fresh.replace(path)
     except OSError as error:
         raise TrackingError(f"{path}: {error.strerror}: name a folder that can be written in") from None
     finally:

@@ -63,7 +63,7 @@ def _own_files(uri: str, run: str) -> Path | None:
 def remove(runs: Sequence[DeletedRun]) -> None:
     """Throw runs away as `mlflow gc` does, which cannot be told to leave deleted experiments: files first, then rows.
 
-    One that a kill interrupts is removed by the next call.
+    One that a kill interrupts is removed by the next call, one that was restored meanwhile stays.
     """
     from filelock import FileLock
     from mlflow import MlflowClient
@@ -71,7 +71,8 @@ def remove(runs: Sequence[DeletedRun]) -> None:
 
     with FileLock(repository_root() / ".standin" / "mlflow.lock", timeout=LOCK_SECONDS):
         client = MlflowClient(tracking_uri=tracking_uri())
-        for run in runs:
+        still = {run.run_id for run in removable()}
+        for run in (run for run in runs if run.run_id in still):
             if run.files.exists():
                 get_artifact_repository(run.files.as_uri()).delete_artifacts()
             client._tracking_client.store._hard_delete_run(run.run_id)
