@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import typer
@@ -79,8 +80,17 @@ def test_help_says_what_the_exit_status_means() -> None:
 def test_what_dvc_ends_with_becomes_one_of_the_documented_statuses(
     code: int, status: int, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], code))
+    ended = MagicMock()
+    ended.__enter__.return_value.wait.return_value = code
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: ended)
     assert call("generate")[0] == status
+
+
+def test_ctrl_c_is_130_whatever_dvc_ends_with(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = MagicMock()
+    ended.__enter__.return_value.wait.side_effect = [KeyboardInterrupt, KeyboardInterrupt, 1]
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: ended)
+    assert call("generate")[0] == 130
 
 
 def test_a_gate_s_failure_is_status_1(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
