@@ -15,6 +15,7 @@ from standin.config import Params
 from standin.corpus import REASONS
 from standin.embedded import GENERATOR
 from standin.errors import counted
+from standin.sources.differing import measured
 from standin.task import Task
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -151,22 +152,22 @@ def _checks(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"The judge agrees with {curated['judged_agreement']:.1%} of the labels that were asked for."
 
 
-def _diversity(measured: Mapping[str, Any]) -> Iterator[str]:
+def _diversity(found: Mapping[str, Any]) -> Iterator[str]:
     """Against real texts of the same number, which are the yardstick; nothing where nothing was measured."""
     rows = [
-        (said, _measure(measured["synthetic"], key), _measure(measured["real"], key))
+        (said, measured(found["synthetic"], key), measured(found["real"], key))
         for key, said in MEASURES.items()
-        if key in measured.get("synthetic", {}) and key in measured.get("real", {})
+        if key in found.get("synthetic", {}) and key in found.get("real", {})
     ]
-    if near := measured.get("similarity_coverage"):
-        halves = measured.get("similarity_of_real_halves")
+    if near := found.get("similarity_coverage"):
+        halves = found.get("similarity_of_real_halves")
         yardstick = "not measured" if halves is None else f"{halves:.3f}"
         rows.append(("similarity of real texts to the nearest of these", f"{near:.3f}", yardstick))
     if rows:
         yield "## Diversity"
         yield _table(("", "synthetic", "real texts"), rows)
         yield (
-            f"At {counted(measured['texts_compared'], 'text')} each; in brackets where 95 % of random subsets lie. The "
+            f"At {counted(found['texts_compared'], 'text')} each; in brackets where 95 % of random subsets lie. The "
             "yardstick of similarity is one half of the real texts against the other."
         )
 
@@ -227,12 +228,6 @@ def _getting(release: Release) -> Iterator[str]:
         "dvc repro --pull",
         "```",
     ))  # fmt: skip
-
-
-def _measure(found: Mapping[str, Any], key: str) -> str:
-    low, high = found.get(f"{key}_low"), found.get(f"{key}_high")
-    interval = "" if low is None or high is None or low == high else f" ({low:.3f} to {high:.3f})"
-    return f"{found[key]:.3f}{interval}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

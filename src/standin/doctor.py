@@ -20,11 +20,10 @@ import typer
 
 from standin.errors import StandinError, counted, first_line, visible
 from standin.help import examples
+from standin.sharing import PLUGINS
 
 LEAST_GB, GOOD_GB = 1, 5
 """A default run writes 0.5 GB; embedded models, cache and experiments grow to about 3."""
-PLUGINS = {"s3": "dvc_s3", "gs": "dvc_gs", "azure": "dvc_azure", "ssh": "dvc_ssh"}
-"""Kinds of remote that need a package of their own."""
 DRIVERS = {"postgresql": "psycopg2", "mysql": "MySQLdb", "mssql": "pyodbc"}
 """What SQLAlchemy takes for an address that names no driver."""
 

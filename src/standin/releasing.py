@@ -229,5 +229,6 @@ def _comes_with_git() -> bool:
 
 def _git(*words: str) -> str:
     """What git prints; nothing where it fails."""
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    return done.stdout.rstrip("\n") if done.returncode == 0 else ""
+    from standin.tracking.trees import git
+
+    return git(*words).decode(errors="surrogateescape").rstrip("\n")

@@ -13,6 +13,7 @@ from standin.help import examples
 
 NAME = "shared"
 PLUGINS = {"s3": "dvc_s3", "gs": "dvc_gs", "ssh": "dvc_ssh", "azure": "dvc_azure"}
+"""Kinds of remote that need a package of their own."""
 PASSWORD = re.compile(r"^\w+://[^/@]*:[^@]*@")
 SECRET = re.compile(
     r"^\s*(\w*password|secret_access_key|session_token|sas_token|account_key|connection_string|client_secret)\s*=",

@@ -75,7 +75,10 @@ def lines(one: Version, other: Version) -> list[str]:
         f"  {label:<{width}}  {one.shares.get(label, 0):6.1%} -> {other.shares.get(label, 0):6.1%}" for label in labels
     ]
     found.append("diversity (in brackets where 95 % of the random subsets lie)")
-    found += [f"  {name:<{width}}  {_measure(one, key)} -> {_measure(other, key)}" for key, name in MEASURES.items()]
+    found += [
+        f"  {name:<{width}}  {measured(one.diversity, key)} -> {measured(other.diversity, key)}"
+        for key, name in MEASURES.items()
+    ]
     return found
 
 
@@ -85,17 +88,17 @@ def _version(name: str, file: Path, report: bytes) -> Version:
         if not {"id", "text", "label"} <= row.keys():
             raise StandinError(f"{name}: {TEXTS}, line {number}: id, text and label are wanted")
         texts[str(row["id"])] = (str(row["text"]), str(row["label"]))
-    measured = unlisted(json_value(Path(f"{DIVERSITY} of {name}"), report)) if report else {}
-    return Version(name, texts, measured.get("synthetic", {}))
+    metrics = unlisted(json_value(Path(f"{DIVERSITY} of {name}"), report)) if report else {}
+    return Version(name, texts, metrics.get("synthetic", {}))
 
 
-def _measure(found: Version, key: str) -> str:
+def measured(diversity: Mapping[str, Any], key: str) -> str:
     """A measure with its range over subsets, if there are several; "not measured" without a report of it."""
-    if key not in found.diversity:
+    if key not in diversity:
         return "not measured"
-    low, high = (found.diversity.get(f"{key}_{end}") for end in ("low", "high"))
+    low, high = (diversity.get(f"{key}_{end}") for end in ("low", "high"))
     interval = "" if low is None or high is None or low == high else f" ({low:.3f} to {high:.3f})"
-    return f"{found.diversity[key]:.3f}{interval}"
+    return f"{diversity[key]:.3f}{interval}"
 
 
 def _experiment(name: str) -> str:
