@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from standin.config import Curate
 from standin.corpus import Row, SyntheticRow
-from standin.curation import copies, duplicates
+from standin.curation import copies, duplicates, pairs
 from standin.curation.contamination import contaminated
-from standin.curation.copies import copied, likeness
+from standin.curation.copies import Words, copied, likeness
+from standin.curation.cosine import AXES, Cosine
 from standin.curation.duplicates import deduplicate, lexical_pairs, lexical_pairs_within, normalise
+from standin.curation.jaccard import gram_matrix, grams
 from standin.curation.reasons import invalidity
 from standin.curation.rules import curate, tally
 from standin.errors import StandinError
@@ -83,6 +85,44 @@ def test_a_pair_exactly_at_the_threshold_counts() -> None:
 
 def test_texts_shorter_than_a_gram_resemble_only_themselves() -> None:
     assert lexical_pairs(["no", ""], ["No!", "not", "?"], 0.1) == [(0, 0, 1.0), (1, 2, 1.0)]
+
+
+@given(st.lists(st.text(max_size=12), max_size=8))
+def test_numbered_grams_are_those_of_the_texts_as_sets(texts: list[str]) -> None:
+    sets = [grams(normalise(text)) for text in texts]
+    matrix = gram_matrix([normalise(text) for text in texts])
+    shared = [[len(one & other) for other in sets] for one in sets]
+    assert (matrix @ matrix.T).toarray().tolist() == shared
+    assert all(sorted(set(row.indices)) == row.indices.tolist() for row in (matrix[[k]] for k in range(len(texts))))
+
+
+def test_grams_of_more_signs_than_a_number_holds_are_told_apart() -> None:
+    """7,000 different signs: 7,000^5 is above 2^63, so numbers that wrapped around could meet."""
+    signs = "".join(chr(0x4E00 + k) for k in range(7000))
+    one, other = signs[:4000], signs[3990:]
+    matrix = gram_matrix([one, other])
+    assert np.diff(matrix.indptr).tolist() == [3996, 3006]
+    assert (matrix @ matrix.T).toarray()[0, 1] == 6
+
+
+def test_the_rarest_grams_come_first() -> None:
+    matrix = gram_matrix(["abcdefg", "abcdef", "abcde"])
+    counts = np.bincount(matrix.indices)
+    assert counts.tolist() == sorted(counts.tolist()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("lean", [0.0, 0.5, 3.0])
+def test_the_first_comparison_by_few_axes_misses_no_pair(lean: float) -> None:
+    draw = np.random.default_rng(3)
+    vectors = draw.standard_normal((60, 4 * AXES)) + lean * draw.standard_normal(4 * AXES)
+    near = vectors + np.linspace(0.05, 0.9, 60)[:, None] * draw.standard_normal((60, 4 * AXES))
+    vectors = np.concatenate([vectors, near]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    everywhere = np.arange(len(vectors))
+    found = pairs.similar_pairs(Cosine(vectors, 0.8), everywhere, everywhere)
+    exact = np.round(vectors.astype(np.float64) @ vectors.astype(np.float64).T, 6)
+    assert list(zip(found.left, found.right, strict=True)) == list(zip(*np.nonzero(exact >= 0.8), strict=True))
+    assert 120 < len(found.left) < exact.size
 
 
 def test_empty_lists_have_no_pairs() -> None:
@@ -179,7 +219,8 @@ def test_the_tiles_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) 
     whole = deduplicate(texts, vectors, jaccard=0.5, cosine=0.9)
     assert {match.measure for match in whole} == {"jaccard", "cosine"}
     for name, size in (("ROWS", 7), ("COLUMNS", 11), ("SCORED", 3)):
-        monkeypatch.setattr(duplicates, name, size)
+        monkeypatch.setattr(pairs, name, size)
+    monkeypatch.setattr(duplicates, "ROWS", 7)
     assert deduplicate(texts, vectors, jaccard=0.5, cosine=0.9) == whole
 
 
@@ -328,9 +369,10 @@ def test_word_edits_are_a_distance_and_the_threshold_hides_only_what_lies_under_
         return min(edits(a[1:], b) + 1, edits(a, b[1:]) + 1, edits(a[1:], b[1:]) + (a[0] != b[0]))
 
     expected = 1 - edits(one, other) / max(len(one), len(other)) if one or other else 0.0
-    assert likeness(one, other) == pytest.approx(expected)
+    a, b = Words.of(one), Words.of(other)
+    assert likeness(a, b) == pytest.approx(expected)
     least = data.draw(st.sampled_from([0.25, 0.5, 0.75, 1.0]))
-    assert likeness(one, other, least) == pytest.approx(expected if expected >= least - 1e-9 else 0.0)
+    assert likeness(a, b, least) == pytest.approx(expected if expected >= least - 1e-9 else 0.0)
 
 
 def test_the_same_text_may_answer_two_questions() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from standin.corpus import Row
 from standin.curation import duplicates
-from standin.curation.duplicates import grams, lexical_pairs, normalise
+from standin.curation.duplicates import lexical_pairs, normalise
+from standin.curation.jaccard import grams
 from standin.curation.language import language_of
 from standin.curation.lengths import unit_of_texts
 from standin.sources.files import Reading, read_raw

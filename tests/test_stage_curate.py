@@ -86,12 +86,12 @@ def test_planned_is_kept_plus_removed_and_every_removed_row_says_why(
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
     assert [row.id for row in kept] == ["s0", "s1", "s4"]
-    assert [(row.id, row.reason, row.survivor) for row in removed] == [
-        ("s91", "refused", None),
-        ("s90", "unparsable", None),
-        ("s3", "invalid", None),
-        ("s2", "contaminated", "t0"),
-        ("s5", "duplicate", "s1"),
+    assert [(row.id, row.reason, row.by, row.survivor) for row in removed] == [
+        ("s91", "refused", None, None),
+        ("s90", "unparsable", None, None),
+        ("s3", "invalid", "too_short", None),
+        ("s2", "contaminated", "jaccard", "t0"),
+        ("s5", "duplicate", "exact", "s1"),
     ]
     assert metrics["planned"] == 8
     assert metrics["kept"] == 3
@@ -105,7 +105,22 @@ def test_planned_is_kept_plus_removed_and_every_removed_row_says_why(
     )
     assert capsys.readouterr().out == (
         "curate: 3 of 8 planned texts kept (1 refused, 1 unparsable, 1 invalid, 1 contaminated, 1 duplicate)\n"
+        "  contaminated, jaccard 0.76:\n"
+        "    s2: My landlord raised the rent twice within a year\n"
+        "    t0: My landlord raised the rent twice within one year\n"
     )
+
+
+def test_contaminated_pairs_are_shown_short_and_cannot_steer_the_terminal(
+    project: Callable[..., None], task: Task, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = [f"\x1b[2Jlong hostile text number {number} " + "of many words " * 20 for number in range(5)]
+    project(hostile, hostile)
+    run(task)
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert said.count("contaminated, exact 1.00") == 3
+    assert max(map(len, said.splitlines()[1:])) <= 80
 
 
 def test_texts_of_the_validation_split_are_kept_out_too(project: Callable[..., None], task: Task) -> None:

@@ -89,13 +89,18 @@ REASONS = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "cont
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """A text that curation took out: why, which text survives in its place or it collides with, at which score."""
+    """A text that was taken out: why, which text survives in its place or it collides with, at which score.
+
+    ``by`` is what found it: ``exact``, ``jaccard`` or ``cosine`` of a duplicate or a contaminated text (``seed`` of one
+    made from a held-out text), what makes an invalid one so, the label that a judge gave instead.
+    """
 
     id: str
     plan_id: str
     label: str
     text: str
     reason: str
+    by: str | None = None
     survivor: str | None = None
     score: float | None = None
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from standin.curation.duplicates import Match, Vectors, normalise, similar_pairs, similarities
+from standin.curation.duplicates import Match, normalise, similarities
+from standin.curation.pairs import Vectors, similar_pairs
 
 
 def contaminated(
@@ -41,12 +42,13 @@ def contaminated(
     first: dict[str, int] = {}
     for place, key in enumerate(keys[len(texts) :]):
         first.setdefault(key, place)
+    alike = {row for _, pairs in found for row in pairs.left.tolist()}
     matches = []
     for row in range(len(texts)):
         if keys[row] in first:
             matches.append(Match(row, first[keys[row]], "exact", 1.0))
             continue
-        for measure, pairs in found:
+        for measure, pairs in found if row in alike else ():
             others, scores = pairs.of(row)
             if len(others):
                 best = int(np.argmax(scores))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from standin.curation.duplicates import normalise
 from standin.curation.lengths import Unit, characters
@@ -21,22 +22,40 @@ def words(text: str, unit: Unit = "words") -> list[str]:
     return found if sum(map(len, found)) <= LONGEST_WORD * len(found) else list("".join(found))
 
 
-def likeness(one: Sequence[str], other: Sequence[str], least: float = 0.0) -> float:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text's words in their order, and how often it holds each."""
+
+    ordered: Sequence[str]
+    counts: Counter[str]
+
+    @classmethod
+    def of(cls, ordered: Sequence[str]) -> "Words":
+        """Count the words once, however many texts they are compared with."""
+        return cls(ordered, Counter(ordered))
+
+
+def likeness(one: Words, other: Words, least: float = 0.0) -> float:
     """1 - (word edits between two texts) / (words of the longer one), from 0 to 1; 0 where it cannot reach ``least``.
 
     An edit puts in, takes out or changes a word (Levenshtein 1966). Two texts of n words that share s of them, in
-    whatever order, have at least n - s edits: counting words first spares the table for texts that are unlike.
+    whatever order, have at least n - s edits: lengths and counts spare the table for texts that are unlike.
     """
-    longest = max(len(one), len(other))
-    if not longest or (Counter(one) & Counter(other)).total() < least * longest - 1e-9:
+    shorter, longest = sorted((len(one.ordered), len(other.ordered)))
+    needed = least * longest - 1e-9
+    if not longest or shorter < needed or _shared(one, other) < needed:
         return 0.0
-    row = list(range(len(other) + 1))
-    for i, word in enumerate(one, 1):
+    row = list(range(len(other.ordered) + 1))
+    for i, word in enumerate(one.ordered, 1):
         diagonal, row[0] = row[0], i
-        for j, against in enumerate(other, 1):
+        for j, against in enumerate(other.ordered, 1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != against))
     found = 1 - row[-1] / longest
     return found if found >= least - 1e-9 else 0.0
+
+
+def _shared(one: Words, other: Words) -> int:
+    return sum(min(count, other.counts[word]) for word, count in one.counts.items())
 
 
 def copied(
@@ -57,11 +76,11 @@ def copied(
         (place of the text, place of the example among its own, likeness) for each copy, in order; of equally like
         examples the first.
     """
-    split = {example: words(example, unit) for own in examples for example in own}
+    shown = {text: Words.of(words(text, unit)) for text in {example for own in examples for example in own}}
     found = []
     for place, (text, own) in enumerate(zip(texts, examples, strict=True)):
-        mine = words(text, unit)
-        scores = [likeness(mine, split[example], threshold) for example in own]
+        mine = Words.of(words(text, unit) if own else [])
+        scores = [likeness(mine, shown[example], threshold) for example in own]
         if scores and max(scores) > 0:
             found.append((place, scores.index(max(scores)), round(max(scores), 6)))
     return found

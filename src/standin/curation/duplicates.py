@@ -1,33 +1,21 @@
 """Texts that say the same: exact after normalisation, by shared character 5-grams, by embedding cosine.
 
-Comparisons are exact (no hashing, no approximate index) and run in tiles of ``ROWS`` x ``COLUMNS`` pairs, so memory
-does not grow with the square of the number of texts. Larger tiles save Python calls and cost memory: a tile of cosines
-takes 8 MB.
+Comparisons are exact at any number of texts: no hashing, no approximate index (benchmarks/curation.py has the times).
 """
 
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-GRAM = 5
-ROWS, COLUMNS = 256, 8192
-SCORED = 8192
-"""Candidate pairs scored together: 8,192 pairs of 384 float64 values take 50 MB."""
+from standin.curation.cosine import Cosine
+from standin.curation.jaccard import Jaccard, grams
+from standin.curation.pairs import ROWS, Measure, Pairs, Similarity, Vectors, similar_pairs
 
 COMPARED = 8192
 """Texts of one list that are compared with all of the other at once: their grams take 100 MB."""
-
-Indices: TypeAlias = npt.NDArray[np.int64]
-Vectors: TypeAlias = npt.NDArray[np.float32]
-Measure = Literal["exact", "jaccard", "cosine"]
 
 
 class _Separators(dict[int, int | str | None]):
@@ -53,11 +41,6 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", letters).split())
 
 
-def grams(normalised: str) -> set[str]:
-    """The character 5-grams of a normalised text; a shorter text is its own only gram."""
-    return {normalised[start : start + GRAM] for start in range(max(1, len(normalised) - GRAM + 1))}
-
-
 @dataclass(frozen=True, slots=True)
 class Match:
     """A text (its place in the list) resembles another one, by which measure and how much.
@@ -69,159 +52,6 @@ class Match:
     other: int
     measure: Measure
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Pairs of places at or above a threshold, ordered by ``left``, then ``right``; three arrays of one length."""
-
-    left: Indices
-    right: Indices
-    score: npt.NDArray[np.float64]
-
-    def of(self, row: int) -> tuple[Indices, npt.NDArray[np.float64]]:
-        """The places that resemble ``row``, ascending, and their scores."""
-        start, end = np.searchsorted(self.left, [row, row + 1])
-        return self.right[start:end], self.score[start:end]
-
-
-class Similarity(Protocol):
-    """One measure over one list of texts: cheap candidates that miss no pair, and the exact score of a candidate."""
-
-    measure: Measure
-    threshold: float
-
-    def candidates(self, left: Indices, right: Indices) -> tuple[Indices, Indices]:
-        """Every pair of ``left`` x ``right`` that may reach the threshold."""
-        ...
-
-    def score(self, left: Indices, right: Indices) -> npt.NDArray[np.float64]:
-        """The similarity of left[k] and right[k], for every k."""
-        ...
-
-
-class Jaccard:
-    """Jaccard similarity |A n B| / |A u B| of character 5-gram sets.
-
-    Candidates come from prefix filtering (Chaudhuri, Ganti, Kaushik 2006; Bayardo, Ma, Srikant 2007), which is exact:
-    sets with Jaccard >= t share at least ceil(t |A|) grams, so they share one among the |A| - ceil(t |A|) + 1 rarest
-    of A and the same of B. Shared grams lie in both prefixes or behind the prefix that ends first, so a count of the
-    shared prefix grams bounds the whole intersection. On 10,000 texts of 40 words at t = 0.7 the product of the
-    prefixes takes a twentieth of the time of the whole sets' product and leaves few pairs to score.
-
-    Args:
-        normalised: texts after ``normalise``.
-        threshold: the Jaccard similarity from which a pair counts, above 0 up to 1.
-    """
-
-    measure: Measure = "jaccard"
-
-    def __init__(self, normalised: Sequence[str], threshold: float) -> None:
-        self.threshold = threshold
-        self.grams = _gram_matrix(normalised)
-        self.sizes: Indices = np.diff(self.grams.indptr).astype(np.int64)
-        # The small subtraction undoes rounding up, as in 0.1 * 30 = 3.0000000000000004: a longer prefix misses nothing.
-        needed = np.ceil(threshold * self.sizes - 1e-9).astype(np.int64)
-        lengths = np.clip(self.sizes - needed + 1, 1, self.sizes)
-        self.prefixes = _first_columns(self.grams, self.sizes, lengths)
-        self.behind = self.sizes - lengths
-        self.last = self.grams.indices[self.grams.indptr[:-1] + lengths - 1]
-
-    def candidates(self, left: Indices, right: Indices) -> tuple[Indices, Indices]:
-        """Pairs that share a rare gram and whose intersection may be large enough."""
-        shared: Any = (self.prefixes[left] @ self.prefixes[right].T).tocoo()
-        i, j = left[shared.row], right[shared.col]
-        behind = np.where(self.last[i] <= self.last[j], self.behind[i], self.behind[j])
-        most = np.minimum(shared.data + behind, np.minimum(self.sizes[i], self.sizes[j]))
-        possible = most >= self.threshold / (1 + self.threshold) * (self.sizes[i] + self.sizes[j]) - 1e-6
-        return i[possible], j[possible]
-
-    def score(self, left: Indices, right: Indices) -> npt.NDArray[np.float64]:
-        """Shared grams over all grams of each pair."""
-        shared: Any = self.grams[left].multiply(self.grams[right]).sum(axis=1)
-        jaccard: npt.NDArray[np.float64] = shared / (self.sizes[left] + self.sizes[right] - shared)
-        return jaccard
-
-
-def _gram_matrix(normalised: Sequence[str]) -> "csr_array[Any]":
-    """Binary matrix, texts x grams, the rarest gram first, column indices ascending in each row."""
-    from scipy.sparse import csr_array
-
-    sets = [grams(text) for text in normalised]
-    frequency = Counter(gram for found in sets for gram in found)
-    column = {gram: k for k, gram in enumerate(sorted(frequency, key=lambda gram: (frequency[gram], gram)))}
-    rows = [np.sort(np.fromiter((column[gram] for gram in found), np.int64, len(found))) for found in sets]
-    starts = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
-    columns = np.concatenate(rows) if rows else np.empty(0, np.int64)
-    return csr_array((np.ones(len(columns), np.int32), columns, starts), shape=(len(rows), max(1, len(column))))
-
-
-def _first_columns(matrix: "csr_array[Any]", sizes: Indices, lengths: Indices) -> "csr_array[Any]":
-    """The matrix with only the first ``lengths[i]`` entries of each row i."""
-    from scipy.sparse import csr_array
-
-    place = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], sizes)
-    inside = place < np.repeat(lengths, sizes)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    return csr_array((matrix.data[inside], matrix.indices[inside], starts), shape=matrix.shape)
-
-
-class Cosine:
-    """Cosine similarity of embeddings, rounded to six decimals and then compared.
-
-    The tile product in float32 only names candidates; its last bits change with the tile's shape and the number of
-    threads. The score is computed pair by pair in float64, so it does not.
-
-    Args:
-        vectors: unit rows, float32, shape (texts, dimensions).
-        threshold: the cosine from which a pair counts, above 0 up to 1.
-    """
-
-    measure: Measure = "cosine"
-
-    def __init__(self, vectors: Vectors, threshold: float) -> None:
-        self.threshold = threshold
-        self.vectors = vectors
-
-    def candidates(self, left: Indices, right: Indices) -> tuple[Indices, Indices]:
-        """Pairs whose float32 cosine is at most 0.0001 below the threshold.
-
-        A float32 sum of d products errs by at most about d * 6e-8: 0.00003 for 384 dimensions, 0.0001 for 1,600.
-        """
-        i, j = np.nonzero(self.vectors[left] @ self.vectors[right].T >= self.threshold - 1e-4)
-        return left[i], right[j]
-
-    def score(self, left: Indices, right: Indices) -> npt.NDArray[np.float64]:
-        """The cosine of each pair, at most 1."""
-        a, b = self.vectors[left].astype(np.float64), self.vectors[right].astype(np.float64)
-        cosine: npt.NDArray[np.float64] = np.minimum(np.round(np.einsum("ij,ij->i", a, b), 6), 1.0)
-        return cosine
-
-
-def similar_pairs(similarity: Similarity, left: Indices, right: Indices) -> Pairs:
-    """All pairs of ``left`` x ``right`` (places in the similarity's list) at or above its threshold."""
-    found = [_scored(similarity, *similarity.candidates(*tile)) for tile in _tiles(left, right)]
-    if not found:
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    i, j, score = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.lexsort((j, i))
-    return Pairs(i[order], j[order], score[order])
-
-
-def _tiles(left: Indices, right: Indices) -> Iterator[tuple[Indices, Indices]]:
-    for row in range(0, len(left), ROWS):
-        for column in range(0, len(right), COLUMNS):
-            yield left[row : row + ROWS], right[column : column + COLUMNS]
-
-
-def _scored(similarity: Similarity, left: Indices, right: Indices) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
-    """The candidates that reach the threshold, with their scores."""
-    score = np.empty(len(left))
-    for start in range(0, len(left), SCORED):
-        part = slice(start, start + SCORED)
-        score[part] = similarity.score(left[part], right[part])
-    reached = score >= similarity.threshold
-    return left[reached], right[reached], score[reached]
 
 
 def similarities(normalised: Sequence[str], vectors: Vectors | None, jaccard: float, cosine: float) -> list[Similarity]:
@@ -258,8 +88,9 @@ def deduplicate(texts: Sequence[str], vectors: Vectors | None, *, jaccard: float
         known = np.concatenate([np.flatnonzero(kept), block])
         unseen = np.array([row for row in block if keys[row] not in first], dtype=np.int64)
         found = [(each.measure, similar_pairs(each, unseen, known)) for each in measures]
+        alike = {row for _, pairs in found for row in pairs.left.tolist()}
         for row in block.tolist():
-            match = _survivor(row, keys[row], first, kept, found)
+            match = _survivor(row, keys[row], first, kept, found if row in alike else ())
             if match is None:
                 kept[row] = True
                 first[keys[row]] = row

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from standin.corpus import Row, by_question
-from standin.curation.duplicates import Vectors
+from standin.curation.pairs import Vectors
 
 NEAREST = 5
 """Shots whose mean cosine counts, as in Li et al.'s Sim. Of 19 texts of one zero-shot run of the example task that talk

@@ -8,8 +8,9 @@ from standin.config import Curate
 from standin.corpus import REASONS, Row, SyntheticRow, by_question
 from standin.curation.contamination import contaminated
 from standin.curation.copies import copied
-from standin.curation.duplicates import Vectors, deduplicate, normalise
+from standin.curation.duplicates import deduplicate, normalise
 from standin.curation.lengths import Unit
+from standin.curation.pairs import Vectors
 from standin.curation.reasons import invalidity
 from standin.errors import StandinError
 

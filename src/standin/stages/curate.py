@@ -1,7 +1,7 @@
 """curate: take out invalid, wrong, contaminated and duplicate texts, and say of each why."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,21 @@ import numpy as np
 
 from standin.config import Params
 from standin.corpus import REASONS, Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
-from standin.curation.duplicates import Cosine, similar_pairs
+from standin.curation.cosine import Cosine
 from standin.curation.language import language_of, others
 from standin.curation.lengths import unit_of, unit_of_texts
 from standin.curation.off_task import Far, Yardstick, off_task
+from standin.curation.pairs import similar_pairs
 from standin.curation.rules import Curated, Removal, curate, tally
-from standin.errors import StandinError
+from standin.errors import StandinError, visible
 from standin.language_codes import named, short_code
 from standin.measures.embeddings import DESCRIPTIONS, Embeddings, read_embeddings
 from standin.task import Task
 
 STRANGE = 0.05
 """Share of kept texts in another language, above that of the real ones, from which a warning says so."""
+SHOWN_PAIRS, SHOWN_CHARACTERS = 3, 64
+"""Contaminated texts shown beside what they repeat; data/synthetic/removed.jsonl names all."""
 BEFORE = {"refused", "unparsable"}
 """Reasons that generation gives; the others are given here."""
 
@@ -63,9 +66,9 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     write_rows(Path("data/synthetic/removed.jsonl"), removed)
     gone = ", ".join(f"{counts[reason]} {reason}" for reason in REASONS if counts[reason]) or "none removed"
     print(f"curate: {counts['kept']} of {planned} planned texts kept ({gone})")  # noqa: T201
-    for line in map(_without_bound, far.yardsticks):
-        if line:
-            print(line)  # noqa: T201
+    for said in (*_contaminated_pairs(found, held_out), *map(_without_bound, far.yardsticks)):
+        if said:
+            print(said)  # noqa: T201
     like = _pool_texts_like_test(pool, test, real, params.curate.contaminated_cosine)
     return {
         **counts,
@@ -98,6 +101,7 @@ def _languages(task: Task, kept: Sequence[SyntheticRow], real: Sequence[Row]) ->
     return {
         "other_language": sum(ours.languages.values()),
         "other_language_share": ours.share,
+        "other_language_texts": ours.texts,
         "real_other_language_share": theirs.share,
         "other_languages": ours.languages,
     }
@@ -207,6 +211,17 @@ def _judged_labels(params: Params, rows: Sequence[SyntheticRow], path: Path) -> 
     return judged
 
 
+def _contaminated_pairs(found: Curated, held_out: Sequence[Row]) -> Iterator[str]:
+    """The first pairs of a synthetic text and the held-out text it stands too near to, as a person judges them."""
+    texts = {row.id: row.text for row in held_out}
+    for removal in [one for one in found.removed if one.reason == "contaminated"][:SHOWN_PAIRS]:
+        how = removal.detail if removal.score is None else f"{removal.detail} {removal.score:.2f}"
+        yield f"  contaminated, {how}:"
+        for name, text in ((removal.row.id, removal.row.text), (removal.survivor, texts.get(str(removal.survivor)))):
+            line = visible(" ".join((text or "").split()))
+            yield f"    {name}: {line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 4] + ' ...'}"
+
+
 def _removed(removal: Removal) -> Removed:
     row = removal.row
     return Removed(
@@ -215,6 +230,7 @@ def _removed(removal: Removal) -> Removed:
         label=row.label or "",
         text=row.text,
         reason=removal.reason,
+        by=removal.detail,
         survivor=removal.survivor,
         score=removal.score,
     )
