@@ -1,6 +1,6 @@
 """Sentence embeddings of texts: one unit vector a text, computed once and read by curation, diversity and SQBC."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from standin.corpus import read_json_lines, write_json_lines
 from standin.embedded import names_folder, resolve
 from standin.errors import StandinError
 from standin.machine import torch_device
+from standin.measures.bert import read_bert
 from standin.progress import progress
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def embed(texts: Sequence[str], model: str, revision: str, runtime: Runtime) -> 
     """Embed texts with a sentence encoder; the pooling is the model's own, as sentence-transformers applies it.
 
     Equal texts are embedded once. Batches are made of texts of similar length, sorted independently of the order
-    given, so that a text's vector is the same to about 1e-6 whatever stands beside it.
+    given, so that a text's vector is the same to about 1e-6 whatever stands beside it. On a CPU, encoders in a folder
+    that are built like BERT are read by ``standin.measures.bert``; sentence-transformers computes the others.
 
     Args:
         texts: n texts.
@@ -105,18 +107,26 @@ def embed(texts: Sequence[str], model: str, revision: str, runtime: Runtime) -> 
     Raises:
         StandinError: where the model cannot be loaded.
     """
-    encoder = load_encoder(model, revision, runtime)
     unique = sorted(set(texts), key=lambda text: (-len(text), text))
-    vectors = np.empty((len(unique), encoder.get_embedding_dimension()), dtype=np.float32)
+    folder = Path(resolve(model))
+    bert = read_bert(folder) if torch_device(runtime) == "cpu" and folder.is_dir() else None
     with progress("embed", len(unique), "texts") as done:
-        for start in range(0, len(unique), runtime.batch):
-            batch = unique[start : start + runtime.batch]
-            vectors[start : start + len(batch)] = encoder.encode(
-                batch, batch_size=len(batch), normalize_embeddings=True, show_progress_bar=False
-            )
-            done(len(batch))
+        vectors = bert.encode(unique, done) if bert else _encoded(unique, model, revision, runtime, done)
     place = {text: row for row, text in enumerate(unique)}
     return vectors[np.array([place[text] for text in texts], dtype=np.intp)]
+
+
+def _encoded(texts: Sequence[str], model: str, revision: str, runtime: Runtime, done: Callable[[int], None]) -> Vectors:
+    """Unit vectors by sentence-transformers."""
+    encoder = load_encoder(model, revision, runtime)
+    vectors = np.empty((len(texts), encoder.get_embedding_dimension()), dtype=np.float32)
+    for start in range(0, len(texts), runtime.batch):
+        batch = texts[start : start + runtime.batch]
+        vectors[start : start + len(batch)] = encoder.encode(
+            batch, batch_size=len(batch), normalize_embeddings=True, show_progress_bar=False
+        )
+        done(len(batch))
+    return vectors
 
 
 def load_encoder(model: str, revision: str, runtime: Runtime) -> "SentenceTransformer":
