@@ -33,9 +33,11 @@ def by_sentence_transformers(folder: Path) -> np.ndarray:
     return load_encoder(str(folder), "main", Runtime(threads=1)).encode(TEXTS, normalize_embeddings=True)
 
 
-def of_bert(folder: Path, pooling: str = "mean", **said: Any) -> Path:
-    """A tiny BERT that pools in a named way, with what ``said`` says of cutting, case and prompts."""
-    write_tiny_encoder(folder)
+def of_bert(
+    folder: Path, pooling: str = "mean", base: Callable[[Path], Path] = write_tiny_encoder, **said: Any
+) -> Path:
+    """A tiny encoder that pools in a named way, with what ``said`` says of cutting and case."""
+    width = json.loads((base(folder) / "config.json").read_text())["hidden_size"]
     package = "sentence_transformers.models"
     modules = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
     (folder / "modules.json").write_text(
@@ -47,9 +49,9 @@ def of_bert(folder: Path, pooling: str = "mean", **said: Any) -> Path:
         (folder / place).mkdir()
     ways = {"cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens"}
     pooled = {f"pooling_mode_{name}": way == pooling for way, name in ways.items()}
-    (folder / "1_Pooling/config.json").write_text(json.dumps({"word_embedding_dimension": 32} | pooled))
+    (folder / "1_Pooling/config.json").write_text(json.dumps({"word_embedding_dimension": width} | pooled))
     if said:
-        (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 64} | said))
+        (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 30} | said))
     return folder
 
 
@@ -80,7 +82,7 @@ MODELS: dict[str, Callable[[Path], Path]] = {
     "plain BERT": write_tiny_encoder,
     "[CLS]": lambda folder: of_bert(folder, "cls"),
     "mean, cut at 7 tokens": lambda folder: of_bert(folder, max_seq_length=7),
-    "lower case": lambda folder: of_bert(folder, do_lower_case=True),
+    "lower case": lambda folder: of_bert(folder, base=of_roberta, do_lower_case=True),
     "RoBERTa": of_roberta,
     "XLM-R": lambda folder: of_roberta(folder, "xlm-roberta"),
 }
