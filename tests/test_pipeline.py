@@ -54,7 +54,7 @@ class Project:
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
 
-    def run(self, *command: str, fails: bool = False, seconds: float = 600) -> str:
+    def run(self, *command: str, fails: bool = False, seconds: float = 1200) -> str:
         done = subprocess.run(
             command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=seconds, check=False
         )

@@ -23,7 +23,7 @@ from standin.task import Task
 STRANGE = 0.05
 """Share of kept texts in another language, above that of the real ones, from which a warning says so."""
 SHOWN_PAIRS, SHOWN_CHARACTERS = 3, 64
-"""Contaminated texts shown beside what they repeat; data/synthetic/removed.jsonl names all."""
+"""Contaminated and copied texts shown beside what they repeat; data/synthetic/removed.jsonl names all."""
 BEFORE = {"refused", "unparsable"}
 """Reasons that generation gives; the others are given here."""
 
@@ -66,7 +66,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     write_rows(Path("data/synthetic/removed.jsonl"), removed)
     gone = ", ".join(f"{counts[reason]} {reason}" for reason in REASONS if counts[reason]) or "none removed"
     print(f"curate: {counts['kept']} of {planned} planned texts kept ({gone})")  # noqa: T201
-    for said in (*_contaminated_pairs(found, held_out), *map(_without_bound, far.yardsticks)):
+    for said in (*_shown_pairs(found, [*held_out, *shots]), *map(_without_bound, far.yardsticks)):
         if said:
             print(said)  # noqa: T201
     like = _pool_texts_like_test(pool, test, real, params.curate.contaminated_cosine)
@@ -211,15 +211,16 @@ def _judged_labels(params: Params, rows: Sequence[SyntheticRow], path: Path) -> 
     return judged
 
 
-def _contaminated_pairs(found: Curated, held_out: Sequence[Row]) -> Iterator[str]:
-    """The first pairs of a synthetic text and the held-out text it stands too near to, as a person judges them."""
-    texts = {row.id: row.text for row in held_out}
-    for removal in [one for one in found.removed if one.reason == "contaminated"][:SHOWN_PAIRS]:
-        how = removal.detail if removal.score is None else f"{removal.detail} {removal.score:.2f}"
-        yield f"  contaminated, {how}:"
-        for name, text in ((removal.row.id, removal.row.text), (removal.survivor, texts.get(str(removal.survivor)))):
-            line = visible(" ".join((text or "").split()))
-            yield f"    {name}: {line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 4] + ' ...'}"
+def _shown_pairs(found: Curated, real: Sequence[Row]) -> Iterator[str]:
+    """The first texts that stand too near to a real one, beside that one, as a person judges them."""
+    texts = {row.id: row.text for row in real}
+    for reason in ("contaminated", "copied"):
+        for removal in [one for one in found.removed if one.reason == reason][:SHOWN_PAIRS]:
+            how = removal.detail if removal.score is None else f"{removal.detail} {removal.score:.2f}"
+            yield f"  {reason}, {how}:"
+            for name, text in ((removal.row.id, removal.row.text), (removal.survivor, texts.get(str(removal.survivor)))):
+                line = visible(" ".join((text or "").split()))
+                yield f"    {name}: {line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 4] + ' ...'}"
 
 
 def _removed(removal: Removal) -> Removed:
