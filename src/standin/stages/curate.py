@@ -218,7 +218,10 @@ def _shown_pairs(found: Curated, real: Sequence[Row]) -> Iterator[str]:
         for removal in [one for one in found.removed if one.reason == reason][:SHOWN_PAIRS]:
             how = removal.detail if removal.score is None else f"{removal.detail} {removal.score:.2f}"
             yield f"  {reason}, {how}:"
-            for name, text in ((removal.row.id, removal.row.text), (removal.survivor, texts.get(str(removal.survivor)))):
+            for name, text in (
+                (removal.row.id, removal.row.text),
+                (removal.survivor, texts.get(str(removal.survivor))),
+            ):
                 line = visible(" ".join((text or "").split()))
                 yield f"    {name}: {line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 4] + ' ...'}"
 
