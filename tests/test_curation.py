@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from standin.config import Curate
 from standin.corpus import Row, SyntheticRow
 from standin.curation import copies, duplicates, pairs
+from standin.curation import cosine as cosine_blocks
 from standin.curation.contamination import contaminated
 from standin.curation.copies import Words, copied, likeness
 from standin.curation.cosine import AXES, Cosine
@@ -220,6 +221,7 @@ def test_the_tiles_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) 
     for name, size in (("ROWS", 7), ("COLUMNS", 11), ("SCORED", 3)):
         monkeypatch.setattr(pairs, name, size)
     monkeypatch.setattr(duplicates, "ROWS", 7)
+    monkeypatch.setattr(cosine_blocks, "BLOCK", (2, 3))
     assert deduplicate(texts, vectors, jaccard=0.5, cosine=0.9) == whole
 
 

@@ -24,6 +24,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     "confusion_counts": [{"arm": "real", "label": a, "predicted": b, "count": 7} for a in ("pro", "con") for b in ("pro", "con")],
     "curves_by_seed": [{"question_id": "", "budget": "48", "seed": seed, "step": step, "loss": 1 / step, "learning_rate": 0.1} for seed in (1, 2) for step in (1, 2)],
     "projection": [{"id": "a", "kind": kind, "label": "pro", "x": 0.1, "y": 0.2} for kind in ("real", "synthetic")],
+    "selection": [{"panel": panel, "kind": kind, "id": "a", "x": 0.1, "y": 0.2} for panel in ("by SQBC", "at random") for kind in ("real", "synthetic", "selected")],
     "near_duplicates": [{"id": "a", "split": "pool", "other": "b", "jaccard": 0.8}],
     "texts_by_arm": [{"arm": "real", "budget": "", "seed": seed, "question_id": "", "label": label, "texts": 9, "generated": 4, "real_labels": 5} for seed in (1, 2) for label in ("pro", "con")],
 }  # fmt: skip

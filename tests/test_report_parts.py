@@ -8,8 +8,9 @@ import pytest
 from test_report import SOURCES, compared, gone, scored
 
 from standin.config import load_params
+from standin.corpus import Row, SelectedRow
 from standin.errors import counted
-from standin.report import content, lines
+from standin.report import content, figures, lines, plane
 from standin.report.conclusions import conclusions
 from standin.report.counts import label_cost
 from standin.report.making import making, model_name, recorded_words
@@ -255,3 +256,38 @@ def test_agreement_is_told_with_its_size_and_with_what_it_is_worth() -> None:
         "That says little of which texts classifiers get right: where people agree, 1 of 1 classifier is right more "
         "often, none of them clearly."
     )
+
+
+def test_the_plane_has_a_panel_for_every_question_and_strategy_with_the_chosen_texts_on_top() -> None:
+    rows = [Row(id=name, text=name, question_id=question) for name, question in (("r1", "q"), ("r2", "q"), ("r3", "p"))]
+    rows.append(Row(id="s1", text="s1", question_id="q"))
+    projected = [
+        {"id": name, "kind": "synthetic" if name == "s1" else "real", "x": "0.1", "y": "-0.2"}
+        for name in ("r1", "r2", "r3", "s1", "gone")
+    ]
+    ranking = [
+        SelectedRow(seed=1, budget=1, rank=1, id="r1", score=0.5, question_id="q"),
+        SelectedRow(seed=1, budget=1, rank=2, id="r2", score=0.4, question_id="q"),
+        SelectedRow(seed=2, budget=1, rank=1, id="r2", score=0.4, question_id="q"),
+        SelectedRow(seed=1, budget=1, rank=1, id="r3", score=0.4, question_id="p"),
+    ]
+    found = plane.points(projected, {"sqbc": ranking}, rows, {"q": "Trams?", "p": "Parks?"}, seed=1, budget=1)
+    assert [(one["panel"], one["kind"], one["id"]) for one in found] == [
+        ("Trams?, by SQBC", "real", "r2"),
+        ("Trams?, by SQBC", "synthetic", "s1"),
+        ("Trams?, by SQBC", "selected", "r1"),
+        ("Parks?, by SQBC", "selected", "r3"),
+    ]
+    assert (found[0]["x"], found[0]["y"]) == (0.1, -0.2)
+    figure = figures.selection(found)
+    assert ">Trams?, by SQBC<" in figure.svg
+    assert "Trams?, by SQBC: 1 selected" in figure.alt
+
+
+def test_a_task_without_questions_has_a_panel_for_each_strategy() -> None:
+    rows = [Row(id="r1", text="a")]
+    projected = [{"id": "r1", "kind": "real", "x": "0", "y": "0"}]
+    ranking = [SelectedRow(seed=1, budget=1, rank=1, id="r1", score=0.0)]
+    found = plane.points(projected, {"random": ranking, "cal": []}, rows, {}, seed=1, budget=1)
+    assert [(one["panel"], one["kind"]) for one in found] == [("by CAL", "real"), ("at random", "selected")]
+    assert plane.points(projected, {}, rows, {}, seed=1, budget=1) == []

@@ -5,6 +5,8 @@ import numpy.typing as npt
 
 from standin.curation.pairs import Indices, Measure, Vectors
 
+BLOCK = 512, 2048
+"""Bounds computed together: 4 MB stay in the cache; 1,024 x 8,192 of them took twice as long."""
 AXES = 64
 """Principal axes that a first comparison looks at; shorter vectors are compared whole."""
 
@@ -36,9 +38,16 @@ class Cosine:
 
         A float32 sum of d products errs by at most about d * 6e-8: 0.00003 for 384 dimensions, 0.0001 for 1,600.
         """
-        bounds = self.bounding[left] @ self.bounding[right].T
-        cells = np.flatnonzero(bounds.ravel() >= self.threshold - 1e-4)
-        return left[cells // len(right)], right[cells % len(right)]
+        ours, theirs = self.bounding[left], self.bounding[right].T
+        found = [np.empty((2, 0), np.int64)]
+        for row in range(0, len(left), BLOCK[0]):
+            for column in range(0, len(right), BLOCK[1]):
+                bounds = ours[row : row + BLOCK[0]] @ theirs[:, column : column + BLOCK[1]]
+                cells = np.flatnonzero(bounds.ravel() >= self.threshold - 1e-4)
+                width = bounds.shape[1]
+                found.append(np.stack([left[row + cells // width], right[column + cells % width]]))
+        i, j = np.concatenate(found, axis=1)
+        return i, j
 
     def score(self, left: Indices, right: Indices) -> npt.NDArray[np.float64]:
         """The cosine of each pair, at most 1."""

@@ -21,6 +21,8 @@ SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 SHADES = ["#1b1b1b", ACCENT, "#b5541c", "#6b6b6b", "#5b8c2a", "#8c5a9e"]
 THEME = {INK: "var(--ink)", "#1b1b1b": "var(--ink)", GREY: "var(--soft)", ACCENT: "var(--accent)", GRID: "var(--line)"}
 """Colours of a figure that follow the page, light or dark; alone, as in the README, it keeps its own."""
+MARKS = {"real": (GREY, "circle", 12), "synthetic": (ACCENT, "triangle-up", 14), "selected": (INK, "diamond", 50)}
+"""Colour, shape and size of a text in the plane."""
 WIDTH = 400
 MOST_PANELS = 8  # of the projection: of more labels one panel holds all
 
@@ -158,4 +160,104 @@ def agreement(rows: Sequence[Mapping[str, Any]], source: str) -> Figure:
         f"Accuracy against the least agreement of {source}: {said}.",
         f"Test texts on which {source} agree less are left out from left to right ({said}). The sets are nested, so a "
         "trend alone proves nothing.",
+    )
+
+
+def distribution(rows: Sequence[Mapping[str, Any]], title: str, caption: str) -> Figure:
+    """Two histograms over the same bins; rows hold kind, low, high and share. Real texts are bars, others a line."""
+    import altair as alt
+
+    kinds = list(dict.fromkeys(str(row["kind"]) for row in rows))
+    scale = alt.Scale(domain=kinds, range=[GREY, ACCENT, "#b5541c"])
+    legend = alt.Legend(orient="top", columns=1, symbolOpacity=1)
+    x = alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=False))
+    y = alt.Y("share:Q", title="share of the texts", axis=alt.Axis(format=".0%"), scale=alt.Scale(domainMin=0))
+    colour = alt.Color("kind:N", scale=scale, title=None, legend=legend)
+    real = alt.Chart(_values([row for row in rows if row["kind"] == kinds[0]])).mark_bar(opacity=0.55)
+    stepped = []  # a line that ends where the last bin does
+    for kind in kinds[1:]:
+        own = [row for row in rows if row["kind"] == kind]
+        stepped += [dict(row) for row in own] + [{**own[-1], "low": own[-1]["high"]}]
+    line = alt.Chart(_values(stepped)).mark_line(interpolate="step-after", strokeWidth=2.5)
+    dashes = alt.StrokeDash("kind:N", scale=alt.Scale(domain=kinds, range=[[1, 0], [1, 0], [5, 3]]), legend=None)
+    chart = real.encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), color=colour) + line.encode(
+        x=x, y=y, color=colour, strokeDash=dashes
+    )
+    middle = "; ".join(f"{kind}: half below {_middle(rows, kind):.3g}" for kind in kinds)
+    return Figure(_render(chart.properties(width=WIDTH - 20, height=180)), f"{title}, histogram. {middle}.", caption)
+
+
+def _middle(rows: Sequence[Mapping[str, Any]], kind: str) -> float:
+    """The end of the bin in which half of a kind's texts are reached."""
+    total = 0.0
+    for row in rows:
+        if row["kind"] == kind:
+            total += float(row["share"])
+            if total >= 0.5 - 1e-9:
+                return float(row["high"])
+    return float("nan")
+
+
+def label_shares(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """How the labels share the texts of each kind: a filled dot for one kind, a hollow one for the other."""
+    import altair as alt
+
+    kinds = list(dict.fromkeys(str(row["kind"]) for row in rows))
+    labels = list(dict.fromkeys(str(row["label"]) for row in rows))
+    base = alt.Chart(_values(rows)).encode(
+        x=alt.X("share:Q", title="share of the texts", axis=alt.Axis(format=".0%"), scale=alt.Scale(domainMin=0)),
+        y=alt.Y("label:N", sort=labels, title=None),
+    )
+    legend = alt.Legend(orient="top")
+    points = base.mark_point(size=110, filled=True, opacity=1).encode(
+        color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[GREY, ACCENT]), title=None, legend=legend),
+        shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["circle", "triangle-up"]), legend=legend),
+    )
+    line = alt.Chart(_values(_ends(rows, labels))).mark_rule(color=GRID, strokeWidth=3).encode(
+        x="low:Q", x2="high:Q", y=alt.Y("label:N", sort=labels, title=None)
+    )  # fmt: skip
+    said = "; ".join(f"{row['label']}, {row['kind']}: {float(row['share']):.0%}" for row in rows)
+    return Figure(
+        _render((line + points).properties(width=WIDTH - 120, height=26 * len(labels))),
+        f"Share of each label: {said}.",
+        "The nearer the two marks of a label, the more alike the kinds share their labels.",
+    )
+
+
+def _ends(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[dict[str, Any]]:
+    of = {label: [float(row["share"]) for row in rows if row["label"] == label] for label in labels}
+    return [{"label": label, "low": min(shares), "high": max(shares)} for label, shares in of.items()]
+
+
+def selection(points: Sequence[Mapping[str, Any]]) -> Figure:
+    """Real, synthetic and selected texts in one plane, a panel a question and strategy.
+
+    Points hold x, y, kind and panel, in the order in which they are drawn. The picture of Wagner et al. (2025): which
+    real texts a strategy chooses, and where the synthetic ones lie.
+    """
+    import altair as alt
+
+    kinds = [kind for kind in MARKS if any(point["kind"] == kind for point in points)]
+    legend = alt.Legend(orient="top")
+    colours, shapes = (alt.Scale(domain=kinds, range=[MARKS[kind][part] for kind in kinds]) for part in (0, 1))
+    panels = list(dict.fromkeys(str(point["panel"]) for point in points))
+    rows = [{**point, "size": MARKS[str(point["kind"])][2]} for point in points]
+    chart = alt.Chart(_values(rows), width=180, height=150).mark_point(filled=True, opacity=0.8)
+    encoded = chart.encode(
+        x=alt.X("x:Q", title=None, axis=None),
+        y=alt.Y("y:Q", title=None, axis=None),
+        color=alt.Color("kind:N", scale=colours, legend=legend, title=None),
+        shape=alt.Shape("kind:N", scale=shapes, legend=legend, title=None),
+        size=alt.Size("size:Q", scale=None),
+        facet=alt.Facet("panel:N", columns=2, title=None, sort=panels,
+                        header=alt.Header(labelColor=INK, labelFontSize=13, labelLimit=180)),
+    )  # fmt: skip
+    counts = "; ".join(
+        f"{panel}: {sum(p['panel'] == panel and p['kind'] == 'selected' for p in points)} selected" for panel in panels
+    )
+    return Figure(
+        _render(encoded),
+        f"Scatter plots of text embeddings, a panel a strategy. {counts}.",
+        "Embeddings in the plane of their first two principal components. Diamonds are the real texts that the "
+        "strategy chose to be labelled.",
     )

@@ -22,14 +22,14 @@ from standin.corpus import (
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
 from standin.language_codes import short_code
-from standin.report import content, counts, figures, labelling, lines, measured, seeds, words
+from standin.report import content, counts, figures, labelling, lines, measured, plane, seeds, words
 from standin.report.conclusions import conclusions
 from standin.report.headline import headline, shown_by_dvc
 from standin.report.making import making
 from standin.report.naming import MAJORITY, MEANINGS, MOST_FREQUENT
 from standin.report.outcome import outcome
 from standin.report.page import render
-from standin.sheets import sheet_rows
+from standin.sheets import sheet_rows, write_sheet
 from standin.task import Task
 
 REPORTS = Path("reports")
@@ -77,6 +77,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     pictures = {
         "projection": ("Real and synthetic texts in the plane", figures.projection(projected) if projected else None),
         "agreement": ("Accuracy by agreement", agreement),
+        "selection": ("Which real texts were chosen", gather_plane(params, task, projected)),
     }
     filled["pictures"] = {
         name: figure and {"svg": figures.inline(figure, name, title), "caption": figure.caption}
@@ -225,6 +226,19 @@ def gather_selection(params: Params) -> dict[str, Any]:
         "selection_notes": counts.selection_notes(metrics, seeds),
         "several_seeds": seeds > 1,
     }
+
+
+def gather_plane(params: Params, task: Task, projected: Sequence[Mapping[str, str]]) -> figures.Figure | None:
+    """The chosen texts among all others, drawn and as ``reports/report/selection.csv``; None without strategies."""
+    names = list(params.select.strategies)
+    rankings = {name: read_rows(Path(f"data/selected/{name}.jsonl"), SelectedRow) for name in names}
+    rows = [*read_rows(POOL, Row), *read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)]
+    questions = {question.id: question.text for question in task.questions}
+    seed, budget = params.finetune.seeds[0], max(params.select.budgets, default=0)
+    found = plane.points(projected, rankings, rows, questions, seed, budget)
+    columns = ["panel", "kind", "id", "x", "y"]
+    write_sheet(REPORTS / "report/selection.csv", columns, ([str(point[name]) for name in columns] for point in found))
+    return figures.selection(found) if found else None
 
 
 def gather_labelling(params: Params, comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
