@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the task, as in sms-spam: tasks/NAME.yaml.")],
-    data: Annotated[Path | None, typer.Option(help="File with the texts: .jsonl, .csv, .tsv or .parquet.")] = None,
+    data: Annotated[Path | None, typer.Option(help="File with the texts: .csv, .tsv, .xlsx, .jsonl, .json, .parquet or .zip.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of the texts.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Nobody has labelled the texts yet.")] = False,
@@ -53,7 +53,7 @@ def new(
     if data is None:
         if yes:
             raise StandinError("--yes asks nothing, so say where the texts are: --data PATH")
-        data = Path(typer.prompt("File with the texts (.jsonl, .csv, .tsv, .parquet)"))
+        data = Path(typer.prompt("File with the texts (.csv, .xlsx, .jsonl, .json, .parquet ...)"))
     if not yes:
         text = text or typer.prompt("Column of the texts", default="text")
         unlabelled = unlabelled or (label is None and not typer.confirm("Are the texts labelled?", default=True))
