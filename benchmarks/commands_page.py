@@ -63,7 +63,7 @@ def page() -> str:
 def _row(parameter: Any) -> str:
     if parameter.name == "help" or getattr(parameter, "hidden", False):
         return ""
-    names = parameter.opts if parameter.param_type_name == "option" else [parameter.name.upper()]
+    names = parameter.opts if parameter.param_type_name == "option" else [parameter.metavar or parameter.name.upper()]
     default = parameter.default if isinstance(parameter.default, int | str) and parameter.default is not False else None
     said = (parameter.help or "").replace("|", "\\|") + (f" Default: {default}." if default not in (None, "") else "")
     return f"| `{', '.join(names)}` | {said} |"
