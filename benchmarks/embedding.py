@@ -52,7 +52,9 @@ def alone(side: str, texts: list[str]) -> float:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     run = [sys.executable, "-c", code]
     return seconds(
-        lambda: subprocess.run(run, input=json.dumps(texts), text=True, check=True, env=environment, stderr=subprocess.DEVNULL)
+        lambda: subprocess.run(
+            run, input=json.dumps(texts), text=True, check=True, env=environment, stderr=subprocess.DEVNULL
+        )
     )[0]
 
 
