@@ -8,7 +8,9 @@ from scipy.spatial.distance import pdist
 from sklearn.neighbors import NearestNeighbors
 
 from standin.measures import diversity as module
-from standin.measures.diversity import MEASURES, Diversity, at_size, diversity, remote_clique_cosine
+from standin.measures.diversity import Diversity, at_size, diversity, nearest_others, remote_clique_cosine
+
+MEASURES = ("remote_clique_cosine", "chamfer_cosine")
 
 
 def points(n: int, d: int = 8, seed: int = 0, dtype: type = np.float32) -> np.ndarray:
@@ -32,29 +34,23 @@ class TestKnownAnswers:
         found = measured(np.array([[1, 0], [0, 1], [half, half]]))
         assert found.remote_clique_cosine == pytest.approx((1 + 2 * (1 - half)) / 3)
         assert found.chamfer_cosine == pytest.approx(1 - half)
-        assert found.remote_clique_angular == pytest.approx((math.pi / 2 + 2 * math.pi / 4) / 3)
-        assert found.chamfer_angular == pytest.approx(math.pi / 4)
 
     def test_opposite_vectors_are_as_far_apart_as_can_be(self) -> None:
         found = measured(np.array([[1.0, 0], [-1, 0]], dtype=np.float32))
         assert found.remote_clique_cosine == pytest.approx(2)
         assert found.chamfer_cosine == pytest.approx(2)
-        assert found.remote_clique_angular == pytest.approx(math.pi)
-        assert found.chamfer_angular == pytest.approx(math.pi)
 
     def test_remote_clique_is_the_mean_of_scipys_pairwise_distances(self) -> None:
         vectors = points(60, dtype=np.float64)
         cosine = pdist(vectors, "cosine")
         found = measured(vectors)
         assert found.remote_clique_cosine == pytest.approx(cosine.mean(), abs=1e-12)
-        assert found.remote_clique_angular == pytest.approx(np.arccos(1 - cosine).mean(), abs=1e-9)
 
     def test_chamfer_is_the_mean_distance_to_sklearns_nearest_other(self) -> None:
         vectors = points(60, dtype=np.float64)
         distance, _ = NearestNeighbors(n_neighbors=2, metric="cosine").fit(vectors).kneighbors(vectors)
         found = measured(vectors)
         assert found.chamfer_cosine == pytest.approx(distance[:, 1].mean(), abs=1e-9)
-        assert found.chamfer_angular == pytest.approx(np.arccos(1 - distance[:, 1]).mean(), abs=1e-9)
 
     def test_chamfer_is_a_mean_and_not_the_single_smallest_distance(self) -> None:
         pair_and_eight = np.eye(10)[[0, 0, 1, 2, 3, 4, 5, 6, 7, 8]]
@@ -90,27 +86,53 @@ class TestInvariants:
     def test_writing_every_text_twice_leaves_no_distance_to_the_nearest_other(self, vectors: np.ndarray) -> None:
         found = measured(np.concatenate([vectors, vectors]))
         assert found.chamfer_cosine == pytest.approx(0, abs=1e-7)
-        assert found.chamfer_angular == pytest.approx(0, abs=1e-4)
 
     @given(sets)
     @settings(max_examples=30)
     def test_the_nearest_other_is_nearer_than_the_mean_other(self, vectors: np.ndarray) -> None:
         found = measured(vectors)
         assert found.chamfer_cosine <= found.remote_clique_cosine + 1e-6
-        assert found.chamfer_angular <= found.remote_clique_angular + 1e-3
 
-    @pytest.mark.parametrize("cells", [1, 7, 100, 1 << 22])
-    def test_the_size_of_blocks_changes_nothing(self, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("block", [1, 7, 32, 33, 34])
+    def test_the_size_of_blocks_changes_nothing(self, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
         vectors = points(33)
         whole = measured(vectors)
-        monkeypatch.setattr(module, "BLOCK_CELLS", cells)
+        monkeypatch.setattr(module, "BLOCK", block)
         for name in MEASURES:
             assert getattr(measured(vectors), name) == pytest.approx(getattr(whole, name), abs=1e-6)
+
+    @given(sets, st.integers(1, 45))
+    @settings(max_examples=60)
+    def test_the_nearest_other_is_that_of_a_plain_loop(self, vectors: np.ndarray, block: int) -> None:
+        exact = vectors.astype(np.float64)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "BLOCK", block)
+            found = nearest_others(exact)
+        for i, nearest in enumerate(found):
+            others = [float(exact[i] @ exact[j]) for j in range(len(exact)) if j != i]
+            assert nearest != i
+            assert float(exact[i] @ exact[nearest]) == pytest.approx(max(others), abs=1e-12)
+
+    @pytest.mark.parametrize("block", [2, 1024])
+    def test_equal_vectors_have_no_diversity_and_each_another_one_as_nearest(
+        self, block: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "BLOCK", block)
+        equal = np.tile(points(1), (7, 1))
+        found = measured(equal)
+        assert (found.remote_clique_cosine, found.chamfer_cosine) == pytest.approx((0, 0), abs=1e-6)
+        assert all(nearest != i for i, nearest in enumerate(nearest_others(equal)))
+
+    def test_a_vector_that_is_no_number_is_not_passed_over(self) -> None:
+        vectors = points(9)
+        vectors[4, 2] = np.nan
+        assert math.isnan(measured(vectors).remote_clique_cosine)
+        assert math.isnan(measured(vectors).chamfer_cosine)
 
     def test_distances_too_small_for_float32_cosines_are_told_apart(self) -> None:
         angle = 2e-4  # its cosine rounds to 1 in float32
         near = np.array([[1, 0], [math.cos(angle), math.sin(angle)]], dtype=np.float32)
-        assert measured(near).chamfer_angular == pytest.approx(angle, rel=1e-3)
+        assert measured(near).chamfer_cosine == pytest.approx(angle**2 / 2, rel=1e-3)
 
 
 class TestEqualSize:

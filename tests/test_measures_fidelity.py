@@ -60,14 +60,14 @@ class TestSimilarity:
 class TestSimilarityAtEqualNumber:
     def test_others_of_the_asked_number_are_compared_once_and_whole(self) -> None:
         real, synthetic = points(20, seed=1), points(12, seed=2)
-        found = similarity_at_size(real, synthetic, 5, 12, 7, np.random.default_rng(1))
+        found = similarity_at_size(real, synthetic, 5, 12, 7, np.random.default_rng(1), 20)
         whole = similarity(real, synthetic, 5)
         assert found is not None
         assert (found.mean, found.low, found.high) == pytest.approx((whole, whole, whole))
 
     def test_it_is_the_mean_over_draws_of_the_others_alone(self) -> None:
         real, synthetic = points(20, seed=1), points(30, seed=2)
-        found = similarity_at_size(real, synthetic, 5, 10, 40, np.random.default_rng(7))
+        found = similarity_at_size(real, synthetic, 5, 10, 40, np.random.default_rng(7), 20)
         rng = np.random.default_rng(7)
         values = [similarity(real, synthetic[rng.choice(30, 10, replace=False)], 5) for _ in range(40)]
         assert found is not None
@@ -82,22 +82,36 @@ class TestSimilarityAtEqualNumber:
         assert whole[0] is not None
         assert whole[1] - whole[0] > 0.1
         rng = np.random.default_rng(1)
-        ways = [similarity_at_size(a, b, 5, 60, 20, rng) for a, b in ((many, few), (few, many))]
-        half = similarity_of_halves(many, 5, 60, 20, rng)
+        ways = [similarity_at_size(a, b, 5, 60, 20, rng, 600) for a, b in ((many, few), (few, many))]
+        half = similarity_of_halves(many, 5, 60, 20, rng, 600)
         means = [found.mean for found in (*ways, half) if found is not None]
         assert means == pytest.approx([means[0]] * 3, abs=0.02)
 
+    def test_each_draw_takes_no_more_than_the_most_vectors(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen: list[tuple[int, int]] = []
+        monkeypatch.setattr(module, "similarity", lambda one, other, _: seen.append((len(one), len(other))) or 0.5)
+        real, synthetic, rng = points(40, seed=1), points(8, seed=2), np.random.default_rng(1)
+        similarity_at_size(real, synthetic, 5, 8, 3, rng, 6)
+        similarity_of_halves(real, 5, 8, 2, rng, 6)
+        assert seen == [(6, 8)] * 5, "the synthetic ones are all taken, and still three times other real ones"
+
+    def test_equal_texts_are_as_similar_as_can_be(self) -> None:
+        equal, rng = np.tile(points(1), (6, 1)), np.random.default_rng(1)
+        for found in (similarity_at_size(equal, equal, 5, 3, 4, rng, 9), similarity_of_halves(equal, 5, 3, 4, rng, 9)):
+            assert found is not None
+            assert (found.mean, found.low, found.high) == pytest.approx((1, 1, 1))
+
     def test_halves_share_no_text(self) -> None:
         # Orthogonal vectors: only a text that stood in both halves would be like another.
-        found = similarity_of_halves(np.eye(9, dtype=np.float32), 1, 5, 30, np.random.default_rng(1))
+        found = similarity_of_halves(np.eye(9, dtype=np.float32), 1, 5, 30, np.random.default_rng(1), 9)
         assert found is not None
         assert (found.low, found.high) == (0, 0)
 
     def test_one_text_has_no_halves_and_no_others_no_similarity(self) -> None:
         rng = np.random.default_rng(1)
-        assert similarity_of_halves(points(1), 5, 1, 3, rng) is None
-        assert similarity_at_size(points(3), points(3), 5, 0, 3, rng) is None
-        assert similarity_at_size(points(0), points(3), 5, 2, 3, rng) is None
+        assert similarity_of_halves(points(1), 5, 1, 3, rng, 9) is None
+        assert similarity_at_size(points(3), points(3), 5, 0, 3, rng, 9) is None
+        assert similarity_at_size(points(0), points(3), 5, 2, 3, rng, 9) is None
 
 
 class TestPrincipalPlane:

@@ -574,6 +574,36 @@ def test_diversity_shows_real_generated_and_curated_texts_and_folds_the_labels(
     )
 
 
+def test_the_range_over_subsets_stands_beside_each_measure_and_further_ones_where_they_were_taken(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    def ranged(**values: float) -> dict[str, float]:
+        return {f"{name}{end}": value + step for name, value in values.items()
+                for end, step in (("", 0), ("_low", -0.1), ("_high", 0.1))}  # fmt: skip
+
+    metrics = {"texts_compared": 71, "draws": 200, "real": ranged(chamfer_cosine=0.6), "per_label": {},
+               "similarity_others": 71, **ranged(similarity_coverage=0.4)}  # fmt: skip
+    write_json(project / "reports/diversity/metrics.json", metrics)
+    report.run(*given, "")
+    found = page(project)
+    assert '<td class="n">0.600 (0.500 to 0.700)</td>' in found
+    assert "the mean over 200 random subsets, in brackets where 95 % of them lie" in found
+    assert "<bdi>0.400 (0.300 to 0.500)</bdi>" in found
+    assert "Further measures" not in found
+    pair = {**ranged(two_sample_accuracy=0.8, recall=0.3), "two_sample_chance": 0.5}
+    more = {"texts_compared": 71, "draws": 20, "real": ranged(vendi=34.5, distinct_1=0.25),
+            "synthetic_against_real": pair, "real_halves": ranged(two_sample_accuracy=0.5)}  # fmt: skip
+    write_json(project / "reports/diversity/metrics.json", {**metrics, "more": more})
+    report.run(*given, "")
+    found = page(project)
+    assert "Means over 20 random subsets." in found
+    assert '<td class="n">34.5 (34.4 to 34.6)</td>' in found
+    assert '<td class="n">0.500 (0.400 to 0.600)</td><td class="n">0.800 (0.700 to 0.900)</td>' in found
+    assert '<td class="n">–</td><td class="n">0.300 (0.200 to 0.400)</td>' in found
+    assert "Self-BLEU" not in found
+    assert "Precision" not in found
+
+
 def test_the_table_of_differences_gives_the_corrected_verdict_and_no_sign_to_zero(
     project: Path, given: tuple[Params, Task]
 ) -> None:

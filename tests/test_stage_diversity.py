@@ -8,7 +8,8 @@ import pytest
 
 from standin.config import Params, parse_params
 from standin.corpus import Row, SyntheticRow, write_rows
-from standin.measures.diversity import diversity
+from standin.errors import StandinError
+from standin.measures.diversity import at_size
 from standin.measures.embeddings import Embeddings, write_embeddings
 from standin.measures.fidelity import similarity_at_size, similarity_of_halves
 from standin.stages import diversity as stage
@@ -62,30 +63,34 @@ def run(task: Task, params: Params | None = None) -> dict[str, Any]:
     return dict(stage.run(params or Params(), task, ""))
 
 
-def test_sets_of_equal_size_are_measured_whole(task: Task) -> None:
-    lay(24, 24)
-    metrics = run(task)
-    for kind, seed in (("real", 1), ("synthetic", 2)):
-        found = diversity(points(24, seed))
-        assert found is not None
-        assert metrics[kind]["remote_clique_cosine"] == pytest.approx(found.remote_clique_cosine, abs=1e-5)
-        assert metrics[kind]["chamfer_angular"] == pytest.approx(found.chamfer_angular, abs=1e-5)
-        assert metrics[kind]["chamfer_cosine_low"] == metrics[kind]["chamfer_cosine_high"]
-    assert metrics["texts_compared"] == 24
-    assert metrics["generated"] == metrics["synthetic"]
-    assert metrics["real_distinct"] == metrics["real"]
-
-
-def test_only_the_larger_set_is_drawn_from(task: Task) -> None:
+def test_every_set_is_measured_at_half_the_smallest_over_subsets(
+    task: Task, capsys: pytest.CaptureFixture[str]
+) -> None:
     lay(40, 16)
     metrics = run(task)
-    assert metrics["texts_compared"] == 16
-    assert (
-        metrics["real"]["chamfer_cosine_low"]
-        < metrics["real"]["chamfer_cosine"]
-        < metrics["real"]["chamfer_cosine_high"]
-    )
-    assert metrics["synthetic"]["chamfer_cosine_low"] == metrics["synthetic"]["chamfer_cosine_high"]
+    assert (metrics["texts_compared"], metrics["draws"]) == (8, 200)
+    for kind, vectors in (("real", points(40, 1)), ("synthetic", points(16, 2))):
+        found = at_size(vectors, 8, 2000, np.random.default_rng(9))
+        assert found is not None
+        for name, spread in found.items():
+            assert metrics[kind][name] == pytest.approx(spread.mean, abs=0.02)
+            assert metrics[kind][f"{name}_low"] == pytest.approx(spread.low, abs=0.06)
+            assert metrics[kind][f"{name}_high"] == pytest.approx(spread.high, abs=0.06)
+            assert metrics[kind][f"{name}_low"] < metrics[kind][name] < metrics[kind][f"{name}_high"]
+    assert sorted(metrics["real"]) == sorted(f"{name}{end}" for name in found for end in ("", "_low", "_high"))
+    said = capsys.readouterr().out
+    assert "means over 200 subsets of 8 texts each" in said
+    own = metrics["synthetic"]
+    assert "Chamfer (cosine): synthetic {:.3f} ({:.3f} to {:.3f}), real".format(
+        *(own[f"chamfer_cosine{end}"] for end in ("", "_low", "_high"))
+    ) in said  # fmt: skip
+
+
+def test_a_subset_has_no_more_than_the_most_texts(task: Task) -> None:
+    lay(40, 30)
+    metrics = run(task, parse_params({"diversity": {"max_texts": 5, "draws": 7}}))
+    assert (metrics["texts_compared"], metrics["similarity_others"], metrics["draws"]) == (5, 5, 7)
+    assert metrics["per_label"]["environment"]["texts_compared"] == 4  # half of 8
 
 
 def test_similarity_is_to_as_many_others_in_both_directions_and_between_halves_of_the_pool(task: Task) -> None:
@@ -94,9 +99,9 @@ def test_similarity_is_to_as_many_others_in_both_directions_and_between_halves_o
     assert metrics["similarity_others"] == 16
     real, synthetic, rng = points(40, 1), points(16, 2), np.random.default_rng(5)
     expected = {
-        "similarity_coverage": similarity_at_size(real, synthetic, 5, 16, 300, rng),
-        "similarity_fidelity": similarity_at_size(synthetic, real, 5, 16, 300, rng),
-        "similarity_of_real_halves": similarity_of_halves(real, 5, 16, 300, rng),
+        "similarity_coverage": similarity_at_size(real, synthetic, 5, 16, 300, rng, 1000),
+        "similarity_fidelity": similarity_at_size(synthetic, real, 5, 16, 300, rng, 1000),
+        "similarity_of_real_halves": similarity_of_halves(real, 5, 16, 300, rng, 1000),
     }
     for name, found in expected.items():
         assert found is not None
@@ -117,7 +122,7 @@ def test_generated_texts_are_measured_before_curation_and_curated_ones_after(tas
     write_embeddings(Path("data/embeddings/generated"), Embeddings(ids, vectors))
     metrics = run(task)
     assert metrics["texts"] == {"real": 40, "real_distinct": 40, "generated": 32, "synthetic": 16}
-    assert metrics["texts_compared"] == 16
+    assert metrics["texts_compared"] == 8
     assert metrics["generated"]["chamfer_cosine"] < metrics["synthetic"]["chamfer_cosine"] - 0.05
 
 
@@ -131,7 +136,7 @@ def test_near_duplicates_leave_the_real_texts_by_the_rule_of_curation(task: Task
     write_embeddings(Path("data/embeddings/real"), Embeddings(tuple(f"r{i}" for i in range(24)), vectors))
     metrics = run(task)
     assert (metrics["texts"]["real"], metrics["texts"]["real_distinct"]) == (24, 22)
-    assert metrics["per_label"]["community"]["texts_compared"] == 3  # synthetic: 3 of each label
+    assert metrics["per_label"]["community"]["texts_compared"] == 1  # synthetic: 3 of each label
     loose = parse_params({"curate": {"near_duplicate_cosine": 1.0, "near_duplicate_jaccard": 1.0}})
     assert run(task, loose)["texts"]["real_distinct"] == 22
     strict = parse_params({"curate": {"near_duplicate_cosine": 0.5}})
@@ -141,23 +146,26 @@ def test_near_duplicates_leave_the_real_texts_by_the_rule_of_curation(task: Task
 def test_each_label_is_compared_with_itself(task: Task) -> None:
     lay(40, 16)
     per_label = run(task)["per_label"]
-    found = diversity(points(16, 2)[1::4])  # every fourth text from the second on is about environment
+    mine = points(16, 2)[1::4]  # every fourth text from the second on is about environment
+    found = at_size(mine, 2, 2000, np.random.default_rng(5))
     assert found is not None
-    assert per_label["environment"]["texts_compared"] == 4
-    assert per_label["environment"]["synthetic"]["chamfer_cosine"] == pytest.approx(found.chamfer_cosine, abs=1e-5)
+    assert per_label["environment"]["texts_compared"] == 2
+    own, spread = per_label["environment"]["synthetic"], found["chamfer_cosine"]
+    assert own["chamfer_cosine"] == pytest.approx(spread.mean, abs=0.05)
+    assert (own["chamfer_cosine_low"], own["chamfer_cosine_high"]) == pytest.approx((spread.low, spread.high), abs=1e-5)
     assert list(per_label) == LABELS
 
 
 def test_questions_are_compared_apart(task: Task) -> None:
-    lay(32, 24, questions=("x", "y", "x", "y", "y"))
+    lay(32, 40, questions=("x", "y", "x", "y", "y"))
     asked = task.model_copy(update={"questions": [Question(id="x", text="X?"), Question(id="y", text="Y?")]})
     metrics = run(asked, parse_params({"diversity": {"draws": 300}}))
-    mine = [i for i in range(24) if i % 5 in (0, 2)]
+    mine = [i for i in range(40) if i % 5 in (0, 2)]
     found = metrics["per_question"]["x"]
-    assert found["texts_compared"] == len(mine)
+    assert found["texts_compared"] == 6  # half of 13 real ones
     real = points(32, 1)[[i for i in range(32) if i % 5 in (0, 2)]]
     assert found["similarity_others"] == len(real) // 2
-    expected = similarity_at_size(real, points(24, 2)[mine], 5, len(real) // 2, 300, np.random.default_rng(5))
+    expected = similarity_at_size(real, points(40, 2)[mine], 5, len(real) // 2, 300, np.random.default_rng(5), 40)
     assert expected is not None
     assert found["similarity_coverage"] == pytest.approx(expected.mean, abs=0.02)
     assert "chamfer_cosine" in metrics["per_question"]["y"]["per_label"]["housing"]["real"]
@@ -176,7 +184,9 @@ def test_nothing_kept_is_said_and_measures_are_left_out(task: Task, capsys: pyte
     assert metrics["texts_compared"] == 0
     assert "real" not in metrics
     assert "similarity_coverage" not in metrics
-    assert "8 real and 0 synthetic texts" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "8 real and 0 synthetic texts" in said
+    assert "too few to compare: every set needs 4 texts" in said
 
 
 def test_equal_seeds_give_equal_metrics_and_another_seed_draws_anew(task: Task) -> None:
@@ -185,7 +195,6 @@ def test_equal_seeds_give_equal_metrics_and_another_seed_draws_anew(task: Task) 
     other = run(task, parse_params({"base": {"seed": 2}}))
     assert json.dumps(one) == json.dumps(again)
     assert one["real"]["chamfer_cosine"] != other["real"]["chamfer_cosine"]
-    assert one["synthetic"] == other["synthetic"]
 
 
 def test_the_projection_holds_every_text_with_its_kind_and_label(task: Task) -> None:
@@ -202,3 +211,104 @@ def test_the_projection_holds_every_text_with_its_kind_and_label(task: Task) -> 
     assert b"\r" not in first
     run(task)
     assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize(("real", "synthetic"), [(1, 1), (3, 40), (40, 3), (1, 0)])
+def test_of_three_texts_or_fewer_nothing_is_said_but_how_similar_they_are(
+    task: Task, real: int, synthetic: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(real, synthetic)
+    metrics = run(task, parse_params({"diversity": {"more": True}}))
+    assert metrics["texts_compared"] < 2
+    assert not {"real", "synthetic"} & metrics.keys()
+    assert metrics["more"] == {"texts_compared": metrics["texts_compared"], "draws": 20}
+    assert ("similarity_coverage" in metrics) == (real > 1)
+    assert "too few to compare" in capsys.readouterr().out
+
+
+def test_a_label_without_texts_has_no_measures_and_is_named(task: Task, capsys: pytest.CaptureFixture[str]) -> None:
+    lay(40, 2)
+    path = Path("data/synthetic/texts.jsonl")
+    lay(40, 32)
+    path.write_text("".join(line for line in path.open() if '"housing"' not in line))
+    metrics = run(task)
+    assert metrics["per_label"]["housing"] == {"texts_compared": 0}
+    assert "chamfer_cosine" in metrics["per_label"]["transport"]["real"]
+    assert "too few texts of: housing\n" in capsys.readouterr().out
+
+
+def test_synthetic_texts_that_are_all_equal_have_no_diversity(task: Task) -> None:
+    lay(24, 16)
+    ids = tuple(f"s{i}" for i in range(16))
+    write_embeddings(Path("data/embeddings/generated"), Embeddings(ids, np.tile(points(1, 4), (16, 1))))
+    metrics = run(task, parse_params({"diversity": {"more": True}}))
+    own, more = metrics["synthetic"], metrics["more"]["synthetic"]
+    assert {own[f"{name}_cosine{end}"] for name in ("remote_clique", "chamfer") for end in ("", "_low", "_high")} == {0}
+    assert (more["vendi"], more["self_bleu"], more["distinct_1"]) == (1, 0.177828, 0.125)  # one and the same word
+    assert more["chamfer_euclidean"] == 0
+    assert metrics["more"]["synthetic_against_real"]["recall"] <= metrics["more"]["real_halves"]["recall"]
+
+
+def test_a_pool_that_is_one_text_over_and_over_is_too_small_to_compare(
+    task: Task, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(24, 16)
+    ids = tuple(f"r{i}" for i in range(24))
+    write_embeddings(Path("data/embeddings/real"), Embeddings(ids, np.tile(points(1, 4), (24, 1))))
+    metrics = run(task)
+    assert metrics["texts"]["real_distinct"] == 1
+    assert metrics["texts_compared"] == 0
+    assert metrics["similarity_of_real_halves"] == 1
+    said = capsys.readouterr().out
+    assert "without near-duplicates 1 real" in said
+    assert "too few to compare" in said
+
+
+def test_more_measures_are_taken_where_they_are_asked_for_at_the_same_number(task: Task) -> None:
+    lay(40, 30)
+    plain = run(task)
+    assert "more" not in plain
+    asked = parse_params({"diversity": {"more": True, "draws": 25}})
+    more = run(task, asked)["more"]
+    assert (more["texts_compared"], more["draws"]) == (15, 20)
+    of_a_set = ("remote_clique_angular", "chamfer_angular", "remote_clique_euclidean", "chamfer_euclidean", "vendi",
+                "distinct_1", "distinct_2", "distinct_3", "self_bleu")  # fmt: skip
+    ends = ("", "_low", "_high")
+    for kind in ("real", "real_distinct", "generated"):
+        wanted = {f"{name}{end}" for name in of_a_set for end in ends}
+        # a synthetic text here is one word
+        assert set(more[kind]) == wanted - ({f"distinct_{n}{end}" for n in (2, 3) for end in ends} if kind == "generated" else set())  # fmt: skip
+    for kind in ("synthetic_against_real", "real_halves"):
+        found = more[kind]
+        assert found["two_sample_chance"] == 0.5
+        for name in ("two_sample_accuracy", "precision", "recall"):
+            assert 0 <= found[f"{name}_low"] <= found[name] <= found[f"{name}_high"] <= 1
+    assert json.dumps(run(task, asked)["more"]) == json.dumps(more)
+
+
+def test_the_classifier_tells_other_texts_from_real_ones_and_not_halves_of_one_pool(task: Task) -> None:
+    lay(80, 60)
+    ids = tuple(f"s{i}" for i in range(60))
+    away = points(60, 2) + np.array([3, 0, 0, 0, 0, 0], dtype=np.float32)
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    write_embeddings(Path("data/embeddings/generated"), Embeddings(ids, away))
+    more = run(task, parse_params({"diversity": {"more": True}}))["more"]
+    assert more["synthetic_against_real"]["two_sample_accuracy_low"] > 0.8
+    assert more["real_halves"]["two_sample_accuracy_low"] < 0.5 < more["real_halves"]["two_sample_accuracy_high"]
+    assert more["synthetic_against_real"]["recall"] < more["real_halves"]["recall"] - 0.2
+
+
+@pytest.mark.parametrize(
+    ("value", "what"), [(np.nan, "NaN or infinity"), (np.inf, "NaN or infinity"), (0, "only zeros")]
+)
+def test_a_vector_without_direction_is_refused_with_its_file_row_and_text(task: Task, value: float, what: str) -> None:
+    lay(8, 8)
+    vectors = points(9, 1)
+    vectors[5] = value
+    write_embeddings(Path("data/embeddings/real"), Embeddings((*(f"r{i}" for i in range(8)), "removed"), vectors))
+    with pytest.raises(StandinError) as caught:
+        run(task)
+    said = str(caught.value)
+    assert said.startswith("data/embeddings/real/vectors.npy: row 5 (counted from 0), the vector of text 'r5'")
+    assert what in said
+    assert "`dvc repro --single-item --force embed`" in said

@@ -139,10 +139,12 @@ class Verify(Group):
 
 
 class Diversity(Group):
-    """Subsampling to equal size, and the number of most similar texts in Sim (Li et al. 2023: 5)."""
+    """Subsampling to equal size, the number of most similar texts in Sim (Li et al. 2023: 5), further measures."""
 
-    draws: int = Field(20, ge=1)
+    draws: int = Field(200, ge=1)
+    max_texts: int = Field(1000, ge=2)
     nearest: int = Field(5, ge=1)
+    more: bool = False
 
 
 class Subjectivity(Group):

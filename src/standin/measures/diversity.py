@@ -1,33 +1,29 @@
 """How diverse a set of texts is: remote clique and Chamfer over embeddings, after Cox et al. (2021).
 
-The distance is part of a measure's name. ``cosine`` is 1 - cos (between 0 and 2), ``angular`` is arccos(cos) in radians
-(between 0 and pi), which Cox et al. use. Higher is more diverse. Chamfer falls as a set grows, so sets are compared at
-equal size (``at_size``).
+The distance is part of a measure's name: ``cosine`` is 1 - cos, between 0 and 2. ``measures/further.py`` has the angle
+that Cox et al. use. Higher is more diverse. Chamfer falls as a set grows, so sets are compared at equal size
+(``at_size``).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.floating]
+Indices = npt.NDArray[np.intp]
 
-BLOCK_CELLS = 1 << 22
-"""Cosines held at once, 16 MB in float32: larger blocks leave the cache and are no faster."""
+BLOCK = 1024
+"""Rows and columns of a block of cosines: 4 MB in float32, which stays in the cache while its maxima are taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """The four measures of one set."""
+    """The measures of one set."""
 
     remote_clique_cosine: float
     chamfer_cosine: float
-    remote_clique_angular: float
-    chamfer_angular: float
-
-
-MEASURES = tuple(field.name for field in fields(Diversity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +60,58 @@ def remote_clique_cosine(vectors: Vectors) -> float | None:
     return float(1 - (total @ total - lengths) / (n * (n - 1)))
 
 
-def diversity(vectors: Vectors) -> Diversity | None:
-    """All four measures in one blocked pass over the pairs, O(n^2 d) time, O(n d) memory.
+def nearest_others(vectors: Vectors) -> Indices:
+    """Of every vector the other one with the greatest cosine, one of them where several have it.
 
-    The nearest other vector is found from the cosines; its distance is then taken from the difference of the two
-    vectors in float64, because 1 - cos of float32 cosines cannot tell distances below 1e-7, nor angles below 5e-4.
+    Exact, in n^2 d floating-point operations (half of all pairs' product) and O(n + BLOCK^2) memory: cosines are
+    symmetric, so each block above the diagonal gives its rows' maxima and its columns'. A first pass keeps only the
+    block in which a vector's nearest other lies, a second one looks it up there (2 n BLOCK d operations).
+
+    Args:
+        vectors: unit rows, shape (n, d), n >= 2.
+
+    Returns:
+        Shape (n,), no entry its own row.
+    """
+    n = len(vectors)
+    greatest = np.full(n, -np.inf, dtype=vectors.dtype)
+    home = np.zeros(n, dtype=np.intp)
+    starts = range(0, n, BLOCK)
+    for top in starts if len(starts) > 1 else ():
+        for left in range(top, n, BLOCK):
+            cosines = vectors[top : top + BLOCK] @ vectors[left : left + BLOCK].T
+            if top == left:
+                np.fill_diagonal(cosines, -np.inf)
+            for mine, theirs, axis in ((top, left, 1), (left, top, 0)):
+                found, own = cosines.max(axis=axis), slice(mine, mine + BLOCK)
+                better = found > greatest[own]
+                greatest[own][better] = found[better]
+                home[own][better] = theirs
+    nearest = np.empty(n, dtype=np.intp)
+    for start in starts:
+        rows = np.flatnonzero(home == start)
+        cosines = vectors[rows] @ vectors[start : start + BLOCK].T
+        inside = np.flatnonzero((rows >= start) & (rows < start + BLOCK))
+        cosines[inside, rows[inside] - start] = -np.inf
+        nearest[rows] = start + cosines.argmax(axis=1)
+    return nearest
+
+
+def squared_differences(vectors: Vectors, others: Indices) -> npt.NDArray[np.float64]:
+    """|u_i - u_others[i]|^2 in float64, shape (n,), which for unit vectors is 2 (1 - cos).
+
+    1 - cos of float32 cosines cannot tell distances below 1e-7, nor angles below 5e-4; the difference can.
+    """
+    squares = np.empty(len(vectors))
+    for start in range(0, len(vectors), BLOCK):
+        own = slice(start, start + BLOCK)
+        difference = vectors[own].astype(np.float64) - vectors[others[own]]
+        np.einsum("ij,ij->i", difference, difference, out=squares[own])
+    return squares
+
+
+def diversity(vectors: Vectors) -> Diversity | None:
+    """Both measures: remote clique in closed form, Chamfer by ``nearest_others``.
 
     Args:
         vectors: unit rows, shape (n, d).
@@ -76,35 +119,10 @@ def diversity(vectors: Vectors) -> Diversity | None:
     Returns:
         None where there are fewer than two vectors.
     """
-    n = len(vectors)
     clique = remote_clique_cosine(vectors)
     if clique is None:
         return None
-    nearest = np.empty(n, dtype=np.intp)
-    angles = 0.0
-    size = max(1, BLOCK_CELLS // n)
-    for start in range(0, n, size):
-        cosines = vectors[start : start + size] @ vectors.T
-        rows = np.arange(len(cosines))
-        cosines[rows, start + rows] = -np.inf
-        nearest[start + rows] = cosines.argmax(axis=1)
-        cosines[rows, start + rows] = 1  # an angle of 0 adds nothing to the sum
-        angles += float(np.arccos(np.clip(cosines, -1, 1, out=cosines), out=cosines).sum(dtype=np.float64))
-    squares = _squared_differences(vectors, nearest)
-    return Diversity(
-        remote_clique_cosine=clique,
-        chamfer_cosine=float(np.mean(squares / 2)),
-        remote_clique_angular=angles / (n * (n - 1)),
-        chamfer_angular=float(np.mean(2 * np.arcsin(np.minimum(np.sqrt(squares) / 2, 1)))),
-    )
-
-
-def _squared_differences(vectors: Vectors, others: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """|u_i - u_others[i]|^2, which for unit vectors is 2 (1 - cos)."""
-    exact = vectors.astype(np.float64)
-    difference = exact - exact[others]
-    squares: npt.NDArray[np.float64] = np.einsum("ij,ij->i", difference, difference)
-    return squares
+    return Diversity(clique, float(np.mean(squared_differences(vectors, nearest_others(vectors)) / 2)))
 
 
 def at_size(vectors: Vectors, size: int, draws: int, rng: np.random.Generator) -> Mapping[str, Spread] | None:
@@ -112,7 +130,7 @@ def at_size(vectors: Vectors, size: int, draws: int, rng: np.random.Generator) -
 
     Args:
         vectors: unit rows, shape (n, d), n >= size.
-        size: vectors in a draw. Where it equals n the whole set is measured once.
+        size: vectors in a draw.
         draws: how many subsets are drawn.
         rng: the source of the draws.
 
@@ -121,8 +139,25 @@ def at_size(vectors: Vectors, size: int, draws: int, rng: np.random.Generator) -
     """
     if size < 2:
         return None
-    if size == len(vectors):
-        found = [diversity(vectors)]
-    else:
-        found = [diversity(vectors[rng.choice(len(vectors), size, replace=False)]) for _ in range(draws)]
-    return {name: Spread.of([getattr(one, name) for one in found]) for name in MEASURES}
+
+    def measure(rows: Indices) -> Mapping[str, float]:
+        found = diversity(vectors[rows])
+        return asdict(found) if found else {}
+
+    return over_draws(len(vectors), size, draws, rng, measure)
+
+
+def over_draws(
+    count: int, size: int, draws: int, rng: np.random.Generator, measure: Callable[[Indices], Mapping[str, float]]
+) -> dict[str, Spread]:
+    """The spread of what ``measure`` says of ``size`` rows out of ``count``, over draws without replacement.
+
+    Subsets overlap, so the range tells how much a measure hangs on which texts were drawn: it is no confidence
+    interval. Where ``size`` equals ``count`` all rows are measured once.
+    """
+    whole = size == count
+    drawn = (
+        np.arange(count) if whole else rng.choice(count, size, replace=False) for _ in range(1 if whole else draws)
+    )
+    found = [measure(rows) for rows in drawn]
+    return {name: Spread.of([one[name] for one in found]) for name in found[0]}

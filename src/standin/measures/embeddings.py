@@ -62,7 +62,11 @@ def write_embeddings(folder: Path, embeddings: Embeddings) -> None:
 
 
 def read_embeddings(folder: Path) -> Embeddings:
-    """Read a folder of embeddings. Raises StandinError where a file is missing, broken or the two do not fit."""
+    """Read a folder of embeddings.
+
+    Raises StandinError where a file is missing or broken, the two do not fit, or a vector has no direction: it holds
+    NaN, infinity or zeros alone. Every measure that counts it would be NaN or a number that means nothing.
+    """
     ids = tuple(str(value["id"]) for _, value in read_json_lines(folder / "ids.jsonl"))
     path = folder / "vectors.npy"
     try:
@@ -76,6 +80,18 @@ def read_embeddings(folder: Path) -> Embeddings:
             f"{path}: vectors of shape {vectors.shape}, but {folder / 'ids.jsonl'} names {len(ids)} texts; "
             "`dvc repro embed` writes both anew."
         )
+    if vectors.size:
+        greatest = np.abs(vectors).max(axis=1)  # NaN where a row holds one
+        unfit = np.flatnonzero(~((greatest > 0) & (greatest < np.inf)))
+        if len(unfit):
+            row = int(unfit[0])
+            what = "only zeros" if greatest[row] == 0 else "NaN or infinity"
+            more = f", as do {len(unfit) - 1} more" if len(unfit) > 1 else ""
+            raise StandinError(
+                f"{path}: row {row} (counted from 0), the vector of text {ids[row]!r}, holds {what}{more}.\n"
+                "`dvc repro --single-item --force embed` writes it anew; "
+                "if it comes back, embed.model cannot read that text."
+            )
     return Embeddings(ids, vectors)
 
 

@@ -39,34 +39,35 @@ def similarity(vectors: Vectors, others: Vectors, nearest: int) -> float | None:
 
 
 def similarity_at_size(
-    vectors: Vectors, others: Vectors, nearest: int, size: int, draws: int, rng: np.random.Generator
+    vectors: Vectors, others: Vectors, nearest: int, size: int, draws: int, rng: np.random.Generator, most: int
 ) -> Spread | None:
     """``similarity`` to ``size`` of the others, over random draws without replacement (ours).
 
     Args:
-        vectors: unit rows, shape (n, d); all of them count in every draw.
-        others: unit rows, shape (m, d), m >= size. Where m equals size they are compared once and whole.
+        vectors: unit rows, shape (n, d); each draw takes ``most`` of them, or all where they are no more.
+        others: unit rows, shape (m, d), m >= size. Where nothing is left to draw they are compared once and whole.
         nearest: as in ``similarity``.
         size: others in a draw.
-        draws: how many subsets of the others are drawn.
+        draws: how many subsets are drawn.
         rng: the source of the draws.
+        most: vectors in a draw at most: every one costs a product with all others.
 
     Returns:
         The spread over the draws; None where ``vectors`` is empty or ``size`` is 0.
     """
     if not len(vectors) or not size:
         return None
-    if size == len(others):
-        found = [similarity(vectors, others, nearest)]
-    else:
-        found = [
-            similarity(vectors, others[rng.choice(len(others), size, replace=False)], nearest) for _ in range(draws)
-        ]
+
+    def drawn(of: Vectors, count: int) -> Vectors:
+        return of if len(of) <= count else of[rng.choice(len(of), count, replace=False)]
+
+    once = size == len(others) and len(vectors) <= most
+    found = [similarity(drawn(vectors, most), drawn(others, size), nearest) for _ in range(1 if once else draws)]
     return Spread.of([one for one in found if one is not None])
 
 
 def similarity_of_halves(
-    vectors: Vectors, nearest: int, size: int, draws: int, rng: np.random.Generator
+    vectors: Vectors, nearest: int, size: int, draws: int, rng: np.random.Generator, most: int
 ) -> Spread | None:
     """The yardstick of ``similarity_at_size``: one half of a set against the other half (ours).
 
@@ -79,6 +80,7 @@ def similarity_of_halves(
         size: of the other half, at most n - n // 2.
         draws: how many times the set is split.
         rng: the source of the splits.
+        most: as in ``similarity_at_size``: of the smaller half.
 
     Returns:
         The spread over the draws; None where there are fewer than two vectors or ``size`` is 0.
@@ -89,7 +91,7 @@ def similarity_of_halves(
     found = []
     for _ in range(draws):
         order = rng.permutation(len(vectors))
-        found.append(similarity(vectors[order[:half]], vectors[order[half : half + size]], nearest))
+        found.append(similarity(vectors[order[: min(half, most)]], vectors[order[half : half + size]], nearest))
     return Spread.of([one for one in found if one is not None])
 
 

@@ -9,9 +9,31 @@ from standin.report.words import decimal
 KINDS = ("real", "real_distinct", "generated", "synthetic")
 """Columns of the table of diversity: the pool, the pool without near-duplicates, all generated texts, curated texts."""
 
+PAIRS = ("real_halves", "synthetic_against_real")
+"""Columns of the table of two sets each."""
+RANGED = 10
+"""From here on a value is shown with one decimal: an effective number of texts."""
+
 MEASURED = {
     "remote_clique": "Spread (remote clique): mean distance to the others",
     "chamfer": "Variety (Chamfer): mean distance to the nearest other",
+}
+
+FURTHER = {
+    "remote_clique_angular": "Spread: mean angle to the others (radians)",
+    "chamfer_angular": "Variety: angle to the nearest other (radians)",
+    "remote_clique_euclidean": "Spread: mean Euclidean distance to the others",
+    "chamfer_euclidean": "Variety: Euclidean distance to the nearest other",
+    "vendi": "Vendi score: effective number of different texts",
+    "distinct_1": "Distinct words among all words",
+    "distinct_2": "Distinct pairs of words among all pairs",
+    "distinct_3": "Distinct runs of three words among all",
+    "self_bleu": "Self-BLEU: likeness of a text's wording to all others (1 the same)",
+}
+AGAINST = {
+    "two_sample_accuracy": "A classifier tells the two apart (share right; 0.5 is chance)",
+    "precision": "Precision: share of the second set's texts that lie in the region of the first",
+    "recall": "Recall: share of the first set's texts that lie in the region of the second",
 }
 
 Rows = list[tuple[str, Any]]
@@ -20,14 +42,16 @@ Rows = list[tuple[str, Any]]
 def diversity(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Remote clique and Chamfer under cosine distance over all texts and per label, and similarity with its yardstick.
 
-    ``rows`` and ``labels`` hold name, number of texts a set, one cell per kind; ``similar`` holds name and value.
+    ``rows``, ``labels`` and ``further`` hold name, number of texts a set, one cell per kind, a range in brackets;
+    ``similar`` and ``against`` hold name and values. ``further`` and ``against`` are empty without ``diversity.more``.
     """
+    more = metrics.get("more", {})
     rows: list[dict[str, Any]] = [
-        {"name": name, "texts": metrics.get("texts_compared"), "cells": _cells(metrics, measure)}
+        {"name": name, "texts": metrics.get("texts_compared"), "cells": _cells(metrics, f"{measure}_cosine")}
         for measure, name in MEASURED.items()
     ]
     labels = [
-        {"name": f"{label}, {short}", "texts": found.get("texts_compared"), "cells": _cells(found, measure)}
+        {"name": f"{label}, {short}", "texts": found.get("texts_compared"), "cells": _cells(found, f"{measure}_cosine")}
         for label, found in metrics.get("per_label", {}).items()
         for measure, short in (("remote_clique", "spread"), ("chamfer", "variety"))
     ]
@@ -39,7 +63,19 @@ def diversity(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "rows": rows,
         "labels": labels,
-        "similar": [(name, metrics[key]) for key, name in names.items() if key in metrics],
+        "similar": [(name, _ranged(metrics, key)) for key, name in names.items() if key in metrics],
+        "draws": metrics.get("draws"),
+        "further": [
+            {"name": name, "texts": more.get("texts_compared"), "cells": _cells(more, measure)}
+            for measure, name in FURTHER.items()
+            if any(measure in more.get(kind, {}) for kind in KINDS)
+        ],
+        "against": [
+            {"name": name, "cells": [_ranged(more.get(pair, {}), measure) for pair in PAIRS]}
+            for measure, name in AGAINST.items()
+            if any(measure in more.get(pair, {}) for pair in PAIRS)
+        ],
+        "further_draws": more.get("draws"),
         "others": metrics.get("similarity_others"),
         "shares": _shares(metrics),
         "measured": any(cell is not None for row in rows for cell in row["cells"]),
@@ -75,7 +111,16 @@ def weakest(shares: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cells(found: Mapping[str, Any], measure: str) -> list[Any]:
-    return [found.get(kind, {}).get(f"{measure}_cosine") for kind in KINDS]
+    return [_ranged(found.get(kind, {}), measure) for kind in KINDS]
+
+
+def _ranged(found: Mapping[str, Any], measure: str) -> Any:
+    """A measure, with the range of its draws in brackets where there is one; None where it was not taken."""
+    low, high = found.get(f"{measure}_low"), found.get(f"{measure}_high")
+    if measure not in found or low is None or high is None:
+        return found.get(measure)
+    digits = 3 if abs(high) < RANGED else 1
+    return f"{decimal(found[measure], digits)} ({decimal(low, digits)} to {decimal(high, digits)})"
 
 
 def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
