@@ -25,6 +25,8 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     "curves_by_seed": [{"question_id": "", "budget": "48", "seed": seed, "step": step, "loss": 1 / step, "learning_rate": 0.1} for seed in (1, 2) for step in (1, 2)],
     "projection": [{"id": "a", "kind": kind, "label": "pro", "x": 0.1, "y": 0.2} for kind in ("real", "synthetic")],
     "selection": [{"panel": panel, "kind": kind, "id": "a", "x": 0.1, "y": 0.2} for panel in ("by SQBC", "at random") for kind in ("real", "synthetic", "selected")],
+    "distribution": [{"kind": kind, "low": 3, "high": 5, "share": 0.5} for kind in ("real", "synthetic")],
+    "label_shares": [{"kind": kind, "label": label, "texts": 5, "share": 0.5} for kind in ("real", "synthetic") for label in ("pro", "con")],
     "near_duplicates": [{"id": "a", "split": "pool", "other": "b", "jaccard": 0.8}],
     "texts_by_arm": [{"arm": "real", "budget": "", "seed": seed, "question_id": "", "label": label, "texts": 9, "generated": 4, "real_labels": 5} for seed in (1, 2) for label in ("pro", "con")],
 }  # fmt: skip
@@ -42,7 +44,7 @@ def filled(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """A template as DVC fills it for two revisions."""
     from dvc_render import VegaRenderer
 
-    (properties,) = [found for found in plots().values() if found["template"] == name]
+    properties = next(found for found in plots().values() if found["template"] == name)
     points = [{**{key: str(cell) for key, cell in row.items()}, "rev": rev} for rev in REVISIONS for row in rows]
     given = {key: properties[key] for key in ("x", "y", "title", "x_label", "y_label") if key in properties}
     renderer = VegaRenderer(points, name, template=name, template_dir=str(TEMPLATES), **given)

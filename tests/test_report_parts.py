@@ -10,7 +10,7 @@ from test_report import SOURCES, compared, gone, scored
 from standin.config import load_params
 from standin.corpus import Row, SelectedRow
 from standin.errors import counted
-from standin.report import content, figures, lines, plane
+from standin.report import beside, content, figures, lines, plane
 from standin.report.conclusions import conclusions
 from standin.report.counts import label_cost
 from standin.report.making import making, model_name, recorded_words
@@ -291,3 +291,23 @@ def test_a_task_without_questions_has_a_panel_for_each_strategy() -> None:
     found = plane.points(projected, {"random": ranking, "cal": []}, rows, {}, seed=1, budget=1)
     assert [(one["panel"], one["kind"]) for one in found] == [("by CAL", "real"), ("at random", "selected")]
     assert plane.points(projected, {}, rows, {}, seed=1, budget=1) == []
+
+
+def test_distributions_are_drawn_where_both_kinds_have_one() -> None:
+    bars = [
+        {"kind": kind, "low": low, "high": high, "share": share}
+        for kind, shares in (("real", ("0.25", "0.75")), ("synthetic", ("1.0", "0.0")))
+        for (low, high), share in zip((("3", "5"), ("5", "7")), shares, strict=True)
+    ]
+    labels = [{"kind": kind, "label": "pro", "texts": "2", "share": "0.5"} for kind in ("real", "synthetic")]
+    drawn = beside.pictures({"lengths": bars, "nearest": bars[:2], "labels": labels}, "en")
+    assert [name for name, (_, figure) in drawn.items() if figure] == ["lengths", "labels"]
+    figure = drawn["lengths"][1]
+    assert figure is not None
+    assert "words a text" in figure.svg
+    assert figure.alt == "words a text, histogram. real: half below 7; synthetic: half below 5."
+    shown = beside.pictures({"lengths": bars, "nearest": [], "labels": []}, "zh")["lengths"][1]
+    assert shown is not None
+    assert "characters a text" in shown.svg
+    empty = beside.pictures({name: [] for name in beside.TABLES}, "en")
+    assert not any(figure for _, figure in empty.values())

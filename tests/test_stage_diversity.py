@@ -312,3 +312,36 @@ def test_a_vector_without_direction_is_refused_with_its_file_row_and_text(task: 
     assert said.startswith("data/embeddings/real/vectors.npy: row 5 (counted from 0), the vector of text 'r5'")
     assert what in said
     assert "`dvc repro --single-item --force embed`" in said
+
+
+def sheet(name: str) -> list[dict[str, str]]:
+    with Path(f"reports/diversity/{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_lengths_labels_and_nearness_of_both_kinds_are_there_to_be_drawn(task: Task) -> None:
+    lay(12, 8)
+    run(task)
+    lengths = {row["kind"]: row for row in sheet("lengths") if float(row["share"])}
+    assert (lengths["real"]["low"], lengths["real"]["share"]) == ("5", "1.0000")  # five words each
+    assert (lengths["synthetic"]["low"], lengths["synthetic"]["share"]) == ("1", "1.0000")
+    assert {row["label"]: row["share"] for row in sheet("labels") if row["kind"] == "synthetic"} == dict.fromkeys(
+        LABELS, "0.2500"
+    )
+    shares: dict[str, float] = {}
+    for row in sheet("nearest"):
+        shares[row["kind"]] = shares.get(row["kind"], 0) + float(row["share"])
+    assert list(shares) == [
+        "real texts to other real ones",
+        "synthetic texts to real ones",
+        "real texts to synthetic ones",
+    ]
+    assert all(abs(share - 1) < 0.01 for share in shares.values())
+
+
+def test_what_has_no_labels_or_no_texts_is_left_out_of_what_is_drawn(task: Task) -> None:
+    lay(12, 0, labelled=False)
+    run(task)
+    assert {row["kind"] for row in sheet("lengths")} == {"real"}
+    assert {row["kind"] for row in sheet("nearest")} == {"real texts to other real ones"}
+    assert sheet("labels") == []

@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the task, as in sms-spam: tasks/NAME.yaml.")],
-    data: Annotated[Path | None, typer.Option(help="File with the texts: .csv, .tsv, .xlsx, .jsonl, .json, .parquet or .zip.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="File with the texts: .csv, .tsv, .xlsx, .jsonl, .json, .parquet or .zip.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="Column of the texts.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Nobody has labelled the texts yet.")] = False,

@@ -5,6 +5,7 @@ raises Chamfer (docs/science.md has figures). Sets are compared at half the numb
 of all of them differ from draw to draw.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,9 @@ import numpy as np
 from standin.config import Curate, Params
 from standin.corpus import Row, SyntheticRow, by_question, read_rows
 from standin.curation.duplicates import deduplicate
-from standin.curation.lengths import Unit, unit_of
+from standin.curation.lengths import Unit, length, unit_of
 from standin.errors import counted
+from standin.measures.distributions import binned, nearest_cosines
 from standin.measures.diversity import Indices, Spread, Vectors, at_size, over_draws
 from standin.measures.embeddings import Embeddings, read_embeddings
 from standin.measures.fidelity import principal_plane, similarity_at_size, similarity_of_halves
@@ -25,6 +27,7 @@ from standin.measures.wording import distinct, self_bleu, tokens
 from standin.sheets import write_sheet
 from standin.task import Task
 
+FOLDER = Path("reports/diversity")
 DIGITS = 6
 """Of a metric; more of them differ between machines."""
 MORE_DRAWS = 20
@@ -40,7 +43,7 @@ text that parsed), ``synthetic`` (what curation kept)."""
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
-    """Compare synthetic texts with the pool; write the metrics and ``reports/diversity/projection.csv``."""
+    """Compare synthetic texts with the pool; write the metrics and what is drawn into ``reports/diversity``."""
     sets = _read(params.curate)
     rng = np.random.default_rng(params.base.seed)
     metrics = {**_similar(sets, params, rng), **_compare(sets, params, rng)}
@@ -51,7 +54,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         metrics["per_question"] = _per_question(sets, task, params, rng)
     if params.diversity.more:
         metrics["more"] = _more(sets, params, unit_of(task.language))
-    _write_projection(Path("reports/diversity/projection.csv"), sets["real"], sets["synthetic"])
+    _write_projection(FOLDER / "projection.csv", sets["real"], sets["synthetic"])
+    _write_distributions(sets["real"], sets["synthetic"], task)
     for line in _said(metrics):
         print(line)  # noqa: T201
     return metrics
@@ -233,3 +237,25 @@ def _write_projection(path: Path, real: Set, synthetic: Set) -> None:
         (row.id, kind, row.label or "", f"{x:.4f}", f"{y:.4f}") for (kind, row), (x, y) in zip(rows, plane, strict=True)
     )
     write_sheet(path, ["id", "kind", "label", "x", "y"], cells)
+
+
+def _write_distributions(real: Set, synthetic: Set, task: Task) -> None:
+    """Lengths, labels and cosines with the nearest text of both kinds, as shares of each kind's texts."""
+    kinds, unit = {"real": real, "synthetic": synthetic}, unit_of(task.language)
+    lengths = {kind: [length(row.text, unit) for row in rows] for kind, (rows, _) in kinds.items()}
+    near = {
+        "real texts to other real ones": nearest_cosines(real[1]),
+        "synthetic texts to real ones": nearest_cosines(synthetic[1], real[1]),
+        "real texts to synthetic ones": nearest_cosines(real[1], synthetic[1]),
+    }
+    for name, bins in (("lengths", binned(lengths, whole=True)), ("nearest", binned(near))):
+        cells = ((one.kind, f"{one.low:.4g}", f"{one.high:.4g}", f"{one.share:.4f}") for one in bins)
+        write_sheet(FOLDER / f"{name}.csv", ["kind", "low", "high", "share"], cells)
+    shares = []
+    for kind, (rows, _) in kinds.items():
+        counts = Counter(row.label for row in rows if row.label is not None)
+        shares += [
+            (kind, label, str(counts[label]), f"{counts[label] / counts.total():.4f}")
+            for label in (task.label_names if counts else ())
+        ]
+    write_sheet(FOLDER / "labels.csv", ["kind", "label", "texts", "share"], shares)

@@ -22,7 +22,7 @@ from standin.corpus import (
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
 from standin.language_codes import short_code
-from standin.report import content, counts, figures, labelling, lines, measured, plane, seeds, words
+from standin.report import beside, content, counts, figures, labelling, lines, measured, plane, seeds, words
 from standin.report.conclusions import conclusions
 from standin.report.headline import headline, shown_by_dvc
 from standin.report.making import making
@@ -78,6 +78,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "projection": ("Real and synthetic texts in the plane", figures.projection(projected) if projected else None),
         "agreement": ("Accuracy by agreement", agreement),
         "selection": ("Which real texts were chosen", gather_plane(params, task, projected)),
+        **beside.pictures({name: _table(REPORTS / f"diversity/{name}.csv") for name in beside.TABLES}, task.language),
     }
     filled["pictures"] = {
         name: figure and {"svg": figures.inline(figure, name, title), "caption": figure.caption}
