@@ -13,6 +13,7 @@ from standin.curation.duplicates import Cosine, similar_pairs
 from standin.curation.language import language_of, others
 from standin.curation.lengths import unit_of, unit_of_texts
 from standin.curation.off_task import Far, Yardstick, off_task
+from standin.curation.reviews import Reviews, check_labels, read_reviews
 from standin.curation.rules import Curated, Removal, curate, tally
 from standin.errors import StandinError
 from standin.language_codes import named, short_code
@@ -39,6 +40,9 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     generated = read_embeddings(Path("data/embeddings/generated"))
     real = read_embeddings(Path("data/embeddings/real"))
     far = _far(params, task, rows, generated, shots, real)
+    path = Path("data/reviews") / f"{task.name}.jsonl"
+    reviews = Reviews(read_reviews(path))
+    check_labels(rows, task.label_names, path)
     unit = unit_of(task.language)
     if unit == "words" and unit_of_texts([row.text for row in (*shots, *validation)]) == "characters":
         print(  # noqa: T201
@@ -56,6 +60,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         _examples(plan, shots) | _seed_texts(rows, shots),
         far.texts,
         unit,
+        reviews.verdicts(rows),
     )
     removed = [*before, *map(_removed, found.removed)]
     counts = tally(planned, len(found.kept), [row.reason for row in removed])
@@ -63,6 +68,9 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     write_rows(Path("data/synthetic/removed.jsonl"), removed)
     gone = ", ".join(f"{counts[reason]} {reason}" for reason in REASONS if counts[reason]) or "none removed"
     print(f"curate: {counts['kept']} of {planned} planned texts kept ({gone})")  # noqa: T201
+    reviewed, said = reviews.outcome(rows, {removal.row.id for removal in found.removed})
+    if said:
+        print(f"curate: {said}")  # noqa: T201
     for line in map(_without_bound, far.yardsticks):
         if line:
             print(line)  # noqa: T201
@@ -75,6 +83,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "length_unit": unit,
         **_languages(task, found.kept, [*shots, *validation, *test]),
         **_yardsticks(far),
+        **reviewed,
     }
 
 
