@@ -105,6 +105,7 @@ def test_planned_is_kept_plus_removed_and_every_removed_row_says_why(
     )
     assert capsys.readouterr().out == (
         "curate: 3 of 8 planned texts kept (1 refused, 1 unparsable, 1 invalid, 1 contaminated, 1 duplicate)\n"
+        "curate: label suspects were not sought: environment has 1 text, 5 are needed\n"
     )
 
 

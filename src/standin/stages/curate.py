@@ -10,6 +10,7 @@ import numpy as np
 from standin.config import Params
 from standin.corpus import REASONS, Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
 from standin.curation.duplicates import Cosine, similar_pairs
+from standin.curation.hints import PLACE_COLUMNS, SUSPECT_COLUMNS, Hints, hints
 from standin.curation.language import language_of, others
 from standin.curation.lengths import unit_of, unit_of_texts
 from standin.curation.off_task import Far, Yardstick, off_task
@@ -18,6 +19,7 @@ from standin.curation.rules import Curated, Removal, curate, tally
 from standin.errors import StandinError
 from standin.language_codes import named, short_code
 from standin.measures.embeddings import DESCRIPTIONS, Embeddings, read_embeddings
+from standin.sheets import write_sheet
 from standin.task import Task
 
 STRANGE = 0.05
@@ -71,6 +73,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     reviewed, said = reviews.outcome(rows, {removal.row.id for removal in found.removed})
     if said:
         print(f"curate: {said}")  # noqa: T201
+    looked = _hints(task, found.kept, generated, [*shots, *validation])
     for line in map(_without_bound, far.yardsticks):
         if line:
             print(line)  # noqa: T201
@@ -84,7 +87,18 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         **_languages(task, found.kept, [*shots, *validation, *test]),
         **_yardsticks(far),
         **reviewed,
+        **looked.metrics,
     }
+
+
+def _hints(task: Task, kept: Sequence[SyntheticRow], generated: Embeddings, real: Sequence[Row]) -> Hints:
+    """What a person should look at, written as two tables of ids and said."""
+    found = hints(kept, generated.of([row.id for row in kept]), real, task.language)
+    write_sheet(Path("reports/curate/suspects.csv"), SUSPECT_COLUMNS, found.suspects)
+    write_sheet(Path("reports/curate/personal.csv"), PLACE_COLUMNS, found.places)
+    for line in found.lines:
+        print(f"curate: {line}")  # noqa: T201
+    return found
 
 
 def _languages(task: Task, kept: Sequence[SyntheticRow], real: Sequence[Row]) -> dict[str, Any]:

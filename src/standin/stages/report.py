@@ -188,11 +188,12 @@ def gather_texts() -> dict[str, Any]:
     """Numbers by label and reason, kept and removed texts, each kind in turn, and five borderline pairs."""
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
-    plan = {str(row["plan_id"]): str(row["label"]) for _, row in read_json_lines(Path("data/generated/plan.jsonl"))}
+    plan = [row for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
+    asked = {row.get("plan_id"): str(row["label"]) for row in plan}
     flow = content.flow(  # by the labels asked for: a person may have given a text another
-        plan.values(),
-        [replace(row, label=plan.get(row.plan_id, row.label)) for row in kept],
-        [replace(row, label=plan.get(row.plan_id, row.label)) for row in removed],
+        [str(row["label"]) for row in plan],
+        [replace(row, label=asked.get(row.plan_id, row.label)) for row in kept],
+        [replace(row, label=asked.get(row.plan_id, row.label)) for row in removed],
     )
     in_order = sorted(removed, key=lambda row: REASONS.index(row.reason))
     return {
