@@ -77,7 +77,7 @@ def test_planted_errors_lead_the_ranking(labels: int) -> None:
     rows = [row(k, f"label {(given[k] + 1) % labels if k in planted else given[k]}") for k in range(400)]
     found = suspects(rows, vectors)
     first = {int(each.id[1:]) for each in found.ranked[:20]}
-    assert len(first & planted) >= {2: 16, 4: 19}[labels], "recall of the planted ones among the first 20"
+    assert len(first & planted) >= {2: 18, 4: 19}[labels], "recall of the planted ones among the first 20"
     assert len(first - planted) <= 1
     assert found.ranked[0].score < 0.3
     assert [each.score for each in found.ranked] == sorted(each.score for each in found.ranked)
@@ -107,11 +107,12 @@ def test_equal_texts_give_equal_suspects_whatever_came_before() -> None:
 
 
 def test_more_texts_than_are_learned_from_are_all_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors, given = clouds(600, 3)
+    vectors, given = clouds(600, 3, spread=0.2)
     rows = [row(k, f"label {(given[k] + 1) % 3 if k % 50 == 0 else given[k]}") for k in range(600)]
-    monkeypatch.setattr(module, "TAUGHT", 90)
-    found = suspects(rows, vectors)
-    assert {each.id for each in found.ranked[:12]} == {f"s{k}" for k in range(0, 600, 50)}
+    monkeypatch.setattr(module, "TAUGHT", 180)
+    first, planted = {each.id for each in suspects(rows, vectors).ranked[:12]}, {f"s{k}" for k in range(0, 600, 50)}
+    assert len(first & planted) >= 10
+    assert first <= planted
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_no_shape_of_text_takes_long(piece: str) -> None:
         ("I will kill you, I'll find you", {"threat": 2}),
         ("I hope they all die", {"threat": 1}),
         ("kill yourself, asshole", {"insult": 1, "threat": 1}),
-        ("an idiotic plan, shitake, Scunthorpe, a stupid rule, kill the process", {}),
+        ("the vidiots, an oxymoron, an idiotic plan, shitake, Scunthorpe, a stupid rule, kill the process", {}),
         ("fucking great, damn, shit happens, vermin in the cellar, that is crap, the bus will kill the street", {}),
     ],
 )  # fmt: skip

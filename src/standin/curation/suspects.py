@@ -102,7 +102,9 @@ def out_of_fold(vectors: npt.NDArray[np.float32], given: npt.NDArray[np.int64]) 
     for taught, asked in StratifiedKFold(FOLDS).split(vectors, given):
         step = -(-len(taught) // TAUGHT)
         some = np.concatenate([taught[given[taught] == label][::step] for label in range(p.shape[1])])
-        model = LogisticRegression(C=10.0, max_iter=1000)  # as the judge that learns from shots
+        # Of errors planted in real texts C 1 finds 52 % among as many first suspects, C 10 finds 38 %
+        # (benchmarks/label_suspects.py, 5 % of city-topics).
+        model = LogisticRegression(C=1.0, max_iter=1000)
         model.fit(vectors[some].astype(np.float64), given[some])
         p[asked] = model.predict_proba(vectors[asked].astype(np.float64))
     return p
