@@ -19,7 +19,7 @@ from standin.curation.reasons import invalidity
 from standin.errors import StandinError
 from standin.report.counts import curation_notes
 from standin.sources.adding import add
-from standin.stages import curate, embed, generate, prepare, translate, validate
+from standin.stages import curate, edit, embed, generate, prepare, translate, validate
 from standin.task import load_task
 
 ROOT = Path(__file__).parents[1]
@@ -161,7 +161,7 @@ def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         task = load_task("toy")
         Path("data/judged").mkdir(parents=True, exist_ok=True)
         Path("data/judged/texts.jsonl").touch()
-        for stage in (prepare, generate, translate):
+        for stage in (prepare, generate, translate, edit):
             stage.run(params, task, "")
         for item in ("real", "generated"):
             embed.run(params, task, item)

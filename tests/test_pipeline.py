@@ -133,7 +133,17 @@ def test_every_stage_leaves_what_it_promises_and_the_sums_add_up(project: Projec
     assert all(row["label"] is None for row in project.rows("data/real/pool.jsonl"))
 
     curated = read_json(project.root / "reports/curate/metrics.json")
-    reasons = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
+    reasons = (
+        "refused",
+        "unparsable",
+        "rejected",
+        "invalid",
+        "off_task",
+        "judged_wrong",
+        "contaminated",
+        "copied",
+        "duplicate",
+    )
     assert curated["planned"] == 24 == curated["kept"] + sum(curated[reason] for reason in reasons)
     kept, removed = project.rows("data/synthetic/texts.jsonl"), project.rows("data/synthetic/removed.jsonl")
     assert {row["plan_id"] for row in kept + removed} == {
@@ -252,6 +262,43 @@ def test_queued_experiments_each_have_one_complete_run(project: Project) -> None
     before = len(project.mlflow_runs())
     assert "0 added" in project.run("standin", "sync")
     assert len(project.mlflow_runs()) == before
+
+
+def test_the_pipeline_obeys_what_people_decided_of_texts(project: Project) -> None:
+    before = {row["id"]: row for row in project.rows("data/synthetic/texts.jsonl")}
+    edited, rejected, accepted = list(before)[:3]
+    project.run("standin", "review", "--write", "texts.csv")
+    with (project.root / "texts.csv").open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    said = {
+        edited: {"new text": "Ein Satz, den ein Mensch geschrieben hat", "new label": "community"},
+        rejected: {"decision": "reject"},
+        accepted: {"decision": "accept"},
+    }
+    with (project.root / "texts.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, **said.get(row["id"], {})} for row in rows)
+    project.run("standin", "review", "--read", "texts.csv")
+    (project.root / "texts.csv").unlink()
+    found = project.dvc("repro", "validate")
+    ran = re.findall(r"Running stage '([^']+)'", found)
+    assert ran == ["edit", "embed@generated", "verify", "curate", "validate"], (
+        "a change of reviews asks no model to write"
+    )
+    assert "curate: reviewed by people: 1 accepted, 1 rejected, 1 edited" in found
+    after = {row["id"]: row for row in project.rows("data/synthetic/texts.jsonl")}
+    assert rejected not in after
+    assert after[accepted] == before[accepted] | {"reviewed": "accepted"}
+    assert (after[edited]["text"], after[edited]["label"]) == (said[edited]["new text"], "community")
+    assert after[edited]["plan_id"] == before[edited]["plan_id"]
+    assert [row["reason"] for row in project.rows("data/synthetic/removed.jsonl") if row["id"] == rejected] == [
+        "rejected"
+    ]
+    project.dvc("repro", "--downstream", "report", "--dry")
+    (project.root / "data/reviews/city-topics.jsonl").unlink()
+    project.dvc("repro", "validate")
+    assert {row["id"]: row for row in project.rows("data/synthetic/texts.jsonl")} == before, "nothing was lost"
 
 
 def test_a_failing_gate_stops_everything_after_it_and_says_what_to_change(project: Project) -> None:

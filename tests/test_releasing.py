@@ -97,6 +97,13 @@ def test_the_card_says_what_the_reports_say() -> None:
     assert f"commit `{'a' * 40}`" in text
 
 
+def test_the_card_says_whether_people_read_the_texts() -> None:
+    assert "no step of the pipeline has a person check it" in card()
+    told = card(curate={"reviewed": {"accepted": 1200, "rejected": 3, "edited": 2}})
+    assert "people read some of the texts (1,200 accepted, 2 edited or given another label, 3 rejected)" in told
+    assert "no step of the pipeline" not in told
+
+
 def test_the_card_says_who_saw_real_texts() -> None:
     assert "No real text was in a prompt." in card()
     shown = card(params(shots=5, engine="openai", model="m"), curate={"copied": 4})

@@ -151,7 +151,7 @@ def test_texts_in_the_tasks_language_are_copied(
     city: Callable[[str], Task], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert stage.run(parse_params({}), city("en"), "") == {"translated_texts": 0}
-    assert Path("data/translated/texts.jsonl").read_bytes() == Path("data/generated/texts.jsonl").read_bytes()
+    assert Path("data/drafts/texts.jsonl").read_bytes() == Path("data/generated/texts.jsonl").read_bytes()
     assert capsys.readouterr().out == "translate: prompts and task are both 'en': nothing to translate, texts copied\n"
 
 
@@ -168,14 +168,14 @@ def test_ids_and_labels_stay_where_texts_are_translated(city: Callable[[str], Ta
     )
     metrics = stage.run(params, city("de"), "")
     before = read_rows(Path("data/generated/texts.jsonl"), SyntheticRow)
-    after = read_rows(Path("data/translated/texts.jsonl"), SyntheticRow)
+    after = read_rows(Path("data/drafts/texts.jsonl"), SyntheticRow)
     assert [(one.id, one.label, one.plan_id) for one in after] == [(one.id, one.label, one.plan_id) for one in before]
     assert [one.text for one in after] != [one.text for one in before]
     assert metrics["translated_texts"] == 4
     assert metrics["translated_sentences"] == 5
-    again = Path("data/translated/texts.jsonl").read_bytes()
+    again = Path("data/drafts/texts.jsonl").read_bytes()
     stage.run(params, city("de"), "")
-    assert Path("data/translated/texts.jsonl").read_bytes() == again
+    assert Path("data/drafts/texts.jsonl").read_bytes() == again
 
 
 def test_a_copy_imports_nothing_heavy() -> None:

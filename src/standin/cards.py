@@ -178,7 +178,7 @@ def _use(params: Params, reports: Mapping[str, Mapping[str, Any]]) -> Iterator[s
         "Meant for training classifiers of this task beside or in place of labelled texts, and for studying how far "
         "that goes. Not meant as evidence of what people write or think: no person wrote these texts. They carry what "
         "the model believes of its subjects, also where it is wrong or unfair. A label is what the prompt asked for: "
-        "no step of the pipeline has a person check it."
+        f"{_read_by_people(reports['curate'].get('reviewed'))}"
     )
     scores = reports["headline"].get("macro_f1", {})
     arms = {tuple(sources): name for name, sources in params.arms.items() if name in scores}
@@ -188,6 +188,15 @@ def _use(params: Params, reports: Mapping[str, Mapping[str, Any]]) -> Iterator[s
             f"Classifiers trained on these texts alone reach macro-F1 {scores[alone]:.3f} on real test texts, on the "
             f"labelled real texts {scores[real]:.3f}; `reports/report.html` has intervals and what they speak of."
         )
+
+
+def _read_by_people(reviewed: Mapping[str, int] | None) -> str:
+    if not reviewed:
+        return "no step of the pipeline has a person check it."
+    return (
+        f"people read some of the texts ({reviewed['accepted']:,} accepted, {reviewed['edited']:,} edited or given "
+        f"another label, {reviewed['rejected']:,} rejected) and checked no others."
+    )
 
 
 def _personal(params: Params, curated: Mapping[str, Any]) -> Iterator[str]:

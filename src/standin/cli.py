@@ -21,6 +21,7 @@ from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.help import STATUS, examples
 from standin.releasing import register as register_releasing
+from standin.reviewing.commands import register as register_reviewing
 from standin.sharing import register as register_sharing
 from standin.sources.commands import register
 from standin.tracking.commands import record_workspace
@@ -33,6 +34,7 @@ register_releasing(app)
 register_tracking(app)
 register_compare(app)
 register_cleaning(app)
+register_reviewing(app)
 starting.register(app)
 doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)

@@ -34,7 +34,8 @@ class Row:
 class SyntheticRow(Row):
     """A generated text. ``label`` is what the prompt asked for, ``judged_label`` what a judge says; both stay.
 
-    ``seeds`` are the ids of the real texts that a recorded text was made from, where they are known.
+    ``seeds`` are the ids of the real texts that a recorded text was made from, where they are known. ``reviewed`` is
+    "accepted" or "edited" where a person did that; an edit may have given another label than was asked for.
     """
 
     plan_id: str
@@ -43,6 +44,7 @@ class SyntheticRow(Row):
     model: str
     judged_label: str | None = None
     seeds: tuple[str, ...] | None = None
+    reviewed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,9 @@ class Prediction:
     p: dict[str, float]
 
 
-REASONS = ("refused", "unparsable", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate")
+REASONS = (
+    "refused", "unparsable", "rejected", "invalid", "off_task", "judged_wrong", "contaminated", "copied", "duplicate"
+)  # fmt: skip
 """Why a planned row is no text of the data, in the order in which they are tried: the first that holds counts."""
 
 

@@ -108,6 +108,7 @@ def scratch(params: Params) -> Iterator[None]:
         copy = Path(folder)
         (copy / "data").mkdir()
         (copy / "data" / "raw").symlink_to(root / "data" / "raw")
+        (copy / "data" / "reviews").symlink_to(root / "data" / "reviews")
         (copy / "tasks").symlink_to(root / "tasks")
         for model in (params.generator.model, params.embed.model, params.translate.model, params.verify.model):
             _link(Path(model), root, copy)
@@ -144,11 +145,12 @@ def _link(model: Path, root: Path, copy: Path) -> None:
 def _generate(params: Params, task: Task) -> None:
     """From raw data to curated texts. Only texts that curation and verification compare are embedded."""
     from standin.measures.embeddings import DESCRIPTIONS, Embeddings, embed, write_embeddings
-    from standin.stages import curate, generate, prepare, translate, verify
+    from standin.stages import curate, edit, generate, prepare, translate, verify
 
     prepare.run(params, task, "")
     generate.run(params, task, "")
     translate.run(params, task, "")
+    edit.run(params, task, "")
     real = [
         row for split in ("shots", "validation", "test") for row in read_rows(Path(f"data/real/{split}.jsonl"), Row)
     ]

@@ -1,17 +1,19 @@
 """All rules, in the order of ``REASONS``: what is kept, and what was removed by which rule."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from standin.config import Curate
 from standin.corpus import REASONS, Row, SyntheticRow, by_question
+from standin.curation.accepted import deduplicated
 from standin.curation.contamination import contaminated
 from standin.curation.copies import copied
-from standin.curation.duplicates import deduplicate, normalise
+from standin.curation.duplicates import normalise
 from standin.curation.lengths import Unit
 from standin.curation.pairs import Vectors
 from standin.curation.reasons import invalidity
+from standin.curation.reviews import DONE, Verdict
 from standin.errors import StandinError
 
 
@@ -45,6 +47,7 @@ def curate(
     examples: Mapping[str, Sequence[Row]] | None = None,
     far: Mapping[str, float] | None = None,
     unit: Unit = "words",
+    reviewed: Mapping[str, Verdict] | None = None,
 ) -> Curated:
     """Apply the rules to parsed texts.
 
@@ -63,11 +66,18 @@ def curate(
         examples: plan id -> the examples that the text's chat had shown, where prompts show any.
         far: id -> similarity to the task, of the texts that are too far from it.
         unit: what lengths are counted in.
+        reviewed: id -> what people decided. A rejected text goes before any rule; an accepted one survives those that
+            judge (off task, judged wrong, near duplicates), never those that tell a fault of the data (invalid,
+            contaminated, copied, exact duplicates).
     """
+    reviewed = reviewed or {}
+    accepted = {name for name, verdict in reviewed.items() if verdict == "accept"}
     order = {row.id: place for place, row in enumerate(rows)}
+    rejected = [place for place, row in enumerate(rows) if reviewed.get(row.id) == "reject"]
     removed = []
     places = []
-    for place, row in enumerate(rows):
+    for place in _without(range(len(rows)), rejected):
+        row = rows[place]
         if detail := invalidity(row.text, *limits.lengths(unit), unit):
             removed.append(Removal(row, "invalid", detail))
         else:
@@ -75,12 +85,14 @@ def curate(
     ambiguous = _under_two_labels([rows[place] for place in places])
     removed += [Removal(rows[places[at]], "invalid", "two_labels") for at in ambiguous]
     removed.sort(key=lambda removal: order[removal.row.id])
+    removed = [*(Removal(rows[place], "rejected") for place in rejected), *removed]
     places = _without(places, [places[at] for at in ambiguous])
-    away = [place for place in places if rows[place].id in (far or {})]
+    away = [place for place in places if rows[place].id in (far or {}) and rows[place].id not in accepted]
     removed += [Removal(rows[place], "off_task", score=(far or {})[rows[place].id]) for place in away]
     places = _without(places, away)
     if remove_judged_wrong:
-        wrong = [place for place in places if judged.get(rows[place].id, rows[place].label) != rows[place].label]
+        asked = [place for place in places if rows[place].id not in accepted]
+        wrong = [place for place in asked if judged.get(rows[place].id, rows[place].label) != rows[place].label]
         removed += [Removal(rows[place], "judged_wrong", judged[rows[place].id]) for place in wrong]
         places = _without(places, wrong)
     leaked = _made_from(rows, places, held_out)
@@ -105,10 +117,11 @@ def curate(
     )
     removed += [Removal(rows[places[at]], "copied", "example", shown[at][own].id, like) for at, own, like in copies]
     places = _without(places, [places[at] for at, _, _ in copies])
-    duplicates = _duplicates(rows, vectors, places, limits)
+    duplicates = _duplicates(rows, vectors, places, limits, accepted)
     removed += [duplicates[place] for place in sorted(duplicates)]
     kept = [rows[place] for place in _without(places, duplicates)]
-    return Curated([replace(row, judged_label=judged.get(row.id)) for row in kept], removed)
+    done = {name: DONE[verdict] for name, verdict in reviewed.items()}
+    return Curated([replace(row, judged_label=judged.get(row.id), reviewed=done.get(row.id)) for row in kept], removed)
 
 
 def _made_from(rows: Sequence[SyntheticRow], places: Sequence[int], held_out: Sequence[Row]) -> dict[int, str]:
@@ -136,16 +149,21 @@ def _without(places: Sequence[int], gone: Sequence[int] | Mapping[int, Removal])
 
 
 def _duplicates(
-    rows: Sequence[SyntheticRow], vectors: Vectors | None, places: Sequence[int], limits: Curate
+    rows: Sequence[SyntheticRow],
+    vectors: Vectors | None,
+    places: Sequence[int],
+    limits: Curate,
+    accepted: Collection[str] = (),
 ) -> dict[int, Removal]:
     """Place -> removal of the duplicates within each question."""
     place_of = {rows[place].id: place for place in places}
     removals = {}
     for group in by_question([rows[place] for place in places]).values():
         members = [place_of[row.id] for row in group]
-        for match in deduplicate(
+        for match in deduplicated(
             [row.text for row in group],
             None if vectors is None else vectors[members],
+            [at for at, row in enumerate(group) if row.id in accepted],
             jaccard=limits.near_duplicate_jaccard,
             cosine=limits.near_duplicate_cosine,
         ):

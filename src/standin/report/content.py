@@ -14,6 +14,7 @@ MOST_CHARACTERS = 700  # of a text on the page
 MEANINGS = {
     "refused": "the model declined, or spoke as an assistant",
     "unparsable": "the answer held no text",
+    "rejected": "a person took it out",
     "invalid": "too short, too long, broken, or the same under two labels",
     "off_task": "far from every real text of the task",
     "judged_wrong": "the judge gave it another label than was asked for",

@@ -1,6 +1,6 @@
 """How many texts and labels stand behind the figures, and what chance and the seed decided of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from standin.errors import counted
@@ -111,8 +111,8 @@ def selection_notes(strategies: Mapping[str, Mapping[str, Any]], seeds: int) -> 
 
 
 def curation_notes(curate: Mapping[str, Any]) -> list[str]:
-    """What texts were measured in, where it is not words, and what decided which are too far from the task."""
-    notes = []
+    """What people decided and should look at, what texts were measured in, and what decided which are off the task."""
+    notes = [*_looked_at(curate)]
     if curate.get("length_unit") == "characters":
         notes.append("The task's language is written without spaces, so lengths are counted in characters, not words.")
     found = curate.get("off_task_yardstick", {})
@@ -129,6 +129,30 @@ def curation_notes(curate: Mapping[str, Any]) -> list[str]:
                 f"Off task{of}: not sought, {counted(own['shots'], 'shot is', 'shots are')} too few ({own['off']})."
             )
     return notes
+
+
+def _looked_at(curate: Mapping[str, Any]) -> Iterator[str]:
+    """Reviews and hints, a sentence each, where they were counted."""
+    if found := curate.get("reviewed"):
+        yield (
+            f"People read some of the texts: {found['accepted']:,} accepted, {found['rejected']:,} rejected, "
+            f"{found['edited']:,} edited."
+        )
+    kept = curate.get("kept", 0)
+    if found := curate.get("label_suspects"):
+        yield (
+            f"Of {counted(kept, 'kept text')} {found:,} {'looks' if found == 1 else 'look'} mislabelled to a "
+            "classifier of the others (confident learning); nothing was removed for that."
+        )
+    said = {
+        "personal_data": "the form of personal data (addresses, numbers, handles)",
+        "insults": "words of insult or threat, by a short list",
+    }
+    for name, what in said.items():
+        if name in curate:
+            real = curate[f"real_{name}"]["share"]
+            beside = f", as {real:.1%} of the real ones" if real is not None else ""
+            yield f"{curate[name]['texts']:,} of {counted(kept, 'kept text')} hold {what}{beside}: a hint, no finding."
 
 
 def held_out_notes(prepare: Mapping[str, Any], curate: Mapping[str, Any]) -> list[str]:

@@ -10,14 +10,17 @@ import numpy as np
 from standin.config import Params
 from standin.corpus import REASONS, Removed, Row, SyntheticRow, read_json_lines, read_rows, write_rows
 from standin.curation.cosine import Cosine
+from standin.curation.hints import PLACE_COLUMNS, SUSPECT_COLUMNS, Hints, hints
 from standin.curation.language import language_of, others
 from standin.curation.lengths import unit_of, unit_of_texts
 from standin.curation.off_task import Far, Yardstick, off_task
 from standin.curation.pairs import similar_pairs
+from standin.curation.reviews import Reviews, check_labels, read_reviews
 from standin.curation.rules import Curated, Removal, curate, tally
 from standin.errors import StandinError, visible
 from standin.language_codes import named, short_code
 from standin.measures.embeddings import DESCRIPTIONS, Embeddings, read_embeddings
+from standin.sheets import write_sheet
 from standin.task import Task
 
 STRANGE = 0.05
@@ -42,6 +45,9 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     generated = read_embeddings(Path("data/embeddings/generated"))
     real = read_embeddings(Path("data/embeddings/real"))
     far = _far(params, task, rows, generated, shots, real)
+    path = Path("data/reviews") / f"{task.name}.jsonl"
+    reviews = Reviews(read_reviews(path))
+    check_labels(rows, task.label_names, path)
     unit = unit_of(task.language)
     if unit == "words" and unit_of_texts([row.text for row in (*shots, *validation)]) == "characters":
         print(  # noqa: T201
@@ -59,6 +65,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         _examples(plan, shots) | _seed_texts(rows, shots),
         far.texts,
         unit,
+        reviews.verdicts(rows),
     )
     removed = [*before, *map(_removed, found.removed)]
     counts = tally(planned, len(found.kept), [row.reason for row in removed])
@@ -66,9 +73,13 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     write_rows(Path("data/synthetic/removed.jsonl"), removed)
     gone = ", ".join(f"{counts[reason]} {reason}" for reason in REASONS if counts[reason]) or "none removed"
     print(f"curate: {counts['kept']} of {planned} planned texts kept ({gone})")  # noqa: T201
-    for said in (*_shown_pairs(found, [*held_out, *shots]), *map(_without_bound, far.yardsticks)):
-        if said:
-            print(said)  # noqa: T201
+    for line in (*_shown_pairs(found, [*held_out, *shots]), *map(_without_bound, far.yardsticks)):
+        if line:
+            print(line)  # noqa: T201
+    reviewed, said = reviews.outcome(rows, {removal.row.id for removal in found.removed})
+    if said:
+        print(f"curate: {said}")  # noqa: T201
+    looked = _hints(task, found.kept, generated, [*shots, *validation])
     like = _pool_texts_like_test(pool, test, real, params.curate.contaminated_cosine)
     return {
         **counts,
@@ -78,7 +89,19 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "length_unit": unit,
         **_languages(task, found.kept, [*shots, *validation, *test]),
         **_yardsticks(far),
+        **reviewed,
+        **looked.metrics,
     }
+
+
+def _hints(task: Task, kept: Sequence[SyntheticRow], generated: Embeddings, real: Sequence[Row]) -> Hints:
+    """What a person should look at, written as two tables of ids and said."""
+    found = hints(kept, generated.of([row.id for row in kept]), real, task.language)
+    write_sheet(Path("reports/curate/suspects.csv"), SUSPECT_COLUMNS, found.suspects)
+    write_sheet(Path("reports/curate/personal.csv"), PLACE_COLUMNS, found.places)
+    for line in found.lines:
+        print(f"curate: {line}")  # noqa: T201
+    return found
 
 
 def _languages(task: Task, kept: Sequence[SyntheticRow], real: Sequence[Row]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -189,8 +190,13 @@ def gather_texts() -> dict[str, Any]:
     """Numbers by label and reason, kept and removed texts, each kind in turn, and five borderline pairs."""
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
-    planned = [str(row["label"]) for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
-    flow = content.flow(planned, kept, removed)
+    plan = [row for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
+    asked = {row.get("plan_id"): str(row["label"]) for row in plan}
+    flow = content.flow(  # by the labels asked for: a person may have given a text another
+        [str(row["label"]) for row in plan],
+        [replace(row, label=asked.get(row.plan_id, row.label)) for row in kept],
+        [replace(row, label=asked.get(row.plan_id, row.label)) for row in removed],
+    )
     in_order = sorted(removed, key=lambda row: REASONS.index(row.reason))
     return {
         "flow": flow,

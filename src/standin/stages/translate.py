@@ -1,4 +1,4 @@
-"""Generated texts in the task's language: data/generated/texts.jsonl -> data/translated/texts.jsonl."""
+"""Generated texts in the task's language: data/generated/texts.jsonl -> data/drafts/texts.jsonl."""
 
 import shutil
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from standin.progress import progress
 from standin.task import Task
 
 GENERATED = Path("data/generated/texts.jsonl")
-TRANSLATED = Path("data/translated/texts.jsonl")
+TRANSLATED = Path("data/drafts/texts.jsonl")
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:

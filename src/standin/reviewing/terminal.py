@@ -1,0 +1,222 @@
+"""Reviewing in a terminal: one text at a time, a key or a word for each decision, which is on disk at once."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from standin.curation.reviews import DONE, Decision, Key, Verdict
+from standin.errors import StandinError, counted, visible
+from standin.reviewing.candidates import Candidate
+from standin.reviewing.store import Store, wanted
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "accept": ("a", "accept", "y", "yes"),
+    "reject": ("r", "reject", "n", "no"),
+    "edit": ("e", "edit"),
+    "skip": ("s", "skip"),
+    "undo": ("u", "undo"),
+    "quit": ("q", "quit", "exit"),
+    "help": ("?", "h", "help"),
+}
+OF = {word: name for name, words in WORDS.items() for word in words}
+CHOICES = "accept, reject, edit, skip, undo, quit, ? (first letter does)"
+HELP = """\
+accept  the text and its label are right: it stays though a judge, its distance
+        to the task or a similar text speaks against it
+reject  it goes
+edit    write it anew, give it another label, or both; all rules see the result
+skip    decide later
+undo    take the last decision of this session back
+quit    leave; everything decided is saved already
+Where words are typed, what follows accept or reject is kept as a note."""
+MOST = 4000
+"""Characters of a text that are shown."""
+BREAK = "\\n"
+"""How a line break is typed and shown in a line."""
+
+Ask = Callable[[str], str | None]
+"""Shows a prompt and returns what was typed; None at the end of input."""
+Fill = Callable[[str, str], str | None]
+"""The same with a text to start from, where the terminal can."""
+
+
+@dataclass
+class Session:
+    """One sitting. ``done`` counts what was decided in it."""
+
+    texts: Sequence[Candidate]
+    store: Store
+    labels: dict[str, str]
+    """Name -> description."""
+    console: Any
+    ask: Ask
+    fill: Fill
+    ask_line: Ask
+    before: int = 0
+    """Texts that were decided before this sitting."""
+    done: Counter[str] = field(default_factory=Counter)
+    _back: list[tuple[int, Key, Decision | None, str]] = field(default_factory=list)
+
+    def run(self) -> bool:
+        """Ask for each text; False where the person left before the last one."""
+        place = 0
+        while place < len(self.texts):
+            self._show(place)
+            answer = self._asked()
+            if answer is None or answer[0] == "quit":
+                return False
+            name, rest = answer
+            if name == "undo":
+                place = self._undo(place)
+            elif name == "skip" or self._decided(place, name, rest):
+                place += 1
+        return True
+
+    def _asked(self) -> tuple[str, str] | None:
+        """What was chosen and what followed it; asked again until it is something."""
+        while (typed := self.ask(f"{CHOICES}: ")) is not None:
+            word, _, rest = typed.strip().partition(" ")
+            name = OF.get(word.lower())
+            if name == "help":
+                self._say(HELP)
+            elif name:
+                return name, rest.strip()
+            elif word:
+                self._say(f"{word[:20]!r} is none of these: {CHOICES}")
+        return None
+
+    def _decided(self, place: int, name: str, rest: str) -> bool:
+        """Write a decision; False where nothing was decided after all."""
+        row = self.texts[place].row
+        verdict: Verdict = "accept" if name == "accept" else "reject" if name == "reject" else "edit"
+        text: str | None = None
+        label: str | None = None
+        if verdict == "edit":
+            edit = self._edit(self.texts[place])
+            if edit is None:
+                return False
+            text, label = edit
+        key, known = self.store.decide(row, verdict, text, label, rest or None)
+        self._back.append((place, key, known, DONE[verdict]))
+        self.done[DONE[verdict]] += 1
+        self._say(DONE[verdict])
+        return True
+
+    def _edit(self, shown: Candidate) -> tuple[str | None, str | None] | None:
+        row, known = shown.row, self.store.reviews.of(shown.row)
+        before = known.text or "" if known else ""
+        label = (known.label if known else None) or row.label or ""
+        start = (before or row.text).replace("\n", BREAK)
+        typed = self.fill("new text (empty keeps it): ", start)
+        chosen = (
+            self.ask_line(f"label (empty keeps {label}; {', '.join(self.labels)}): ") if typed is not None else None
+        )
+        if typed is None or chosen is None:
+            return None
+        try:
+            changed = typed.replace(BREAK, "\n") if typed.strip() not in ("", start.strip()) else before
+            text, new = wanted(row, changed, chosen or label, list(self.labels))
+        except StandinError as error:
+            self._say(f"{error}. Nothing was changed.")
+            return None
+        if text is None and new is None:
+            self._say("the edit changes nothing, so nothing was decided")
+            return None
+        return text, new
+
+    def _undo(self, place: int) -> int:
+        if not self._back:
+            self._say("nothing was decided in this session yet")
+            return place
+        place, key, known, name = self._back.pop()
+        self.store.change([(key, known)])
+        self.done[name] -= 1
+        self._say(f"taken back: {name}")
+        return place
+
+    def _say(self, words: str) -> None:
+        self.console.print(visible(words), markup=False, highlight=False)
+
+    def _show(self, place: int) -> None:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        shown, row = self.texts[place], self.texts[place].row
+        said = f"text {place + 1} of {len(self.texts)}"
+        decided = self.before + sum(self.done.values())
+        self.console.rule(Text(f"{said}, {decided} decided" if decided else said), align="left")
+        lines = [("label", f"{row.label} ({self.labels.get(row.label or '', '')})"), ("question", shown.question)]
+        lines += [("curation", shown.said), ("decided", self._known(shown))]
+        for name, value in lines:
+            if value:
+                self.console.print(Text.assemble((f"{name:<9}", "bold"), visible(value)))
+        self.console.print(Padding(Text(_shortened(row.text)), (1, 0, 1, 2)))
+        if shown.like:
+            self.console.print(Text("is like:", style="bold"))
+            self.console.print(Padding(Text(_shortened(shown.like)), (0, 0, 1, 2)))
+
+    def _known(self, shown: Candidate) -> str:
+        known = self.store.reviews.of(shown.row)
+        if known is None:
+            return ""
+        parts = [DONE[known.decision]]
+        parts += [f"label {known.label}"] if known.label else []
+        parts += [f"text {known.text}"] if known.text and known.text != shown.row.text else []
+        parts += [f"note: {known.note}"] if known.note else []
+        return "; ".join(parts)
+
+
+def _shortened(text: str) -> str:
+    more = len(text) - MOST
+    return visible(text[:MOST]) + (f" ... ({counted(more, 'more character')})" if more > 0 else "")
+
+
+def by_line(prompt: str) -> str | None:
+    """Ask for a line, in a terminal or through a pipe; None at the end of input."""
+    import sys
+
+    print(prompt, end="", flush=True)  # noqa: T201
+    line = sys.stdin.readline()
+    if not line:
+        print()  # noqa: T201
+        return None
+    if not sys.stdin.isatty():
+        print()  # noqa: T201
+    return line.rstrip("\r\n")
+
+
+def by_key(prompt: str) -> str | None:
+    """Ask for one key, without Enter."""
+    import typer
+
+    print(prompt, end="", flush=True)  # noqa: T201
+    try:
+        key = str(typer.getchar())
+    except EOFError:
+        key = ""
+    key = "q" if key in ("", "\x04", "\x1a") else key
+    print(OF.get(key.lower(), ""), flush=True)  # noqa: T201
+    return key
+
+
+def unfilled(prompt: str, text: str) -> str | None:  # noqa: ARG001
+    """Ask for a line that begins empty, as through a pipe."""
+    return by_line(prompt)
+
+
+def filled(prompt: str, text: str) -> str | None:
+    """Ask for a line that begins as the text does, where the terminal has readline and the text is harmless there."""
+    try:
+        import readline
+    except ImportError:
+        return by_line(prompt)
+    if visible(text) != text:
+        return by_line(prompt)
+    readline.set_startup_hook(lambda: readline.insert_text(text))
+    try:
+        return input(prompt)
+    except EOFError:
+        return None
+    finally:
+        readline.set_startup_hook()
