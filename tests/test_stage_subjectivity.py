@@ -214,6 +214,11 @@ def test_the_tasks_place_is_told_among_the_papers_ten(task: Task, engine: object
     assert {line["source"] for line in ranking} == {"llm_panel"}
     assert -1 <= metrics["spearman_with_paper"] <= 1
     assert metrics["spearman_random_95"] == pytest.approx(0.642, abs=5e-4)
+    assert -1 <= metrics["kendall_with_paper"] <= 1
+    assert metrics["kendall_random_95"] == pytest.approx(0.515, abs=5e-4)
+    assert metrics["place_source"] == "llm_panel"
+    assert all(line["low"] < line["bradley_terry"] < line["high"] for line in ranking)
+    assert (metrics["bradley_terry_low"], metrics["bradley_terry_high"]) == (mine["low"], mine["high"])
     assert 0 <= metrics["position_bias"] <= 1
 
 

@@ -108,6 +108,8 @@ def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]
         "0 always the second)",
         "spearman_with_paper": "Panel's ranking against the paper's stars (Spearman; stars recalled)",
         "spearman_random_95": "What 95% of random rankings stay within, on either side of 0",
+        "kendall_with_paper": "The same by Kendall's tau-b",
+        "kendall_random_95": "What 95% of random rankings stay within by Kendall's tau-b",
     }
     return {
         "said": [

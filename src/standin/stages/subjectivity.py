@@ -23,12 +23,12 @@ from standin.measures.agreement import (
     majority_share,
 )
 from standin.measures.panel import ask_panel, stratified_subset
+from standin.measures.rankings import kendall, kendall_by_chance, spearman, spearman_by_chance
 from standin.measures.subjectivity import (
     DescribedTask,
+    against_stars,
     compare_tasks,
-    correlation_with_stars,
     rank_tasks,
-    reach_of_random_rankings,
     reference_tasks,
 )
 from standin.task import Task
@@ -83,20 +83,28 @@ def _place(engine: Engine, task: Task, batch: int) -> tuple[list[dict[str, Any]]
             "place": ranking.places[i],
             "task": one.name,
             "bradley_terry": ranking.scores[i],
+            "low": ranking.lows[i],
+            "high": ranking.highs[i],
             "win_rate": round(ranking.win_rates[i], DIGITS),
             "paper_stars": one.stars,
             "source": "llm_panel",
         }
         for i, one in enumerate(tasks)
     ]
+    subjective, stars = against_stars(tasks, ranking.scores)
     metrics = {
         "place": ranking.places[-1],
+        "place_source": "llm_panel",
         "tasks_compared": len(tasks),
         "bradley_terry": ranking.scores[-1],
+        "bradley_terry_low": ranking.lows[-1],
+        "bradley_terry_high": ranking.highs[-1],
         "win_rate": ranking.win_rates[-1],
         "position_bias": ranking.position_bias,
-        "spearman_with_paper": correlation_with_stars(tasks, ranking.scores),
-        "spearman_random_95": reach_of_random_rankings([one.stars for one in tasks if one.stars is not None]),
+        "spearman_with_paper": spearman(subjective, stars),
+        "spearman_random_95": spearman_by_chance(stars),
+        "kendall_with_paper": kendall(subjective, stars),
+        "kendall_random_95": kendall_by_chance(stars),
     }
     return sorted(lines, key=lambda line: int(str(line["place"]))), metrics
 
