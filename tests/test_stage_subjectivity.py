@@ -84,7 +84,13 @@ def test_a_panel_that_agrees_is_labelled_as_a_panel(task: Task, engine: object) 
     assert len(written) == 12
     assert written[0] == {"id": "t4", "agreement": 1.0, "votes": ["transport"] * 3, "source": "llm_panel"}
     assert len(lines("panel")) == 36
-    assert lines("panel")[1] == {"id": "t4", "judge": 2, "uncalibrated": "transport", "vote": "transport"}
+    assert lines("panel")[1] == {
+        "id": "t4",
+        "judge": 2,
+        "uncalibrated": "transport",
+        "vote": "transport",
+        "source": "llm_panel",
+    }
 
 
 def test_panel_accuracy_is_held_against_the_gold_labels(task: Task, engine: object) -> None:
@@ -102,7 +108,13 @@ def test_calibrated_votes_count_and_raw_ones_stand_beside_them(task: Task, monke
     assert (metrics["panel_accuracy"], metrics["panel_accuracy_uncalibrated"]) == (1, 0.25)
     assert (metrics["panel_lean"], metrics["panel_lean_uncalibrated"]) == (0.25, 1)
     assert lines("agreement")[0]["votes"] == ["transport"] * 3
-    assert lines("panel")[0] == {"id": "t0", "judge": 1, "uncalibrated": "community", "vote": "transport"}
+    assert lines("panel")[0] == {
+        "id": "t0",
+        "judge": 1,
+        "uncalibrated": "community",
+        "vote": "transport",
+        "source": "llm_panel",
+    }
 
 
 def test_judges_that_name_what_is_listed_first_are_found_out(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,6 +200,51 @@ def test_a_panel_beats_the_baseline_only_beyond_the_noise(task: Task, engine: ob
     assert weak["panel_accuracy"] > weak["baseline_accuracy"]
     assert weak["panel_beats_baseline"] is False
     assert weak["panel_accuracy_low"] < weak["baseline_accuracy"] < weak["panel_accuracy_high"]
+
+
+def rated(task: Task, measurement: str) -> Task:
+    """Offensiveness from 1 to 5, as a task."""
+    values = task.model_dump()
+    values["labels"] = [{"name": str(n), "phrase": str(n), "description": f"grade {n}"} for n in range(1, 6)]
+    values["source"]["measurement"] = measurement
+    values["prompts"]["attributes"] = {}
+    return Task.model_validate(values)
+
+
+@pytest.mark.parametrize(("measurement", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)])
+def test_ratings_of_several_annotators_have_alpha_by_the_tasks_level(
+    task: Task, no_engine: None, measurement: str, alpha: float
+) -> None:
+    """Twelve texts, two to four ratings from 1 to 5 each: the example of Krippendorff (2011)."""
+    ratings = ["111", "2232", "3333", "3333", "2222", "1234", "4444", "1121", "2222", "555", "11", "3"]
+    annotate(*(tuple(text) for text in ratings))
+    metrics = stage.run(small(0), rated(task, measurement), "")
+    assert metrics["krippendorff_alpha"] == pytest.approx(alpha, abs=5e-4)
+    assert metrics.get("measurement", "nominal") == measurement
+    assert (metrics["texts"], metrics["texts_annotated"]) == (11, 12)
+
+
+def test_bounds_of_the_agreement_give_a_bound_of_the_mean_and_no_alpha(
+    task: Task, engine: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bounds = [0.5, 0.66, 0.75, 1.0, None]
+    rows = [Row(id=f"t{i}", text="a tram", label="transport", agreement=bound) for i, bound in enumerate(bounds)]
+    write_rows(Path("data/real/test.jsonl"), rows)
+    metrics = stage.run(small(4), task, "")
+    assert (metrics["source"], metrics["texts"]) == ("agreement_bands", 4)
+    assert metrics["mean_agreement_at_least"] == pytest.approx(0.7275)
+    assert not {"mean_agreement", "krippendorff_alpha", "panel_accuracy", "votes_per_text"} & metrics.keys()
+    assert lines("agreement")[1] == {"id": "t1", "agreement": 0.66, "bound": "lower", "source": "agreement_bands"}
+    assert len(lines("agreement")) == 4
+    assert lines("panel") == []
+    assert len(engine()) == 110  # the panel is asked for the task's place alone
+    assert "agreement at least 0.73 on 4 texts (annotators; only lower bounds are known" in capsys.readouterr().out
+
+
+def test_votes_count_before_bounds(task: Task, no_engine: None) -> None:
+    row = Row(id="a", text="a tram", label="transport", annotations=("transport", "housing"), agreement=0.5)
+    write_rows(Path("data/real/test.jsonl"), [row])
+    assert stage.run(small(0), task, "")["source"] == "annotators"
 
 
 @pytest.mark.skipif(not POPQUORN.exists(), reason="real data sets with annotations are not here")

@@ -1,8 +1,8 @@
 """Stage subjectivity: agreement per test text, and the task's place among tasks.
 
 Where test rows carry annotations these are used; a text with one annotation has no agreement. Where no text has two,
-an LLM panel stands in, and every output says so. The task's place among the ten tasks of Li et al. (2023) is always
-the panel's. ``subjectivity.texts: 0`` asks no panel.
+lower bounds of the agreement are used, where rows carry those; else an LLM panel stands in. Every output says which.
+The task's place among the ten tasks of Li et al. (2023) is always the panel's. ``subjectivity.texts: 0`` asks no panel.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from standin.engines import registry
 from standin.engines.protocol import Engine
 from standin.errors import counted
 from standin.measures.agreement import (
+    Scale,
     agreement,
     exact_interval,
     krippendorff_alpha,
@@ -35,6 +36,8 @@ from standin.task import Task
 
 OUT = Path("data/agreement")
 DIGITS = 6
+BANDS = "agreement_bands"
+"""The source of agreement where a file says only how many annotators agree at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,23 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     settings = params.subjectivity
     test = read_rows(Path("data/real/test.jsonl"), Row)
     judged = [Judged(row, row.annotations) for row in test if row.annotations and len(row.annotations) > 1]
-    source = "annotators" if judged else "llm_panel"
+    bounded = [] if judged else [row for row in test if row.agreement is not None]
+    source = "annotators" if judged else BANDS if bounded else "llm_panel"
     ranking: list[dict[str, Any]] = []
     metrics: dict[str, Any] = {}
     annotated = sum(bool(row.annotations) for row in test)
     if settings.texts:
         engine = registry.load(settings.engine, settings.model, settings.revision, settings.dtype, params.runtime)
         ranking, metrics = _place(engine, task, params.runtime.batch)
-        if not judged:
+        if source == "llm_panel":
             subset = stratified_subset(test, settings.texts)
             judged = list(_ask(engine, subset, task, settings.judges, params.runtime.batch))
             metrics |= _worth(judged)
-    metrics |= _agreement(judged, source) | ({"texts_annotated": annotated} if annotated else {})
-    write_json_lines(OUT / "agreement.jsonl", _agreement_lines(judged, source))
+    scale = Scale(task.source.measurement, task.label_values)
+    metrics |= _least_agreement(bounded) if bounded else _agreement(judged, source, scale)
+    metrics |= {"texts_annotated": annotated} if annotated else {}
+    lines = _bound_lines(bounded) if bounded else _agreement_lines(judged, source)
+    write_json_lines(OUT / "agreement.jsonl", lines)
     write_json_lines(OUT / "panel.jsonl", _panel_lines(judged))
     write_json_lines(OUT / "tasks.jsonl", ranking)
     _say(metrics, source)
@@ -149,7 +156,7 @@ def _lean(votes: Sequence[tuple[str, ...]]) -> float:
     return sum(shares) / len(shares)
 
 
-def _agreement(judged: Sequence[Judged], source: str) -> dict[str, Any]:
+def _agreement(judged: Sequence[Judged], source: str, scale: Scale) -> dict[str, Any]:
     if not judged:
         return {"texts": 0}
     shares = [share for one in judged if (share := agreement(one.votes)) is not None]
@@ -158,8 +165,20 @@ def _agreement(judged: Sequence[Judged], source: str) -> dict[str, Any]:
         "source": source,
         "mean_agreement": sum(shares) / len(shares),
         "votes_per_text": sum(len(one.votes) for one in judged) / len(judged),
-        "krippendorff_alpha": krippendorff_alpha([one.votes for one in judged]),
+        "krippendorff_alpha": krippendorff_alpha([one.votes for one in judged], scale),
+        "measurement": scale.level if scale.level != "nominal" else None,
     }
+
+
+def _least_agreement(rows: Sequence[Row]) -> dict[str, Any]:
+    """Of lower bounds: their mean, which the mean agreement reaches or exceeds. Without votes there is no alpha."""
+    bounds = [row.agreement for row in rows if row.agreement is not None]
+    return {"texts": len(bounds), "source": BANDS, "mean_agreement_at_least": sum(bounds) / len(bounds)}
+
+
+def _bound_lines(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield {"id": row.id, "agreement": round(row.agreement or 0.0, DIGITS), "bound": "lower", "source": BANDS}
 
 
 def _agreement_lines(judged: Sequence[Judged], source: str) -> Iterator[dict[str, Any]]:
@@ -172,16 +191,18 @@ def _panel_lines(judged: Sequence[Judged]) -> Iterator[dict[str, Any]]:
     """One line per text and judge; none where annotators voted."""
     for one in judged:
         for judge, (raw, vote) in enumerate(zip(one.raw, one.votes if one.raw else (), strict=True), 1):
-            yield {"id": one.row.id, "judge": judge, "uncalibrated": raw, "vote": vote}
+            yield {"id": one.row.id, "judge": judge, "uncalibrated": raw, "vote": vote, "source": "llm_panel"}
 
 
 def _say(metrics: Mapping[str, Any], source: str) -> None:
-    who = "annotators" if source == "annotators" else "an LLM panel, no annotators"
-    said = (
-        [f"agreement {metrics['mean_agreement']:.2f} on {counted(metrics['texts'], 'text')} ({who})"]
-        if metrics["texts"]
-        else []
-    )
+    texts = counted(metrics["texts"], "text")
+    said = []
+    if source == BANDS:
+        at_least = metrics["mean_agreement_at_least"]
+        said.append(f"agreement at least {at_least:.2f} on {texts} (annotators; only lower bounds are known, no votes)")
+    elif metrics["texts"]:
+        who = "annotators" if source == "annotators" else "an LLM panel, no annotators"
+        said.append(f"agreement {metrics['mean_agreement']:.2f} on {texts} ({who})")
     if "place" in metrics:
         said.append(f"place {metrics['place']} of {metrics['tasks_compared']} tasks, 1 the most objective (LLM panel)")
     print(f"subjectivity: {'; '.join(said) or 'no annotations and no panel asked (subjectivity.texts: 0)'}")  # noqa: T201
