@@ -1,4 +1,5 @@
 import gzip
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from test_measures_panel import FakeEngine
 from standin.config import Params, parse_params
 from standin.corpus import Row, write_rows
 from standin.engines import registry
+from standin.measures.judgements import Answer, write_answers
+from standin.measures.subjectivity import reference_tasks
 from standin.stages import subjectivity as stage
 from standin.task import Task, load_task
 
@@ -277,6 +280,76 @@ def test_the_tasks_place_is_told_among_the_papers_ten(task: Task, engine: object
     assert all(line["low"] < line["bradley_terry"] < line["high"] for line in ranking)
     assert (metrics["bradley_terry_low"], metrics["bradley_terry_high"]) == (mine["low"], mine["high"])
     assert 0 <= metrics["position_bias"] <= 1
+
+
+def judge(answers: dict[tuple[str, str], str], *judges: str) -> None:
+    given = [Answer(who, first, second, said) for who in judges for (first, second), said in answers.items()]
+    write_answers(Path("tasks/judgements/city-topics.csv"), given)
+
+
+def by_stars(mine: float) -> dict[tuple[str, str], str]:
+    """What people say who agree with the paper and put the task where ``mine`` says."""
+    stars = {one.name: float(one.stars or 0) for one in reference_tasks()} | {"city-topics": mine}
+    return {
+        (a, b): "same" if stars[a] == stars[b] else "1" if stars[a] < stars[b] else "2"
+        for a, b in itertools.combinations(stars, 2)
+    }
+
+
+def test_peoples_answers_place_the_task_and_the_panel_stands_beside_them(
+    task: Task, engine: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(n=4)
+    judge(by_stars(3.5), "ann", "bo")
+    metrics = stage.run(small(4), task, "")
+    assert (metrics["place"], metrics["place_source"], metrics["tasks_compared"]) == (9, "people", 11)
+    assert (metrics["answers"], metrics["judges"]) == (110, 2)
+    assert metrics["kendall_with_paper"] == pytest.approx(1)
+    assert metrics["panel_place"] == 11
+    assert -1 <= metrics["kendall_with_panel"] < 1
+    assert metrics["kendall_with_panel_random_95"] == pytest.approx(25 / 55, abs=1e-6)
+    assert [line["source"] for line in lines("tasks")] == ["people"] * 11 + ["llm_panel"] * 11
+    assert "place 9 of 11 tasks, 1 the most objective (people: 110 answers of 2 judges)" in capsys.readouterr().out
+
+
+def test_peoples_answers_count_without_any_engine(task: Task, no_engine: None) -> None:
+    lay(n=4)
+    judge(by_stars(0), "ann")
+    metrics = stage.run(small(0), task, "")
+    assert (metrics["place"], metrics["place_source"], metrics["texts"]) == (1, "people", 0)
+    assert not [name for name in metrics if name.startswith(("panel", "kendall_with_panel"))]
+
+
+def test_models_in_the_file_count_where_no_person_answered_and_are_called_models(
+    task: Task, no_engine: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(n=4)
+    judge(by_stars(0), "llm:one")
+    assert stage.run(small(0), task, "")["place_source"] == "llm_judgements"
+    assert "(models' answers, no people: 55 answers of 1 judge)" in capsys.readouterr().out
+    given = [Answer("llm:one", *pair, said) for pair, said in by_stars(0).items()]
+    people = [Answer("ann", *pair, said) for pair, said in by_stars(6).items()]
+    write_answers(Path("tasks/judgements/city-topics.csv"), given + people)
+    metrics = stage.run(small(0), task, "")
+    assert (metrics["place"], metrics["place_source"], metrics["judges"]) == (11, "people", 1)
+
+
+def test_answers_about_other_tasks_alone_leave_the_place_to_the_panel(
+    task: Task, engine: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(n=4)
+    judge({("humor", "news_topic"): "2"}, "ann")
+    metrics = stage.run(small(4), task, "")
+    assert metrics["place_source"] == "llm_panel"
+    assert "no answer in tasks/judgements concerns city-topics" in capsys.readouterr().out
+
+
+def test_a_few_answers_rank_the_tasks_that_they_concern(task: Task, no_engine: None) -> None:
+    lay(n=4)
+    judge({("humor", "city-topics"): "2", ("city-topics", "news_topic"): "same"}, "ann")
+    metrics = stage.run(small(0), task, "")
+    assert metrics["tasks_compared"] == 3
+    assert {line["task"] for line in lines("tasks")} == {"humor", "news_topic", "city-topics"}
 
 
 def test_a_task_without_labelled_test_texts_still_has_a_place(task: Task, engine: object) -> None:

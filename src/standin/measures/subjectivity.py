@@ -53,6 +53,12 @@ def reference_tasks() -> list[DescribedTask]:
     return [DescribedTask(one["name"], one["description"], tuple(one["labels"]), one["stars"]) for one in found]
 
 
+def compared_tasks(name: str, description: str, labels: Sequence[str]) -> list[DescribedTask]:
+    """The paper's ten tasks and one more, the last. A reference task of the same name is not compared with itself."""
+    others = [one for one in reference_tasks() if one.name != name]
+    return [*others, DescribedTask(name, description, tuple(labels))]
+
+
 def comparison_chat(first: DescribedTask, second: DescribedTask) -> Chat:
     """The question about two tasks, in the order in which they are shown."""
     shown = [

@@ -2,7 +2,8 @@
 
 Where test rows carry annotations these are used; a text with one annotation has no agreement. Where no text has two,
 lower bounds of the agreement are used, where rows carry those; else an LLM panel stands in. Every output says which.
-The task's place among the ten tasks of Li et al. (2023) is always the panel's. ``subjectivity.texts: 0`` asks no panel.
+The task's place among the ten tasks of Li et al. (2023) is that which people gave it (``standin subjectivity pairs``),
+else the panel's. ``subjectivity.texts: 0`` asks no panel.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,18 +24,20 @@ from standin.measures.agreement import (
     majority_accuracy,
     majority_share,
 )
+from standin.measures.judgements import Answer, counted_wins, read_answers
 from standin.measures.panel import ask_panel, stratified_subset
-from standin.measures.rankings import kendall, kendall_by_chance, spearman, spearman_by_chance
+from standin.measures.rankings import Ranking, kendall, kendall_by_chance, ranking, spearman, spearman_by_chance
 from standin.measures.subjectivity import (
     DescribedTask,
     against_stars,
     compare_tasks,
+    compared_tasks,
     rank_tasks,
-    reference_tasks,
 )
 from standin.task import Task
 
 OUT = Path("data/agreement")
+JUDGEMENTS = Path("tasks/judgements")
 DIGITS = 6
 BANDS = "agreement_bands"
 """The source of agreement where a file says only how many annotators agree at least."""
@@ -49,6 +52,56 @@ class Judged:
     raw: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Tasks in a ranking, this task the last of them; whose it is, and by how many answers of how many judges."""
+
+    tasks: Sequence[DescribedTask]
+    order: Ranking
+    source: str
+    answers: int | None = None
+    judges: int | None = None
+
+    def lines(self) -> list[dict[str, Any]]:
+        """A line a task, the most objective first."""
+        order = self.order
+        lines = [
+            {
+                "place": order.places[i],
+                "task": one.name,
+                "bradley_terry": order.scores[i],
+                "low": order.lows[i],
+                "high": order.highs[i],
+                "win_rate": round(order.win_rates[i], DIGITS),
+                "paper_stars": one.stars,
+                "source": self.source,
+            }
+            for i, one in enumerate(self.tasks)
+        ]
+        return sorted(lines, key=lambda line: int(str(line["place"])))
+
+    def metrics(self) -> dict[str, Any]:
+        """The place of the task at hand, and what the ranking is worth."""
+        order = self.order
+        subjective, stars = against_stars(self.tasks, order.scores)
+        return {
+            "place": order.places[-1],
+            "place_source": self.source,
+            "tasks_compared": len(self.tasks),
+            "bradley_terry": order.scores[-1],
+            "bradley_terry_low": order.lows[-1],
+            "bradley_terry_high": order.highs[-1],
+            "win_rate": order.win_rates[-1],
+            "position_bias": order.position_bias,
+            "spearman_with_paper": spearman(subjective, stars),
+            "spearman_random_95": spearman_by_chance(stars),
+            "kendall_with_paper": kendall(subjective, stars),
+            "kendall_random_95": kendall_by_chance(stars),
+            "answers": self.answers,
+            "judges": self.judges,
+        }
+
+
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/agreement``: agreement.jsonl (texts), panel.jsonl (each judge's vote), tasks.jsonl (the ranking)."""
     settings = params.subjectivity
@@ -56,23 +109,26 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     judged = [Judged(row, row.annotations) for row in test if row.annotations and len(row.annotations) > 1]
     bounded = [] if judged else [row for row in test if row.agreement is not None]
     source = "annotators" if judged else BANDS if bounded else "llm_panel"
-    ranking: list[dict[str, Any]] = []
+    tasks = compared_tasks(task.name, task.description, task.label_names)
+    rankings = list(_judged_ranking(tasks, read_answers(JUDGEMENTS / f"{task.name}.csv", [one.name for one in tasks])))
     metrics: dict[str, Any] = {}
     annotated = sum(bool(row.annotations) for row in test)
     if settings.texts:
         engine = registry.load(settings.engine, settings.model, settings.revision, settings.dtype, params.runtime)
-        ranking, metrics = _place(engine, task, params.runtime.batch)
+        order = rank_tasks(compare_tasks(engine, tasks, params.runtime.batch), len(tasks))
+        rankings.append(Ranked(tasks, order, "llm_panel"))
         if source == "llm_panel":
             subset = stratified_subset(test, settings.texts)
             judged = list(_ask(engine, subset, task, settings.judges, params.runtime.batch))
             metrics |= _worth(judged)
+    metrics |= _places(rankings)
     scale = Scale(task.source.measurement, task.label_values)
     metrics |= _least_agreement(bounded) if bounded else _agreement(judged, source, scale)
     metrics |= {"texts_annotated": annotated} if annotated else {}
     lines = _bound_lines(bounded) if bounded else _agreement_lines(judged, source)
     write_json_lines(OUT / "agreement.jsonl", lines)
     write_json_lines(OUT / "panel.jsonl", _panel_lines(judged))
-    write_json_lines(OUT / "tasks.jsonl", ranking)
+    write_json_lines(OUT / "tasks.jsonl", (line for one in rankings for line in one.lines()))
     _say(metrics, source)
     return {name: _rounded(value) for name, value in metrics.items() if value is not None}
 
@@ -81,39 +137,37 @@ def _rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def _place(engine: Engine, task: Task, batch: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The ranking of this task and the ten reference tasks, the most objective first, and this task's metrics."""
-    tasks = [*reference_tasks(), DescribedTask(task.name, task.description, tuple(task.label_names))]
-    ranking = rank_tasks(compare_tasks(engine, tasks, batch), len(tasks))
-    lines = [
-        {
-            "place": ranking.places[i],
-            "task": one.name,
-            "bradley_terry": ranking.scores[i],
-            "low": ranking.lows[i],
-            "high": ranking.highs[i],
-            "win_rate": round(ranking.win_rates[i], DIGITS),
-            "paper_stars": one.stars,
-            "source": "llm_panel",
-        }
-        for i, one in enumerate(tasks)
-    ]
-    subjective, stars = against_stars(tasks, ranking.scores)
-    metrics = {
-        "place": ranking.places[-1],
-        "place_source": "llm_panel",
-        "tasks_compared": len(tasks),
-        "bradley_terry": ranking.scores[-1],
-        "bradley_terry_low": ranking.lows[-1],
-        "bradley_terry_high": ranking.highs[-1],
-        "win_rate": ranking.win_rates[-1],
-        "position_bias": ranking.position_bias,
-        "spearman_with_paper": spearman(subjective, stars),
-        "spearman_random_95": spearman_by_chance(stars),
-        "kendall_with_paper": kendall(subjective, stars),
-        "kendall_random_95": kendall_by_chance(stars),
-    }
-    return sorted(lines, key=lambda line: int(str(line["place"]))), metrics
+def _judged_ranking(tasks: Sequence[DescribedTask], answers: Sequence[Answer]) -> Iterator[Ranked]:
+    """The ranking by people's answers, else by models'; none where no answer concerns this task, the last."""
+    people = [one for one in answers if not one.by_model]
+    counted_ones = people or answers
+    if not counted_ones:
+        return
+    names, wins, position_bias = counted_wins(counted_ones, [one.name for one in tasks])
+    if tasks[-1].name not in names:
+        print(f"subjectivity: no answer in {JUDGEMENTS} concerns {tasks[-1].name}: it has no place by them")  # noqa: T201
+        return
+    compared = [one for one in tasks if one.name in names]
+    source = "people" if people else "llm_judgements"
+    judges = len({one.judge for one in counted_ones})
+    yield Ranked(compared, ranking(wins, position_bias), source, len(counted_ones), judges)
+
+
+def _places(rankings: Sequence[Ranked]) -> dict[str, Any]:
+    """The task's place by the first ranking, and how far the others and the paper's stars agree with it."""
+    if not rankings:
+        return {}
+    first, *others = rankings
+    found = first.metrics()
+    for other in others:
+        own = dict(zip((one.name for one in other.tasks), other.order.scores, strict=True))
+        shared = [own[one.name] for one in first.tasks]
+        against = other.metrics()
+        kept = ("place", "position_bias", "spearman_with_paper", "kendall_with_paper")
+        found |= {f"panel_{name}": against[name] for name in kept}
+        found["kendall_with_panel"] = kendall(first.order.scores, shared)
+        found["kendall_with_panel_random_95"] = kendall_by_chance(range(len(shared)))
+    return found
 
 
 def _ask(engine: Engine, rows: Sequence[Row], task: Task, judges: int, batch: int) -> Iterator[Judged]:
@@ -204,5 +258,10 @@ def _say(metrics: Mapping[str, Any], source: str) -> None:
         who = "annotators" if source == "annotators" else "an LLM panel, no annotators"
         said.append(f"agreement {metrics['mean_agreement']:.2f} on {texts} ({who})")
     if "place" in metrics:
-        said.append(f"place {metrics['place']} of {metrics['tasks_compared']} tasks, 1 the most objective (LLM panel)")
+        by = {"people": "people", "llm_judgements": "models' answers, no people"}.get(
+            metrics["place_source"], "LLM panel"
+        )
+        if metrics["answers"]:
+            by += f": {counted(metrics['answers'], 'answer')} of {counted(metrics['judges'], 'judge')}"
+        said.append(f"place {metrics['place']} of {metrics['tasks_compared']} tasks, 1 the most objective ({by})")
     print(f"subjectivity: {'; '.join(said) or 'no annotations and no panel asked (subjectivity.texts: 0)'}")  # noqa: T201
