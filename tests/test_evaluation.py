@@ -534,7 +534,7 @@ def test_tables_and_metrics_of_two_arms() -> None:
     assert found["good"]["macro_f1_low"] <= found["good"]["macro_f1"] <= found["good"]["macro_f1_high"] <= 1
     assert tables["comparisons"][0][:4] == ("good", "bad", None, "macro_f1")
     assert tables["comparisons"][0][11] == "bad"
-    assert tables["agreement"][0] == ("good", None, 0.0, 3, 1.0)
+    assert tables["agreement"][0] == ("good", None, 0.0, 3, 1.0, None)
     assert ("good", "flat", "bus", 1) in tables["confusion"]
     assert sum(row[3] for row in tables["confusion"] if row[0] == "bad") == 24
     assert tables["questions"] == []

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from standin.measures.agreement import (
+    Scale,
     agreement,
     exact_interval,
     krippendorff_alpha,
@@ -52,8 +53,17 @@ class TestExactInterval:
 
 
 class TestKrippendorffsAlpha:
-    def test_the_example_with_missing_values_of_krippendorff_2011(self) -> None:
-        # "Computing Krippendorff's alpha-reliability", four observers, twelve units, nominal: 0.743.
+    @pytest.mark.parametrize(
+        ("scale", "alpha"),
+        [
+            (Scale(), 0.743),
+            (Scale("ordinal", {str(value): place for place, value in enumerate(range(1, 6))}), 0.815),
+            (Scale("interval", {str(value): value for value in range(1, 6)}), 0.849),
+        ],
+        ids=lambda given: getattr(given, "level", None),
+    )
+    def test_the_example_with_missing_values_of_krippendorff_2011(self, scale: Scale, alpha: float) -> None:
+        # "Computing Krippendorff's alpha-reliability", four observers, twelve units: 0.743, 0.815 and 0.849.
         observers = [
             [1, 2, 3, 3, 2, 1, 4, 1, 2, None, None, None],
             [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, None, 3],
@@ -61,7 +71,26 @@ class TestKrippendorffsAlpha:
             [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, None],
         ]
         units = [[str(vote) for vote in unit if vote is not None] for unit in zip(*observers, strict=True)]
-        assert krippendorff_alpha(units) == pytest.approx(0.743, abs=5e-4)
+        assert krippendorff_alpha(units, scale) == pytest.approx(alpha, abs=5e-4)
+
+    def test_ordinal_alpha_looks_at_the_order_and_interval_alpha_at_the_numbers(self) -> None:
+        units = [("low", "low"), ("mid", "high"), ("high", "high"), ("low", "mid"), ("mid", "mid")]
+        ordinal = [krippendorff_alpha(units, Scale("ordinal", dict(zip(("low", "mid", "high"), places, strict=True))))
+                   for places in ((0, 1, 2), (-7, 3, 900), (1, 0, 2))]  # fmt: skip
+        assert ordinal[0] == ordinal[1] != ordinal[2]
+        near, far = (krippendorff_alpha(units, Scale("interval", {"low": 0, "mid": mid, "high": 10})) for mid in (9, 5))
+        assert near != far
+
+    def test_interval_alpha_by_hand(self) -> None:
+        # Pairs (0, 0) and (0, 3): observed 2 * 9 / 4; expected over 0, 0, 0, 3: 2 * 3 * 9 / (4 * 3).
+        found = krippendorff_alpha([("no", "no"), ("no", "yes")], Scale("interval", {"yes": 3, "no": 0}))
+        assert found == pytest.approx(1 - (18 / 4) / (54 / 12))
+
+    def test_a_vote_without_a_place_on_the_scale_is_left_out_there_alone(self) -> None:
+        units = [("1", "1", "unsure"), ("2", "2"), ("1", "2"), ("2", "unsure")]
+        scale = Scale("interval", {"1": 1, "2": 2})
+        assert krippendorff_alpha(units, scale) == krippendorff_alpha([("1", "1"), ("2", "2"), ("1", "2")], scale)
+        assert krippendorff_alpha(units) != krippendorff_alpha([("1", "1"), ("2", "2"), ("1", "2")])
 
     def test_two_annotators_by_hand(self) -> None:
         # Coincidences: aa 2, bb 2, ab 1 + 1; n_a = n_b = 3 of 6. Observed 2/6, expected 2*3*3/(6*5).

@@ -13,6 +13,7 @@ from standin.errors import counted
 from standin.report import beside, content, figures, lines, plane
 from standin.report.conclusions import conclusions
 from standin.report.counts import label_cost
+from standin.report.figures import agreement
 from standin.report.making import making, model_name, recorded_words
 from standin.report.measured import subjectivity, weakest
 from standin.report.naming import MOST_FREQUENT
@@ -241,6 +242,27 @@ def test_the_classifier_of_a_folder_is_told_without_its_path() -> None:
 
 def slope(value: float, low: float) -> dict[str, Any]:
     return {"name": "a", "value": value, "low": low, "high": value + 1, "texts": 60.0}
+
+
+def test_bounds_of_the_agreement_are_told_as_lower_bounds_in_words_rows_and_figure() -> None:
+    metrics = {"texts": 60, "source": "agreement_bands", "mean_agreement_at_least": 0.78}
+    found = subjectivity(metrics, [slope(1.2, 0.3)])
+    assert found["said"][0] == "At least 78% of the people give a text the same label, on average."
+    assert "this is a lower bound; there is no Krippendorff's alpha" in found["said"][1]
+    assert [name for name, _ in found["rows"]] == [
+        "Mean agreement, at least (a lower bound)", "Texts with a bound of their agreement",
+    ]  # fmt: skip
+    points = [{"name": "real", "gamma": gamma, "accuracy": 0.5, "texts": 9} for gamma in (0.5, 1.0)]
+    drawn = agreement(points, "the annotators", bounds=True)
+    assert "agreement known to be at least" in drawn.svg
+    assert "lower bounds" in drawn.caption
+    assert "lower bounds" in drawn.alt
+    assert "bound" not in agreement(points, "the annotators").caption
+
+
+def test_the_level_of_measurement_is_told_beside_alpha() -> None:
+    metrics = {"texts": 6, "source": "annotators", "mean_agreement": 0.78, "krippendorff_alpha": 0.456, "measurement": "ordinal"}  # fmt: skip
+    assert "(Krippendorff's alpha of ordinal labels 0.46: 0 is chance" in subjectivity(metrics, [])["said"][0]
 
 
 def test_agreement_is_told_with_its_size_and_with_what_it_is_worth() -> None:

@@ -173,6 +173,15 @@ def test_equal_predictions_give_equal_bytes_in_whatever_order_they_stand() -> No
     assert set(first) == {"scope.json", *(f"{name}.csv" for name in names)}
 
 
+def test_whose_agreement_it_is_stands_in_the_table_and_in_the_scope() -> None:
+    write_predictions("sqbc", HALF, None)
+    rows = [{"id": f"t{n}", "agreement": 0.66, "bound": "lower", "source": "agreement_bands"} for n in range(12)]
+    write_json_lines(Path("data/agreement/agreement.jsonl"), rows)
+    run("sqbc")
+    assert {row["source"] for row in table("agreement")} == {"agreement_bands"}
+    assert read_json(Path("reports/evaluate/scope.json"))["agreement_source"] == "agreement_bands"
+
+
 def test_agreement_of_a_text_that_is_no_test_text_is_an_error() -> None:
     write_predictions("real", RIGHT, None)
     write_agreement(t0=1.0, elsewhere=0.5)

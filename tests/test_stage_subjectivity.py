@@ -1,4 +1,5 @@
 import gzip
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from test_measures_panel import FakeEngine
 from standin.config import Params, parse_params
 from standin.corpus import Row, write_rows
 from standin.engines import registry
+from standin.measures.judgements import Answer, write_answers
+from standin.measures.subjectivity import reference_tasks
 from standin.stages import subjectivity as stage
 from standin.task import Task, load_task
 
@@ -84,7 +87,13 @@ def test_a_panel_that_agrees_is_labelled_as_a_panel(task: Task, engine: object) 
     assert len(written) == 12
     assert written[0] == {"id": "t4", "agreement": 1.0, "votes": ["transport"] * 3, "source": "llm_panel"}
     assert len(lines("panel")) == 36
-    assert lines("panel")[1] == {"id": "t4", "judge": 2, "uncalibrated": "transport", "vote": "transport"}
+    assert lines("panel")[1] == {
+        "id": "t4",
+        "judge": 2,
+        "uncalibrated": "transport",
+        "vote": "transport",
+        "source": "llm_panel",
+    }
 
 
 def test_panel_accuracy_is_held_against_the_gold_labels(task: Task, engine: object) -> None:
@@ -102,7 +111,13 @@ def test_calibrated_votes_count_and_raw_ones_stand_beside_them(task: Task, monke
     assert (metrics["panel_accuracy"], metrics["panel_accuracy_uncalibrated"]) == (1, 0.25)
     assert (metrics["panel_lean"], metrics["panel_lean_uncalibrated"]) == (0.25, 1)
     assert lines("agreement")[0]["votes"] == ["transport"] * 3
-    assert lines("panel")[0] == {"id": "t0", "judge": 1, "uncalibrated": "community", "vote": "transport"}
+    assert lines("panel")[0] == {
+        "id": "t0",
+        "judge": 1,
+        "uncalibrated": "community",
+        "vote": "transport",
+        "source": "llm_panel",
+    }
 
 
 def test_judges_that_name_what_is_listed_first_are_found_out(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +205,51 @@ def test_a_panel_beats_the_baseline_only_beyond_the_noise(task: Task, engine: ob
     assert weak["panel_accuracy_low"] < weak["baseline_accuracy"] < weak["panel_accuracy_high"]
 
 
+def rated(task: Task, measurement: str) -> Task:
+    """Offensiveness from 1 to 5, as a task."""
+    values = task.model_dump()
+    values["labels"] = [{"name": str(n), "phrase": str(n), "description": f"grade {n}"} for n in range(1, 6)]
+    values["source"]["measurement"] = measurement
+    values["prompts"]["attributes"] = {}
+    return Task.model_validate(values)
+
+
+@pytest.mark.parametrize(("measurement", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)])
+def test_ratings_of_several_annotators_have_alpha_by_the_tasks_level(
+    task: Task, no_engine: None, measurement: str, alpha: float
+) -> None:
+    """Twelve texts, two to four ratings from 1 to 5 each: the example of Krippendorff (2011)."""
+    ratings = ["111", "2232", "3333", "3333", "2222", "1234", "4444", "1121", "2222", "555", "11", "3"]
+    annotate(*(tuple(text) for text in ratings))
+    metrics = stage.run(small(0), rated(task, measurement), "")
+    assert metrics["krippendorff_alpha"] == pytest.approx(alpha, abs=5e-4)
+    assert metrics.get("measurement", "nominal") == measurement
+    assert (metrics["texts"], metrics["texts_annotated"]) == (11, 12)
+
+
+def test_bounds_of_the_agreement_give_a_bound_of_the_mean_and_no_alpha(
+    task: Task, engine: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bounds = [0.5, 0.66, 0.75, 1.0, None]
+    rows = [Row(id=f"t{i}", text="a tram", label="transport", agreement=bound) for i, bound in enumerate(bounds)]
+    write_rows(Path("data/real/test.jsonl"), rows)
+    metrics = stage.run(small(4), task, "")
+    assert (metrics["source"], metrics["texts"]) == ("agreement_bands", 4)
+    assert metrics["mean_agreement_at_least"] == pytest.approx(0.7275)
+    assert not {"mean_agreement", "krippendorff_alpha", "panel_accuracy", "votes_per_text"} & metrics.keys()
+    assert lines("agreement")[1] == {"id": "t1", "agreement": 0.66, "bound": "lower", "source": "agreement_bands"}
+    assert len(lines("agreement")) == 4
+    assert lines("panel") == []
+    assert len(engine()) == 110  # the panel is asked for the task's place alone
+    assert "agreement at least 0.73 on 4 texts (annotators; only lower bounds are known" in capsys.readouterr().out
+
+
+def test_votes_count_before_bounds(task: Task, no_engine: None) -> None:
+    row = Row(id="a", text="a tram", label="transport", annotations=("transport", "housing"), agreement=0.5)
+    write_rows(Path("data/real/test.jsonl"), [row])
+    assert stage.run(small(0), task, "")["source"] == "annotators"
+
+
 @pytest.mark.skipif(not POPQUORN.exists(), reason="real data sets with annotations are not here")
 def test_agreement_of_real_annotators_is_that_which_the_data_set_gives(task: Task, no_engine: None) -> None:
     with gzip.open(POPQUORN, "rt", encoding="utf-8") as file:
@@ -214,7 +274,82 @@ def test_the_tasks_place_is_told_among_the_papers_ten(task: Task, engine: object
     assert {line["source"] for line in ranking} == {"llm_panel"}
     assert -1 <= metrics["spearman_with_paper"] <= 1
     assert metrics["spearman_random_95"] == pytest.approx(0.642, abs=5e-4)
+    assert -1 <= metrics["kendall_with_paper"] <= 1
+    assert metrics["kendall_random_95"] == pytest.approx(0.515, abs=5e-4)
+    assert metrics["place_source"] == "llm_panel"
+    assert all(line["low"] < line["bradley_terry"] < line["high"] for line in ranking)
+    assert (metrics["bradley_terry_low"], metrics["bradley_terry_high"]) == (mine["low"], mine["high"])
     assert 0 <= metrics["position_bias"] <= 1
+
+
+def judge(answers: dict[tuple[str, str], str], *judges: str) -> None:
+    given = [Answer(who, first, second, said) for who in judges for (first, second), said in answers.items()]
+    write_answers(Path("tasks/judgements/city-topics.csv"), given)
+
+
+def by_stars(mine: float) -> dict[tuple[str, str], str]:
+    """What people say who agree with the paper and put the task where ``mine`` says."""
+    stars = {one.name: float(one.stars or 0) for one in reference_tasks()} | {"city-topics": mine}
+    return {
+        (a, b): "same" if stars[a] == stars[b] else "1" if stars[a] < stars[b] else "2"
+        for a, b in itertools.combinations(stars, 2)
+    }
+
+
+def test_peoples_answers_place_the_task_and_the_panel_stands_beside_them(
+    task: Task, engine: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(n=4)
+    judge(by_stars(3.5), "ann", "bo")
+    metrics = stage.run(small(4), task, "")
+    assert (metrics["place"], metrics["place_source"], metrics["tasks_compared"]) == (9, "people", 11)
+    assert (metrics["answers"], metrics["judges"]) == (110, 2)
+    assert metrics["kendall_with_paper"] == pytest.approx(1)
+    assert metrics["panel_place"] == 11
+    assert -1 <= metrics["kendall_with_panel"] < 1
+    assert metrics["kendall_with_panel_random_95"] == pytest.approx(25 / 55, abs=1e-6)
+    assert [line["source"] for line in lines("tasks")] == ["people"] * 11 + ["llm_panel"] * 11
+    assert "place 9 of 11 tasks, 1 the most objective (people: 110 answers of 2 judges)" in capsys.readouterr().out
+
+
+def test_peoples_answers_count_without_any_engine(task: Task, no_engine: None) -> None:
+    lay(n=4)
+    judge(by_stars(0), "ann")
+    metrics = stage.run(small(0), task, "")
+    assert (metrics["place"], metrics["place_source"], metrics["texts"]) == (1, "people", 0)
+    assert not [name for name in metrics if name.startswith(("panel", "kendall_with_panel"))]
+
+
+def test_models_in_the_file_count_where_no_person_answered_and_are_called_models(
+    task: Task, no_engine: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(n=4)
+    judge(by_stars(0), "llm:one")
+    assert stage.run(small(0), task, "")["place_source"] == "llm_judgements"
+    assert "(models' answers, no people: 55 answers of 1 judge)" in capsys.readouterr().out
+    given = [Answer("llm:one", *pair, said) for pair, said in by_stars(0).items()]
+    people = [Answer("ann", *pair, said) for pair, said in by_stars(6).items()]
+    write_answers(Path("tasks/judgements/city-topics.csv"), given + people)
+    metrics = stage.run(small(0), task, "")
+    assert (metrics["place"], metrics["place_source"], metrics["judges"]) == (11, "people", 1)
+
+
+def test_answers_about_other_tasks_alone_leave_the_place_to_the_panel(
+    task: Task, engine: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(n=4)
+    judge({("humor", "news_topic"): "2"}, "ann")
+    metrics = stage.run(small(4), task, "")
+    assert metrics["place_source"] == "llm_panel"
+    assert "no answer in tasks/judgements concerns city-topics" in capsys.readouterr().out
+
+
+def test_a_few_answers_rank_the_tasks_that_they_concern(task: Task, no_engine: None) -> None:
+    lay(n=4)
+    judge({("humor", "city-topics"): "2", ("city-topics", "news_topic"): "same"}, "ann")
+    metrics = stage.run(small(0), task, "")
+    assert metrics["tasks_compared"] == 3
+    assert {line["task"] for line in lines("tasks")} == {"humor", "news_topic", "city-topics"}
 
 
 def test_a_task_without_labelled_test_texts_still_has_a_place(task: Task, engine: object) -> None:

@@ -20,6 +20,7 @@ from standin.cleaning.commands import register as register_cleaning
 from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.help import STATUS, examples
+from standin.judging import register as register_judging
 from standin.releasing import register as register_releasing
 from standin.reviewing.commands import register as register_reviewing
 from standin.sharing import register as register_sharing
@@ -35,6 +36,7 @@ register_tracking(app)
 register_compare(app)
 register_cleaning(app)
 register_reviewing(app)
+register_judging(app)
 starting.register(app)
 doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)

@@ -19,7 +19,10 @@ LONGEST_LINE = 1 << 28
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One text. ``label`` is None where nobody has labelled it."""
+    """One text. ``label`` is None where nobody has labelled it.
+
+    ``agreement``: the least share of annotators who gave it its label, where a file says no more than that.
+    """
 
     id: str
     text: str
@@ -28,6 +31,7 @@ class Row:
     question: str | None = None
     split: str | None = None
     annotations: tuple[str, ...] | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

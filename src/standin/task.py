@@ -4,10 +4,11 @@ A task file is complete: every top-level key stands in it, because stages list i
 (``params: - tasks/<task>.yaml: [labels, prompts]``) and DVC wants each part to exist.
 """
 
+import math
 import re
 import string
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
@@ -42,11 +43,15 @@ Name = Annotated[str, AfterValidator(_clean)]
 
 
 class Label(Group):
-    """A class: its name in the data, how prompts speak of it, and what belongs to it."""
+    """A class: its name in the data, how prompts speak of it, and what belongs to it.
+
+    ``value``: its number on an interval scale, where the name is none (``source.measurement``).
+    """
 
     name: Name
     phrase: str
     description: str
+    value: float | None = Field(default=None, allow_inf_nan=False)
 
 
 class Question(Group):
@@ -57,13 +62,19 @@ class Question(Group):
 
 
 class Columns(Group):
-    """Which columns of the raw file hold what. Without ``id``, ids are made from the line number."""
+    """Which columns of the raw file hold what. Without ``id``, ids are made from the line number.
+
+    ``annotations``: what single annotators said: one column (a list, "a|b|a", a mapping of labels to counts), a list of
+    columns, one for each annotator, or label -> column that counts its votes. ``agreement``: where only that is known,
+    the least share of annotators who agree, 0 to 1 or in percent.
+    """
 
     text: str = "text"
     label: str | None = "label"
     id: str | None = "id"
     question_id: str | None = None
-    annotations: str | None = None
+    annotations: str | list[str] | dict[str, str] | None = None
+    agreement: str | None = None
 
 
 class Hub(Group):
@@ -94,6 +105,8 @@ class Source(Group):
     columns: Columns
     values: dict[str, str] = Field(default_factory=dict)
     """Label values in the file -> label names of the task, where they differ."""
+    measurement: Literal["nominal", "ordinal", "interval"] = "nominal"
+    """What Krippendorff's alpha takes labels for: names, names in the order of the file, or numbers."""
 
 
 class Attribute(Group):
@@ -228,6 +241,33 @@ class Task(Group):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _labels_are_measured(self) -> "Task":
+        if self.source.measurement == "interval":
+            numbers = self.label_values
+            without = [name for name in self.label_names if name not in numbers]
+            if without:
+                raise ValueError(
+                    f"source.measurement: interval needs a number for every label, and {without[0]!r} has none: give "
+                    "each label its `value`, or write ordinal, which needs their order alone"
+                )
+            if len(set(numbers.values())) < len(numbers):
+                raise ValueError("source.measurement: interval: two labels have the same value; give each its own")
+        return self
+
+    @property
+    def label_values(self) -> dict[str, float]:
+        """What labels are on the task's scale: nothing (nominal), their places (ordinal) or their numbers (interval).
+
+        A label without a number is left out.
+        """
+        if self.source.measurement == "nominal":
+            return {}
+        if self.source.measurement == "ordinal":
+            return {name: float(place) for place, name in enumerate(self.label_names)}
+        values = {label.name: _number(label.name) if label.value is None else label.value for label in self.labels}
+        return {name: value for name, value in values.items() if value is not None}
+
     @property
     def descriptions(self) -> dict[str, str]:
         """What the file says of every label and question, by ``label:<name>`` and ``question:<id>``."""
@@ -238,6 +278,15 @@ class Task(Group):
     def label_names(self) -> list[str]:
         """The labels' names, in the order of the file: the order of classes everywhere."""
         return [label.name for label in self.labels]
+
+
+def _number(name: str) -> float | None:
+    """A label's name as a number; None where it is none."""
+    try:
+        value = float(name)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def task_path(name: str, root: Path = Path()) -> Path:

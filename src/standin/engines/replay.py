@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from standin.engines.protocol import Answer, Chat, Request, Sampling
 from standin.errors import StandinError, nearest
-from standin.sources.files import missing, name_in, simple_text, text_in
+from standin.sources.cells import missing, name_in, simple_text, text_in
 from standin.sources.tables import Table, read_table
 
 UNKNOWN = "unknown"

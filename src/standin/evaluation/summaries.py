@@ -20,7 +20,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "reference",
     ),
     "learned": ("arm", "budget", "question_id", "reason", "share", "label"),
-    "agreement": ("arm", "budget", "gamma", "texts", "accuracy"),
+    "agreement": ("arm", "budget", "gamma", "texts", "accuracy", "source"),
     "confusion": ("arm", "label", "predicted", "count"),
 }  # fmt: skip
 """Name of the table -> its columns.
@@ -32,14 +32,14 @@ of ``learned`` are those that have not, with the reason. ``arm_b`` of ``comparis
 Cells = tuple[str | int | float | None, ...]
 
 
-def table_rows(result: Result, labels: Sequence[str]) -> dict[str, list[Cells]]:
-    """Rows of every table in ``TABLES``."""
+def table_rows(result: Result, labels: Sequence[str], agreement_source: str | None = None) -> dict[str, list[Cells]]:
+    """Rows of every table in ``TABLES``; ``agreement_source``: whose agreement the stage subjectivity found."""
     return {
         "scores": list(_scores(result)),
         "questions": list(_question_scores(result)),
         "comparisons": list(_comparisons(result)),
         "learned": list(_learned(result)),
-        "agreement": list(_agreement(result)),
+        "agreement": list(_agreement(result, agreement_source)),
         "confusion": list(_confusion(result, labels)),
     }
 
@@ -135,9 +135,9 @@ def _learned(result: Result) -> Iterator[Cells]:
         yield entry.arm, entry.budget, one.question, one.reason, one.share, one.label
 
 
-def _agreement(result: Result) -> Iterator[Cells]:
+def _agreement(result: Result, source: str | None) -> Iterator[Cells]:
     for entry, found in zip(result.entries, result.by_agreement, strict=True):
-        yield from ((entry.arm, entry.budget, *cells) for cells in found.accuracies)
+        yield from ((entry.arm, entry.budget, *cells, source) for cells in found.accuracies)
 
 
 def _confusion(result: Result, labels: Sequence[str]) -> Iterator[Cells]:

@@ -1,9 +1,26 @@
 """How far annotators agree on a text: the subjectivity of an instance (Li et al. 2023)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How labels are measured: names only, names in an order, or numbers.
+
+    ``values``: label -> its place in the order (ordinal; only the order counts) or its number (interval); empty for
+    nominal labels.
+    """
+
+    level: Literal["nominal", "ordinal", "interval"] = "nominal"
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+NOMINAL = Scale()
 
 
 def majority_share(votes: Sequence[str]) -> float:
@@ -31,29 +48,35 @@ def agreement(votes: Sequence[str]) -> float | None:
     return majority_share(votes) if len(votes) > 1 else None
 
 
-def krippendorff_alpha(votes: Sequence[Sequence[str]]) -> float | None:
-    """Krippendorff's alpha for nominal labels: 1 is full agreement, 0 what chance gives, below 0 is disagreement.
+def krippendorff_alpha(votes: Sequence[Sequence[str]], scale: Scale = NOMINAL) -> float | None:
+    """Krippendorff's alpha: 1 is full agreement, 0 what chance gives, below 0 is disagreement.
 
-    Texts may have different numbers of annotations; a text with fewer than two says nothing about agreement.
+    Texts may have different numbers of annotations; a text with fewer than two says nothing about agreement. On an
+    ordinal or interval scale a vote for what has no place there, a label that the task leaves out, is no vote.
 
     Args:
         votes: the labels each text was given.
+        scale: how far apart two labels are.
 
     Returns:
         None where alpha is undefined: fewer than two different labels among the texts annotated at least twice.
     """
+    if scale.level != "nominal":
+        votes = [[vote for vote in text if vote in scale.values] for text in votes]
     pairable = [text for text in votes if len(text) > 1]
-    values = sorted({vote for text in pairable for vote in text})
-    if len(values) < 2:
+    given = {vote for text in pairable for vote in text}
+    if len(given) < 2:
         return None
     import krippendorff
 
-    place = {value: column for column, value in enumerate(values)}
-    counts = np.zeros((len(pairable), len(values)))
+    labels = sorted(given, key=lambda vote: (scale.values.get(vote, 0.0), vote))
+    domain = [scale.values[label] for label in labels] if scale.values else list(range(len(labels)))
+    place = {label: column for column, label in enumerate(labels)}
+    counts = np.zeros((len(pairable), len(labels)))
     for row, text in enumerate(pairable):
         for vote in text:
             counts[row, place[vote]] += 1
-    return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
+    return float(krippendorff.alpha(value_counts=counts, value_domain=domain, level_of_measurement=scale.level))
 
 
 def majority_accuracy(votes: Sequence[Sequence[str]], gold: Sequence[str]) -> float | None:

@@ -139,14 +139,17 @@ def projection(points: Sequence[Mapping[str, Any]]) -> Figure:
     )
 
 
-def agreement(rows: Sequence[Mapping[str, Any]], source: str) -> Figure:
-    """Accuracy of each arm on the test texts whose agreement is at least gamma; rows hold name, gamma, accuracy."""
+def agreement(rows: Sequence[Mapping[str, Any]], source: str, *, bounds: bool = False) -> Figure:
+    """Accuracy of each arm on the test texts whose agreement is at least gamma; rows hold name, gamma, accuracy.
+
+    ``bounds``: only lower bounds of the agreement are known, so that more texts may reach a gamma than are counted.
+    """
     import altair as alt
 
     names = list(dict.fromkeys(str(row["name"]) for row in rows))
     legend = alt.Legend(orient="bottom", columns=1)
     base = alt.Chart(_values(rows)).encode(
-        x=alt.X("gamma:Q", title="agreement of at least"),
+        x=alt.X("gamma:Q", title=f"agreement {'known to be' if bounds else 'of'} at least"),
         y=alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy (share of texts)"),
         color=alt.Color("name:N", scale=alt.Scale(domain=names, range=SHADES), title=None, legend=legend),
     )
@@ -155,11 +158,12 @@ def agreement(rows: Sequence[Mapping[str, Any]], source: str) -> Figure:
     )
     counts = {row["gamma"]: row["texts"] for row in rows}
     said = ", ".join(f"{counted(count, 'text')} at {gamma}" for gamma, count in sorted(counts.items()))
+    known = " These are lower bounds: of other texts the agreement may be as high, and is not known." if bounds else ""
     return Figure(
         _render((base.mark_line() + shaped).properties(width=WIDTH - 20, height=220)),
-        f"Accuracy against the least agreement of {source}: {said}.",
+        f"Accuracy against the least agreement of {source}: {said}.{known}",
         f"Test texts on which {source} agree less are left out from left to right ({said}). The sets are nested, so a "
-        "trend alone proves nothing.",
+        f"trend alone proves nothing.{known}",
     )
 
 

@@ -35,6 +35,8 @@ AGAINST = {
     "precision": "Precision: share of the second set's texts that lie in the region of the first",
     "recall": "Recall: share of the first set's texts that lie in the region of the second",
 }
+BOUNDS = "agreement_bands"
+"""The source of agreement of which only lower bounds are known."""
 
 Rows = list[tuple[str, Any]]
 
@@ -134,12 +136,17 @@ def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]
         ``said``: sentences; ``rows`` and ``rest``: names with values; ``slopes``: empty where the panel is worth
         nothing; ``worthless``: whether it is.
     """
-    panel = metrics.get("source") == "llm_panel"
+    panel, bounds = metrics.get("source") == "llm_panel", metrics.get("source") == BOUNDS
     worthless = panel and metrics.get("panel_beats_baseline") is False
     first = {
         "mean_agreement": "Mean agreement (share of the majority label)",
-        "krippendorff_alpha": "Krippendorff's alpha (1 is agreement, 0 is chance)",
-        "texts": "Texts judged" if panel else "Texts with two annotations or more",
+        "mean_agreement_at_least": "Mean agreement, at least (a lower bound)",
+        "krippendorff_alpha": f"Krippendorff's alpha{_level(metrics)} (1 is agreement, 0 is chance)",
+        "texts": "Texts judged by the LLM panel"
+        if panel
+        else "Texts with a bound of their agreement"
+        if bounds
+        else "Texts with two annotations or more",
         "panel_accuracy": "Panel: share of texts on which its majority is right",
         "baseline_accuracy": "Always naming the most common label: share right",
         "place": "Place among the tasks compared, 1 the most objective (LLM panel)",
@@ -153,6 +160,8 @@ def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]
         "0 always the second)",
         "spearman_with_paper": "Panel's ranking against the paper's stars (Spearman; stars recalled)",
         "spearman_random_95": "What 95% of random rankings stay within, on either side of 0",
+        "kendall_with_paper": "The same by Kendall's tau-b",
+        "kendall_random_95": "What 95% of random rankings stay within by Kendall's tau-b",
     }
     return {
         "said": [
@@ -167,6 +176,10 @@ def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]
     }
 
 
+def _level(metrics: Mapping[str, Any]) -> str:
+    return f" of {metrics['measurement']} labels" if "measurement" in metrics else ""
+
+
 def _named(metrics: Mapping[str, Any], names: Mapping[str, str]) -> Rows:
     return [(name, metrics[key]) for key, name in names.items() if key in metrics]
 
@@ -176,6 +189,13 @@ def _source(metrics: Mapping[str, Any], panel: bool, slopes: Sequence[Mapping[st
     if not metrics.get("texts"):
         return []
     texts = counted(metrics["texts"], "test text")
+    if "mean_agreement_at_least" in metrics:
+        return [
+            f"At least {metrics['mean_agreement_at_least']:.0%} of the people give a text the same label, on average.",
+            f"Of {texts} the file says only how many of their annotators agree at least, not how they voted. So this "
+            "is a lower bound; there is no Krippendorff's alpha, and more texts than are drawn may reach an agreement.",
+            *_worth(slopes, "people surely"),
+        ]
     whose = (
         f"Nobody labelled these texts several times, so a panel of judges played by a language model stands in: it "
         f"labelled {texts}. Its figures speak of the panel as much as of the texts."
@@ -185,7 +205,11 @@ def _source(metrics: Mapping[str, Any], panel: bool, slopes: Sequence[Mapping[st
     if metrics.get("panel_beats_baseline") is False:
         return ["It cannot be told here.", whose]
     who, alpha = "judges" if panel else "people", metrics.get("krippendorff_alpha")
-    of = f" (Krippendorff's alpha {decimal(alpha, 2)}: 0 is chance, 1 full agreement)" if alpha is not None else ""
+    of = (
+        f" (Krippendorff's alpha{_level(metrics)} {decimal(alpha, 2)}: 0 is chance, 1 full agreement)"
+        if alpha is not None
+        else ""
+    )
     agree = f"On average {metrics['mean_agreement']:.0%} of the {who} give a text the same label{of}."
     return [agree, whose, *_worth(slopes, who)]
 

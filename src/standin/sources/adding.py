@@ -15,7 +15,8 @@ from standin.errors import StandinError
 from standin.language_codes import short_code
 from standin.names import fault
 from standin.sources.added import Added, language_found, models_of_other_languages
-from standin.sources.files import STRUCTURES, RawRows, Reading, cell_text, missing, rows_of
+from standin.sources.cells import STRUCTURES, cell_text, missing
+from standin.sources.files import RawRows, Reading, rows_of
 from standin.sources.kept import Kept
 from standin.sources.labels import check_labels, label_remarks
 from standin.sources.opening import Opened, Options, open_file, write_records
@@ -93,7 +94,8 @@ def add(
             reading = Reading(task.source.columns, task.label_names, task.questions, task.source.values)
         else:
             names = opened["train"].names.get(str(columns.label), {})
-            reading = _reading(tables, columns.text, columns.label, {**names, **(values or {})}, columns.annotations)
+            votes = columns.annotations if isinstance(columns.annotations, str) else None
+            reading = _reading(tables, columns.text, columns.label, {**names, **(values or {})}, votes)
         parts = {part: rows_of(table, reading, part) for part, table in tables.items()}
         for part, found in parts.items():
             if not found.rows:

@@ -4,25 +4,18 @@ What is wrong is said with its line or row; what is left out is counted.
 """
 
 import json
-import math
-import re
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from standin.corpus import Row
 from standin.errors import StandinError, counted, nearest
-from standin.names import fault
+from standin.sources.cells import missing, name_in, simple_text, text_in, whole_text
 from standin.sources.tables import Table, read_table
+from standin.sources.votes import columns_named, least_agreements, votes_in
 from standin.task import Columns, Question
-
-STRUCTURES = (dict, list, tuple, set, bytes)
-"""What a Parquet or JSON cell may hold that is no name of anything."""
-
-SHOWN = 60
-"""Characters of a faulty name that a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +70,7 @@ def rows_of(table: Table, reading: Reading, prefix: str) -> RawRows:
     rows: list[Row] = []
     left_out: Counter[str] = Counter()
     unknown: list[tuple[int, str]] = []
+    at_least = least_agreements(table, reading.columns.agreement)
     for number, record in table.records:
         text = text_in(table, number, record.get(reading.columns.text))
         question = _question(table, number, record, reading)
@@ -97,7 +91,10 @@ def rows_of(table: Table, reading: Reading, prefix: str) -> RawRows:
                     label=label,
                     question_id=question[0],
                     question=question[1],
-                    annotations=_annotations(table, number, record, reading),
+                    annotations=votes_in(
+                        table, number, record, reading.columns.annotations, reading.labels, reading.values
+                    ),
+                    agreement=at_least(number, record),
                 )
             )
     if unknown:
@@ -107,8 +104,9 @@ def rows_of(table: Table, reading: Reading, prefix: str) -> RawRows:
 
 
 def _check_columns(table: Table, columns: Columns) -> None:
-    for key in ("text", "label", "id", "question_id", "annotations"):
-        name = getattr(columns, key)
+    named = [(key, getattr(columns, key)) for key in ("text", "label", "id", "question_id", "agreement")]
+    named += [("annotations", name) for name in columns_named(columns.annotations)]
+    for key, name in named:
         if name is not None and name not in table.columns:
             hint = {
                 "text": "Name it in source.columns.text; the first row of CSV and TSV names the columns.",
@@ -127,77 +125,6 @@ def _check_values(reading: Reading) -> None:
                 f"source.values: {value!r} is mapped to {label!r}, which is no label of the task: "
                 f"{nearest(label, reading.labels)}"
             )
-
-
-def text_in(table: Table, number: int, value: Any) -> str:
-    """A cell as a text, "" where it is empty. Raises StandinError where it is a structure or no whole text."""
-    if missing(value):
-        return ""
-    if not isinstance(value, str | int | float):
-        raise StandinError(f"{table.at(number)}: the text is a {type(value).__name__}, expected a string")
-    return whole_text(table, number, value)
-
-
-def whole_text(table: Table, number: int, value: Any) -> str:
-    """A cell as text. Raises StandinError where half a character stands in it, which no UTF-8 file can hold."""
-    text = str(value)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise StandinError(
-            f"{table.at(number)}: the text holds half a character (a lone surrogate, {text[error.start]!a}) at place "
-            f"{error.start + 1}. Write the file again from its source, or remove the character."
-        ) from None
-    return text
-
-
-def missing(value: Any) -> bool:
-    """None, a blank string, or NaN, which is the one value that differs from itself."""
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
-
-
-def cell_text(value: Any) -> str:
-    """A label or id as text: 1, 1.0 and "1" are the same value, and so are true and "true"."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def name_in(table: Table, number: int, value: Any, what: str, mapped: Container[str] = ()) -> str:
-    """A cell as the name of a label or question.
-
-    Args:
-        table: where the cell is, for the message.
-        number: its line or row.
-        value: the cell.
-        what: for the message: "label" or "annotation" where ``source.values`` counts, else another word.
-        mapped: values that ``source.values`` gives another name, whatever they hold.
-
-    Returns:
-        The name, without blanks around it.
-
-    Raises:
-        StandinError: the cell is a structure, or holds controls, line breaks and the like.
-    """
-    name = simple_text(table, number, value, what)
-    if name not in mapped and (wrong := fault(name)):
-        shown = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
-        mapping = "map it to a clean name in source.values (`data add`: --value), or "
-        fix = f"{mapping if what in ('label', 'annotation') else ''}mend it in the file"
-        raise StandinError(f"{table.at(number)}: {what} {shown!r} {wrong}; {fix}.")
-    return name
-
-
-def simple_text(table: Table, number: int, value: Any, what: str) -> str:
-    """A cell as text, without blanks around it. Raises StandinError where it is a list, an object or bytes."""
-    if isinstance(value, STRUCTURES):
-        raise StandinError(
-            f"{table.at(number)}: the {what} is a {type(value).__name__}, expected a text or a number. Write the part "
-            "that names it into a column of its own."
-        )
-    return cell_text(value)
 
 
 def _is_labelled(table: Table, column: str | None) -> bool:
@@ -289,24 +216,3 @@ def _check_ids(table: Table, rows: Sequence[Row]) -> None:
             f"{table.path}: id {twice[0]!r} stands more than once ({counted(len(twice), 'such id')}). Make ids differ, "
             "or set source.columns.id: null: then ids are made from the line numbers."
         )
-
-
-def _annotations(table: Table, number: int, record: Mapping[str, Any], reading: Reading) -> tuple[str, ...] | None:
-    """What single annotators said, a list or "a|b|a", by the task's names.
-
-    A vote that ``source.values`` leaves out stays a vote, by the file's own value: favor, favor, none, none is no
-    agreement on favor. A blank in the list is nobody's vote.
-    """
-    column = reading.columns.annotations
-    if column is None or missing(record.get(column)):
-        return None
-    value = record[column]
-    given = value if isinstance(value, list) else re.split(r"\s*\|\s*", simple_text(table, number, value, "annotation"))
-    votes = [name_in(table, number, vote, "annotation", reading.values) for vote in given if not missing(vote)]
-    for vote in votes:
-        if vote not in reading.values and vote not in reading.labels:
-            raise StandinError(
-                f"{table.at(number)}: annotation {vote!r} is not in the task: {nearest(vote, reading.labels)} "
-                '(or say in source.values which label is meant, or "": then it counts as a vote for none of them)'
-            )
-    return tuple(reading.values.get(vote) or vote for vote in votes) or None

@@ -12,7 +12,7 @@ from typing import Any
 from unicodedata import normalize
 
 from standin.errors import StandinError, counted
-from standin.sources.files import cell_text, missing, name_in
+from standin.sources.cells import cell_text, missing, name_in
 from standin.sources.kept import Kept
 from standin.sources.tables import Table
 

@@ -16,7 +16,8 @@ from standin.engines.registry import file_digest, of_file
 from standin.errors import StandinError, counted
 from standin.language_codes import named
 from standin.sources.adding import check_repository, copy_files, version_file
-from standin.sources.files import RawRows, Reading, missing, read_raw, rows_of, simple_text, whole_text
+from standin.sources.cells import missing, simple_text, whole_text
+from standin.sources.files import RawRows, Reading, read_raw, rows_of
 from standin.sources.opening import Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
 from standin.sources.sizes import Fitting, fitting
@@ -119,7 +120,7 @@ def add_generated(
         table = opened.table
         for option, column in (("--text", asked.text), ("--label", asked.label), ("--question", asked.question_id)):
             check_column(table, option, column)
-        plain = asked.model_copy(update={"id": None, "annotations": None})
+        plain = asked.model_copy(update={"id": None, "annotations": None, "agreement": None})
         found = rows_of(table, Reading(plain, task.label_names, task.questions, values or task.source.values), called)
         if not found.rows or found.rows[0].label is None:
             raise StandinError(f"{path}: no row holds a text and the label that it was written for")

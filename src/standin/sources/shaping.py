@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from standin.errors import StandinError, counted, nearest
+from standin.sources.cells import missing
 from standin.sources.exports import export_of
-from standin.sources.files import missing
 from standin.sources.headers import blank
 from standin.sources.kept import Kept
 from standin.sources.labels import labels_in_columns, lists_of_one, mark_columns

@@ -118,7 +118,7 @@ def starter(name: str, reading: Reading, files: Mapping[str, str], words: Words 
         text=_quoted(columns.text),
         label=_quoted(columns.label),
         id=_quoted(columns.id),
-        annotations=_quoted(columns.annotations),
+        annotations=_quoted(columns.annotations if isinstance(columns.annotations, str) else None),
         about=_quoted(words.about) if words.about else UNSAID_DESCRIPTION,
         values=f"  values:\n{values}" if values else "",
     )

@@ -30,12 +30,13 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         print("evaluate: no predictions on labelled test texts, so no scores")  # noqa: T201
         return {"evaluated_arms": 0}
     labels, seeds = task.label_names, params.finetune.seeds
-    result = evaluate(predictions, test, labels, seeds, params.evaluate, _agreement(test), params.arms)
+    agreement, source = _agreement(test)
+    result = evaluate(predictions, test, labels, seeds, params.evaluate, agreement, params.arms)
     compared = result.comparisons["macro_f1"]
     said = scope(result)
     lost = list(dict.fromkeys(result.entries[one.place].arm for one in result.unlearned))
     _write(
-        table_rows(result, labels),
+        table_rows(result, labels, source),
         {
             **counts,
             "comparisons": len(compared),
@@ -47,6 +48,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             "seeds": list(seeds),
             "texts": sum(result.texts.values()),
             "unlearned_arms": lost,
+            **({"agreement_source": source} if source else {}),
         },
     )
     clear = sum(one.verdict_holm in {"higher", "lower"} for one in compared)
@@ -64,9 +66,13 @@ def _predictions(path: Path) -> list[Prediction]:
     return [replace(row, p=NO_PROBABILITIES) for row in read_rows(path, Prediction)]
 
 
-def _agreement(test: list[Row]) -> dict[str, float]:
-    """Agreement of test texts by id. Raises StandinError for an id that is none of them."""
+def _agreement(test: list[Row]) -> tuple[dict[str, float], str | None]:
+    """Agreement of test texts by id, and whose it is. Raises StandinError for an id that is none of them.
+
+    Of lower bounds (source ``agreement_bands``) the texts at a gamma are those known to reach it: there may be more.
+    """
     ids = {row.id for row in test}
+    source = None
     found: dict[str, float] = {}
     for line, value in read_json_lines(AGREEMENT):
         if value.get("id") not in ids:
@@ -74,7 +80,8 @@ def _agreement(test: list[Row]) -> dict[str, float]:
                 f"{AGREEMENT}, line {line}: id {value.get('id')!r} is not in {TEST}. Run `dvc repro subjectivity`."
             )
         found[value["id"]] = float(value["agreement"])
-    return found
+        source = str(value.get("source"))
+    return found, source
 
 
 def _write(rows: Mapping[str, list[Cells]], said: Mapping[str, Any]) -> None:

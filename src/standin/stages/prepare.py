@@ -104,7 +104,7 @@ def _check_questions(task: Task, train: RawRows) -> None:
 def _write(splits: Splits, warmstart: Sequence[Row]) -> None:
     for split in ("shots", "validation", "test"):
         write_rows(REAL / f"{split}.jsonl", getattr(splits, split))
-    write_rows(REAL / "pool.jsonl", (replace(row, label=None, annotations=None) for row in splits.pool))
+    write_rows(REAL / "pool.jsonl", (replace(row, label=None, annotations=None, agreement=None) for row in splits.pool))
     write_rows(REAL / "oracle.jsonl", (replace(row, split="oracle") for row in splits.pool if row.label is not None))
     write_rows(REAL / "warmstart.jsonl", (replace(row, split="warmstart") for row in warmstart))
 

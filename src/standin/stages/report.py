@@ -283,6 +283,7 @@ def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.
     ]
     shown = measured.subjectivity(metrics, slopes)
     who = "the LLM panel" if metrics.get("source") == "llm_panel" else "the annotators"
+    bounds = metrics.get("source") == measured.BOUNDS
     points = [
         {
             "name": content.arm_name(row, params.arms),
@@ -294,7 +295,7 @@ def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.
         if row["accuracy"]
     ]
     shown["who"] = who
-    return shown, figures.agreement(points, who) if points and not shown["worthless"] else None
+    return shown, figures.agreement(points, who, bounds=bounds) if points and not shown["worthless"] else None
 
 
 def numbers(rows: Sequence[Mapping[str, str]], measure: str, names: Sequence[str]) -> list[dict[str, Any]]:

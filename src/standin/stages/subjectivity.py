@@ -1,8 +1,9 @@
 """Stage subjectivity: agreement per test text, and the task's place among tasks.
 
 Where test rows carry annotations these are used; a text with one annotation has no agreement. Where no text has two,
-an LLM panel stands in, and every output says so. The task's place among the ten tasks of Li et al. (2023) is always
-the panel's. ``subjectivity.texts: 0`` asks no panel.
+lower bounds of the agreement are used, where rows carry those; else an LLM panel stands in. Every output says which.
+The task's place among the ten tasks of Li et al. (2023) is that which people gave it (``standin subjectivity pairs``),
+else the panel's. ``subjectivity.texts: 0`` asks no panel.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,25 +17,30 @@ from standin.engines import registry
 from standin.engines.protocol import Engine
 from standin.errors import counted
 from standin.measures.agreement import (
+    Scale,
     agreement,
     exact_interval,
     krippendorff_alpha,
     majority_accuracy,
     majority_share,
 )
+from standin.measures.judgements import Answer, counted_wins, read_answers
 from standin.measures.panel import ask_panel, stratified_subset
+from standin.measures.rankings import Ranking, kendall, kendall_by_chance, ranking, spearman, spearman_by_chance
 from standin.measures.subjectivity import (
     DescribedTask,
+    against_stars,
     compare_tasks,
-    correlation_with_stars,
+    compared_tasks,
     rank_tasks,
-    reach_of_random_rankings,
-    reference_tasks,
 )
 from standin.task import Task
 
 OUT = Path("data/agreement")
+JUDGEMENTS = Path("tasks/judgements")
 DIGITS = 6
+BANDS = "agreement_bands"
+"""The source of agreement where a file says only how many annotators agree at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +52,83 @@ class Judged:
     raw: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Tasks in a ranking, this task the last of them; whose it is, and by how many answers of how many judges."""
+
+    tasks: Sequence[DescribedTask]
+    order: Ranking
+    source: str
+    answers: int | None = None
+    judges: int | None = None
+
+    def lines(self) -> list[dict[str, Any]]:
+        """A line a task, the most objective first."""
+        order = self.order
+        lines = [
+            {
+                "place": order.places[i],
+                "task": one.name,
+                "bradley_terry": order.scores[i],
+                "low": order.lows[i],
+                "high": order.highs[i],
+                "win_rate": round(order.win_rates[i], DIGITS),
+                "paper_stars": one.stars,
+                "source": self.source,
+            }
+            for i, one in enumerate(self.tasks)
+        ]
+        return sorted(lines, key=lambda line: int(str(line["place"])))
+
+    def metrics(self) -> dict[str, Any]:
+        """The place of the task at hand, and what the ranking is worth."""
+        order = self.order
+        subjective, stars = against_stars(self.tasks, order.scores)
+        return {
+            "place": order.places[-1],
+            "place_source": self.source,
+            "tasks_compared": len(self.tasks),
+            "bradley_terry": order.scores[-1],
+            "bradley_terry_low": order.lows[-1],
+            "bradley_terry_high": order.highs[-1],
+            "win_rate": order.win_rates[-1],
+            "position_bias": order.position_bias,
+            "spearman_with_paper": spearman(subjective, stars),
+            "spearman_random_95": spearman_by_chance(stars),
+            "kendall_with_paper": kendall(subjective, stars),
+            "kendall_random_95": kendall_by_chance(stars),
+            "answers": self.answers,
+            "judges": self.judges,
+        }
+
+
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/agreement``: agreement.jsonl (texts), panel.jsonl (each judge's vote), tasks.jsonl (the ranking)."""
     settings = params.subjectivity
     test = read_rows(Path("data/real/test.jsonl"), Row)
     judged = [Judged(row, row.annotations) for row in test if row.annotations and len(row.annotations) > 1]
-    source = "annotators" if judged else "llm_panel"
-    ranking: list[dict[str, Any]] = []
+    bounded = [] if judged else [row for row in test if row.agreement is not None]
+    source = "annotators" if judged else BANDS if bounded else "llm_panel"
+    tasks = compared_tasks(task.name, task.description, task.label_names)
+    rankings = list(_judged_ranking(tasks, read_answers(JUDGEMENTS / f"{task.name}.csv", [one.name for one in tasks])))
     metrics: dict[str, Any] = {}
     annotated = sum(bool(row.annotations) for row in test)
     if settings.texts:
         engine = registry.load(settings.engine, settings.model, settings.revision, settings.dtype, params.runtime)
-        ranking, metrics = _place(engine, task, params.runtime.batch)
-        if not judged:
+        order = rank_tasks(compare_tasks(engine, tasks, params.runtime.batch), len(tasks))
+        rankings.append(Ranked(tasks, order, "llm_panel"))
+        if source == "llm_panel":
             subset = stratified_subset(test, settings.texts)
             judged = list(_ask(engine, subset, task, settings.judges, params.runtime.batch))
             metrics |= _worth(judged)
-    metrics |= _agreement(judged, source) | ({"texts_annotated": annotated} if annotated else {})
-    write_json_lines(OUT / "agreement.jsonl", _agreement_lines(judged, source))
+    metrics |= _places(rankings)
+    scale = Scale(task.source.measurement, task.label_values)
+    metrics |= _least_agreement(bounded) if bounded else _agreement(judged, source, scale)
+    metrics |= {"texts_annotated": annotated} if annotated else {}
+    lines = _bound_lines(bounded) if bounded else _agreement_lines(judged, source)
+    write_json_lines(OUT / "agreement.jsonl", lines)
     write_json_lines(OUT / "panel.jsonl", _panel_lines(judged))
-    write_json_lines(OUT / "tasks.jsonl", ranking)
+    write_json_lines(OUT / "tasks.jsonl", (line for one in rankings for line in one.lines()))
     _say(metrics, source)
     return {name: _rounded(value) for name, value in metrics.items() if value is not None}
 
@@ -74,31 +137,37 @@ def _rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def _place(engine: Engine, task: Task, batch: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The ranking of this task and the ten reference tasks, the most objective first, and this task's metrics."""
-    tasks = [*reference_tasks(), DescribedTask(task.name, task.description, tuple(task.label_names))]
-    ranking = rank_tasks(compare_tasks(engine, tasks, batch), len(tasks))
-    lines = [
-        {
-            "place": ranking.places[i],
-            "task": one.name,
-            "bradley_terry": ranking.scores[i],
-            "win_rate": round(ranking.win_rates[i], DIGITS),
-            "paper_stars": one.stars,
-            "source": "llm_panel",
-        }
-        for i, one in enumerate(tasks)
-    ]
-    metrics = {
-        "place": ranking.places[-1],
-        "tasks_compared": len(tasks),
-        "bradley_terry": ranking.scores[-1],
-        "win_rate": ranking.win_rates[-1],
-        "position_bias": ranking.position_bias,
-        "spearman_with_paper": correlation_with_stars(tasks, ranking.scores),
-        "spearman_random_95": reach_of_random_rankings([one.stars for one in tasks if one.stars is not None]),
-    }
-    return sorted(lines, key=lambda line: int(str(line["place"]))), metrics
+def _judged_ranking(tasks: Sequence[DescribedTask], answers: Sequence[Answer]) -> Iterator[Ranked]:
+    """The ranking by people's answers, else by models'; none where no answer concerns this task, the last."""
+    people = [one for one in answers if not one.by_model]
+    counted_ones = people or answers
+    if not counted_ones:
+        return
+    names, wins, position_bias = counted_wins(counted_ones, [one.name for one in tasks])
+    if tasks[-1].name not in names:
+        print(f"subjectivity: no answer in {JUDGEMENTS} concerns {tasks[-1].name}: it has no place by them")  # noqa: T201
+        return
+    compared = [one for one in tasks if one.name in names]
+    source = "people" if people else "llm_judgements"
+    judges = len({one.judge for one in counted_ones})
+    yield Ranked(compared, ranking(wins, position_bias), source, len(counted_ones), judges)
+
+
+def _places(rankings: Sequence[Ranked]) -> dict[str, Any]:
+    """The task's place by the first ranking, and how far the others and the paper's stars agree with it."""
+    if not rankings:
+        return {}
+    first, *others = rankings
+    found = first.metrics()
+    for other in others:
+        own = dict(zip((one.name for one in other.tasks), other.order.scores, strict=True))
+        shared = [own[one.name] for one in first.tasks]
+        against = other.metrics()
+        kept = ("place", "position_bias", "spearman_with_paper", "kendall_with_paper")
+        found |= {f"panel_{name}": against[name] for name in kept}
+        found["kendall_with_panel"] = kendall(first.order.scores, shared)
+        found["kendall_with_panel_random_95"] = kendall_by_chance(range(len(shared)))
+    return found
 
 
 def _ask(engine: Engine, rows: Sequence[Row], task: Task, judges: int, batch: int) -> Iterator[Judged]:
@@ -141,7 +210,7 @@ def _lean(votes: Sequence[tuple[str, ...]]) -> float:
     return sum(shares) / len(shares)
 
 
-def _agreement(judged: Sequence[Judged], source: str) -> dict[str, Any]:
+def _agreement(judged: Sequence[Judged], source: str, scale: Scale) -> dict[str, Any]:
     if not judged:
         return {"texts": 0}
     shares = [share for one in judged if (share := agreement(one.votes)) is not None]
@@ -150,8 +219,20 @@ def _agreement(judged: Sequence[Judged], source: str) -> dict[str, Any]:
         "source": source,
         "mean_agreement": sum(shares) / len(shares),
         "votes_per_text": sum(len(one.votes) for one in judged) / len(judged),
-        "krippendorff_alpha": krippendorff_alpha([one.votes for one in judged]),
+        "krippendorff_alpha": krippendorff_alpha([one.votes for one in judged], scale),
+        "measurement": scale.level if scale.level != "nominal" else None,
     }
+
+
+def _least_agreement(rows: Sequence[Row]) -> dict[str, Any]:
+    """Of lower bounds: their mean, which the mean agreement reaches or exceeds. Without votes there is no alpha."""
+    bounds = [row.agreement for row in rows if row.agreement is not None]
+    return {"texts": len(bounds), "source": BANDS, "mean_agreement_at_least": sum(bounds) / len(bounds)}
+
+
+def _bound_lines(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield {"id": row.id, "agreement": round(row.agreement or 0.0, DIGITS), "bound": "lower", "source": BANDS}
 
 
 def _agreement_lines(judged: Sequence[Judged], source: str) -> Iterator[dict[str, Any]]:
@@ -164,16 +245,23 @@ def _panel_lines(judged: Sequence[Judged]) -> Iterator[dict[str, Any]]:
     """One line per text and judge; none where annotators voted."""
     for one in judged:
         for judge, (raw, vote) in enumerate(zip(one.raw, one.votes if one.raw else (), strict=True), 1):
-            yield {"id": one.row.id, "judge": judge, "uncalibrated": raw, "vote": vote}
+            yield {"id": one.row.id, "judge": judge, "uncalibrated": raw, "vote": vote, "source": "llm_panel"}
 
 
 def _say(metrics: Mapping[str, Any], source: str) -> None:
-    who = "annotators" if source == "annotators" else "an LLM panel, no annotators"
-    said = (
-        [f"agreement {metrics['mean_agreement']:.2f} on {counted(metrics['texts'], 'text')} ({who})"]
-        if metrics["texts"]
-        else []
-    )
+    texts = counted(metrics["texts"], "text")
+    said = []
+    if source == BANDS:
+        at_least = metrics["mean_agreement_at_least"]
+        said.append(f"agreement at least {at_least:.2f} on {texts} (annotators; only lower bounds are known, no votes)")
+    elif metrics["texts"]:
+        who = "annotators" if source == "annotators" else "an LLM panel, no annotators"
+        said.append(f"agreement {metrics['mean_agreement']:.2f} on {texts} ({who})")
     if "place" in metrics:
-        said.append(f"place {metrics['place']} of {metrics['tasks_compared']} tasks, 1 the most objective (LLM panel)")
+        by = {"people": "people", "llm_judgements": "models' answers, no people"}.get(
+            metrics["place_source"], "LLM panel"
+        )
+        if metrics["answers"]:
+            by += f": {counted(metrics['answers'], 'answer')} of {counted(metrics['judges'], 'judge')}"
+        said.append(f"place {metrics['place']} of {metrics['tasks_compared']} tasks, 1 the most objective ({by})")
     print(f"subjectivity: {'; '.join(said) or 'no annotations and no panel asked (subjectivity.texts: 0)'}")  # noqa: T201
