@@ -79,9 +79,10 @@ def test_every_set_is_measured_at_half_the_smallest_over_subsets(
             assert metrics[kind][f"{name}_low"] < metrics[kind][name] < metrics[kind][f"{name}_high"]
     assert sorted(metrics["real"]) == sorted(f"{name}{end}" for name in found for end in ("", "_low", "_high"))
     said = capsys.readouterr().out
-    assert "means over 200 subsets of 8 texts each" in said
+    assert all(len(line) <= 80 for line in said.splitlines())
+    assert "means over 200 subsets of 8 texts, in brackets" in said
     own = metrics["synthetic"]
-    assert "Chamfer (cosine): synthetic {:.3f} ({:.3f} to {:.3f}), real".format(
+    assert "Chamfer (cosine)        {:.3f} ({:.3f} to {:.3f})  ".format(
         *(own[f"chamfer_cosine{end}"] for end in ("", "_low", "_high"))
     ) in said  # fmt: skip
 
@@ -185,7 +186,7 @@ def test_nothing_kept_is_said_and_measures_are_left_out(task: Task, capsys: pyte
     assert "real" not in metrics
     assert "similarity_coverage" not in metrics
     said = capsys.readouterr().out
-    assert "8 real and 0 synthetic texts" in said
+    assert "8 real texts (8 distinct), 0 generated, 0 of them kept" in said
     assert "too few to compare: every set needs 4 texts" in said
 
 
@@ -260,7 +261,7 @@ def test_a_pool_that_is_one_text_over_and_over_is_too_small_to_compare(
     assert metrics["texts_compared"] == 0
     assert metrics["similarity_of_real_halves"] == 1
     said = capsys.readouterr().out
-    assert "without near-duplicates 1 real" in said
+    assert "24 real texts (1 distinct)" in said
     assert "too few to compare" in said
 
 

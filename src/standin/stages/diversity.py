@@ -31,7 +31,7 @@ FOLDER = Path("reports/diversity")
 DIGITS = 6
 """Of a metric; more of them differ between machines."""
 MORE_DRAWS = 20
-"""Subsets by which ``diversity.more`` is measured: a thousand times the work of the headline measures each."""
+"""Subsets by which ``diversity.more`` is measured at most: each takes many times what the headline measures do."""
 MOST_NAMED = 10
 """Labels in a line of the terminal."""
 
@@ -65,19 +65,21 @@ def _said(metrics: Mapping[str, Any]) -> Sequence[str]:
     """What was compared with what, the headline measures, and what has too few texts for them."""
     counts, size = metrics["texts"], metrics["texts_compared"]
     found = [
-        f"diversity: {counts['real']} real and {counts['synthetic']} synthetic texts; without near-duplicates "
-        f"{counts['real_distinct']} real; {counts['generated']} were generated"
+        f"diversity: {counted(counts['real'], 'real text')} ({counts['real_distinct']:,} distinct), "
+        f"{counts['generated']:,} generated, {counts['synthetic']:,} of them kept"
     ]
     if size < 2:
         return [*found, "  too few to compare: every set needs 4 texts, as halves of the smallest are compared"]
-    found.append(
-        f"  means over {counted(metrics['draws'], 'subset')} of {size} texts each, and where 95 % of them lie:"
-    )
-    for measure, name in (("remote_clique_cosine", "remote clique"), ("chamfer_cosine", "Chamfer")):
-        values = [metrics[kind][measure + end] for kind in ("synthetic", "real") for end in ("", "_low", "_high")]
-        found.append(
-            "  {} (cosine): synthetic {:.3f} ({:.3f} to {:.3f}), real {:.3f} ({:.3f} to {:.3f})".format(name, *values)
+    found += [
+        f"  means over {counted(metrics['draws'], 'subset')} of {size:,} texts, in brackets where 95 % of them lie:",
+        f"  {'':<22}  {'synthetic':<22}  real",
+    ]
+    for measure, name in (("remote_clique_cosine", "remote clique (cosine)"), ("chamfer_cosine", "Chamfer (cosine)")):
+        sides = (
+            "{:.3f} ({:.3f} to {:.3f})".format(*(metrics[kind][measure + end] for end in ("", "_low", "_high")))
+            for kind in ("synthetic", "real")
         )
+        found.append(f"  {name:<22}  {'  '.join(sides)}")
     few = [label for label, own in metrics["per_label"].items() if own["texts_compared"] < 2]
     if few:
         more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
