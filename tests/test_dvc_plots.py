@@ -19,6 +19,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
                   for arm, budget in (("real", ""), ("sqbc", "48")) for measure in ("macro_f1", "accuracy")],
     "intervals_by_question": [{"question_id": "q1", "arm": "real", "budget": "", "measure": "macro_f1", "value": 0.5, "low": 0.4, "high": 0.6, "seeds": 3, "texts": 9}],
     "differences": [{"arm_a": "sqbc", "arm_b": "real", "budget": "48", "measure": "macro_f1", "difference": 0.1, "low": 0.05, "high": 0.15, "verdict_holm": "higher", "p_holm": 0.01}],
+    "task_scale": [{"task": task, "place": place, "subjectivity": place - 1.5, "low": -2, "high": 2, "win_rate": 0.5, "paper_stars": stars, "source": "llm_panel"} for task, place, stars in (("humor", 2, 5), ("mine", 1, ""))],
     "not_learned": [{"arm": "real", "budget": "", "question_id": "", "reason": "one label", "share": 0.95, "label": "pro"}],
     "by_agreement": [{"arm": "real", "budget": "", "gamma": 0.4, "texts": 9, "accuracy": 0.7}, {"arm": "real", "budget": "", "gamma": 1.0, "texts": 0, "accuracy": ""}],
     "confusion_counts": [{"arm": "real", "label": a, "predicted": b, "count": 7} for a in ("pro", "con") for b in ("pro", "con")],

@@ -13,9 +13,9 @@ from standin.errors import counted
 from standin.report import beside, content, figures, lines, plane
 from standin.report.conclusions import conclusions
 from standin.report.counts import label_cost
-from standin.report.figures import agreement
+from standin.report.figures import agreement, scale
 from standin.report.making import making, model_name, recorded_words
-from standin.report.measured import subjectivity, weakest
+from standin.report.measured import placed, subjectivity, weakest
 from standin.report.naming import MOST_FREQUENT
 from standin.report.outcome import outcome
 from standin.report.page import short
@@ -260,6 +260,51 @@ def test_bounds_of_the_agreement_are_told_as_lower_bounds_in_words_rows_and_figu
     assert "bound" not in agreement(points, "the annotators").caption
 
 
+ORDER = [
+    {"task": "news_topic", "place": "1", "subjectivity": "-1.5", "low": "-2.5", "high": "-0.5", "paper_stars": "1"},
+    {"task": "mine", "place": "2", "subjectivity": "0.25", "low": "-0.5", "high": "1.0", "paper_stars": ""},
+    {"task": "humor", "place": "3", "subjectivity": "1.25", "low": "0.5", "high": "2.0", "paper_stars": "5"},
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "who"),
+    [
+        ("people", "people"),
+        ("llm_panel", "an LLM panel (a stand-in for people)"),
+        ("llm_judgements", "models that answered in people's stead"),
+    ],
+)
+def test_the_scale_says_alone_whose_ranking_it_is_and_which_task_is_meant(source: str, who: str) -> None:
+    found = placed([{**row, "source": source} for row in ORDER])
+    assert found is not None
+    drawn = scale(*found)
+    for told in ("2. mine (this task)", "1. news_topic", "paper: 5 of 5", "more objective", "more subjective"):
+        assert told in drawn.svg
+    for said in (drawn.svg, drawn.alt, drawn.caption):
+        assert who in said.replace("&#39;", "'")
+    assert "mine (this task) 0.25 (-0.50 to 1.00)" in drawn.alt
+    assert drawn.svg.index("1. news_topic") < drawn.svg.index("2. mine") < drawn.svg.index("3. humor")
+
+
+def test_without_a_ranking_there_is_no_scale() -> None:
+    assert placed([]) is None
+
+
+def test_a_ranking_by_people_is_told_as_theirs() -> None:
+    worth = {"place": 3, "tasks_compared": 11, "spearman_random_95": 0.64, "place_source": "people"}
+    good = subjectivity({**worth, "spearman_with_paper": 0.9}, [])
+    assert good["said"] == [
+        "People rank the paper's tasks by subjectivity much as the paper's crowd workers do (rank correlation 0.90; 95% of "
+        "random rankings stay within 0.64 of 0), and put this task at place 3 of 11, 1 the most objective."
+    ]
+    assert good["rows"] == [("Place among the tasks compared, 1 the most objective (people)", 3)]
+    (vague,) = subjectivity({**worth, "spearman_with_paper": 0.1}, [])["said"]
+    assert vague.startswith("This task's place among the paper's tasks is no evidence: people rank those no more like")
+    (panel,) = subjectivity({**worth, "spearman_with_paper": 0.9, "place_source": "llm_panel"}, [])["said"]
+    assert panel.startswith("The panel ranks the paper's tasks")
+
+
 def test_the_level_of_measurement_is_told_beside_alpha() -> None:
     metrics = {"texts": 6, "source": "annotators", "mean_agreement": 0.78, "krippendorff_alpha": 0.456, "measurement": "ordinal"}  # fmt: skip
     assert "(Krippendorff's alpha of ordinal labels 0.46: 0 is chance" in subjectivity(metrics, [])["said"][0]
@@ -271,6 +316,7 @@ def test_agreement_is_told_with_its_size_and_with_what_it_is_worth() -> None:
     assert said == [
         "On average 78% of the people give a text the same label (Krippendorff's alpha 0.46: 0 is chance, 1 full agreement).",
         "Several people labelled 60 test texts each.",
+        "So one of them alone gives the majority's label on 78% of the texts: a classifier's accuracy is to be read against that.",
         "Where people agree, 2 of 3 classifiers are right more often, 1 of them clearly.",
     ]
     vague = subjectivity(metrics, [slope(0.2, -0.3)])["said"][-1]

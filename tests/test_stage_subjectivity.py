@@ -13,6 +13,7 @@ from standin.corpus import Row, write_rows
 from standin.engines import registry
 from standin.measures.judgements import Answer, write_answers
 from standin.measures.subjectivity import reference_tasks
+from standin.sheets import sheet_rows
 from standin.stages import subjectivity as stage
 from standin.task import Task, load_task
 
@@ -310,6 +311,20 @@ def test_peoples_answers_place_the_task_and_the_panel_stands_beside_them(
     assert metrics["kendall_with_panel_random_95"] == pytest.approx(25 / 55, abs=1e-6)
     assert [line["source"] for line in lines("tasks")] == ["people"] * 11 + ["llm_panel"] * 11
     assert "place 9 of 11 tasks, 1 the most objective (people: 110 answers of 2 judges)" in capsys.readouterr().out
+
+
+def test_the_figure_has_a_row_a_task_with_the_score_turned_round(task: Task, engine: object) -> None:
+    lay(n=4)
+    metrics = stage.run(small(4), task, "")
+    rows = sheet_rows(stage.SCALE.read_bytes(), stage.SCALE)
+    assert [row["place"] for row in rows] == sorted((row["place"] for row in rows), key=int)
+    (mine,) = [row for row in rows if not row["paper_stars"]]
+    assert mine["task"] == "city-topics"
+    assert float(mine["subjectivity"]) == -metrics["bradley_terry"]
+    assert (float(mine["low"]), float(mine["high"])) == (-metrics["bradley_terry_high"], -metrics["bradley_terry_low"])
+    assert {row["source"] for row in rows} == {"llm_panel"}
+    stage.run(small(0), task, "")
+    assert sheet_rows(stage.SCALE.read_bytes(), stage.SCALE) == []
 
 
 def test_peoples_answers_count_without_any_engine(task: Task, no_engine: None) -> None:

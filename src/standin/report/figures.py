@@ -24,6 +24,7 @@ THEME = {INK: "var(--ink)", "#1b1b1b": "var(--ink)", GREY: "var(--soft)", ACCENT
 MARKS = {"real": (GREY, "circle", 12), "synthetic": (ACCENT, "triangle-up", 14), "selected": (INK, "diamond", 50)}
 """Colour, shape and size of a text in the plane."""
 WIDTH = 400
+GAP = 8 * "\N{NO-BREAK SPACE}"
 MOST_PANELS = 8  # of the projection: of more labels one panel holds all
 
 
@@ -107,6 +108,47 @@ def arms(scores: Sequence[Mapping[str, Any]], confidence: float, banner: str | N
         f"Macro-F1 with {confidence:.0%} intervals: {said}.",
         f"Dots are means over training seeds, lines {confidence:.0%} intervals."
         + (" The hollow diamond is what always giving the most frequent label reaches." if floor else ""),
+    )
+
+
+def scale(rows: Sequence[Mapping[str, Any]], source: str) -> Figure:
+    """Tasks from objective to subjective with their intervals, the most objective on top, the one at hand filled.
+
+    Rows hold task, place, subjectivity, low, high and paper_stars, which are None for the task at hand. ``source``:
+    who ranked them, in words. The figure says all that is needed to read it without its page.
+    """
+    import altair as alt
+
+    drawn = [
+        {
+            **row,
+            "name": f"{row['place']}. {row['task']}{' (this task)' if row['paper_stars'] is None else ''}",
+            "said": "" if row["paper_stars"] is None else f"paper: {row['paper_stars']} of 5",
+        }
+        for row in rows
+    ]
+    y = alt.Y("name:N", sort=[row["name"] for row in drawn], axis=None)
+    x = alt.X("low:Q", title=f"\N{LEFTWARDS ARROW} more objective{GAP}more subjective \N{RIGHTWARDS ARROW}")
+    base = alt.Chart(_values(drawn))
+    chart = base.mark_rule(strokeWidth=3, color=GREY, yOffset=9).encode(y=y, x=x, x2="high:Q")
+    ours, others = ([row for row in drawn if (row["paper_stars"] is None) is own] for own in (True, False))
+    if others:
+        ring = alt.Chart(_values(others)).mark_point(filled=False, size=80, color=INK, opacity=1, yOffset=9)
+        chart += ring.encode(y=y, x="subjectivity:Q")
+    dot = alt.Chart(_values(ours)).mark_point(filled=True, size=130, color=ACCENT, opacity=1, yOffset=9)
+    chart += dot.encode(y=y, x="subjectivity:Q")
+    chart += _row_texts(base.encode(y=y))
+    title = alt.TitleParams(
+        f"Tasks as {source} ranked them", anchor="start", color=INK, fontSize=13, fontWeight="normal"
+    )
+    said = "; ".join(
+        f"{row['name']} {row['subjectivity']:.2f} ({row['low']:.2f} to {row['high']:.2f})" for row in drawn
+    )
+    return Figure(
+        _render(chart.properties(width=WIDTH, height=44 * len(drawn), title=title)),
+        f"Tasks from objective to subjective as {source} ranked them, with 95% intervals: {said}.",
+        f"The filled dot is this task, rings are the paper's ten, with how subjective its crowd workers found them "
+        f"(1 to 5). Places are by Bradley-Terry scores of pairwise answers of {source}; lines are 95% intervals.",
     )
 
 

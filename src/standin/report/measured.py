@@ -35,6 +35,9 @@ AGAINST = {
     "precision": "Precision: share of the second set's texts that lie in the region of the first",
     "recall": "Recall: share of the first set's texts that lie in the region of the second",
 }
+RANKED_BY = {"people": "people", "llm_judgements": "models that answered in people's stead"}
+"""Source of a ranking of tasks -> who that is; any other is the LLM panel."""
+
 BOUNDS = "agreement_bands"
 """The source of agreement of which only lower bounds are known."""
 
@@ -149,19 +152,25 @@ def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]
         else "Texts with two annotations or more",
         "panel_accuracy": "Panel: share of texts on which its majority is right",
         "baseline_accuracy": "Always naming the most common label: share right",
-        "place": "Place among the tasks compared, 1 the most objective (LLM panel)",
+        "place": f"Place among the tasks compared, 1 the most objective ({_ranked_by(metrics)})",
     }
     rest = {
         "texts_annotated": "Texts with annotations; those with a single one have no agreement",
         "votes_per_text": "Votes per text",
         "panel_lean": "Panel: share of votes on each judge's favourite label",
         "tasks_compared": "Tasks compared",
-        "position_bias": "Panel: share of answers that name the task shown first (0.5 no bias, 1 always the first, "
+        "answers": "Answers to which of two tasks is more objective",
+        "judges": "Judges who gave them",
+        "position_bias": "Ranking: share of answers that name the task shown first (0.5 no bias, 1 always the first, "
         "0 always the second)",
-        "spearman_with_paper": "Panel's ranking against the paper's stars (Spearman; stars recalled)",
+        "spearman_with_paper": "The ranking against the paper's stars (Spearman; stars recalled)",
         "spearman_random_95": "What 95% of random rankings stay within, on either side of 0",
         "kendall_with_paper": "The same by Kendall's tau-b",
         "kendall_random_95": "What 95% of random rankings stay within by Kendall's tau-b",
+        "panel_place": "Place by the LLM panel",
+        "panel_kendall_with_paper": "LLM panel's ranking against the paper's stars (Kendall's tau-b)",
+        "kendall_with_panel": "This ranking against the LLM panel's (Kendall's tau-b)",
+        "kendall_with_panel_random_95": "What 95% of random rankings stay within of another",
     }
     return {
         "said": [
@@ -174,6 +183,15 @@ def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]
         "slopes": [] if worthless else list(slopes),
         "worthless": worthless,
     }
+
+
+def _ranked_by(metrics: Mapping[str, Any]) -> str:
+    return RANKED_BY.get(str(metrics.get("place_source")), "LLM panel")
+
+
+def ranked_by(source: str) -> str:
+    """Who ranked the tasks, for a figure."""
+    return RANKED_BY.get(source, "an LLM panel (a stand-in for people)")
 
 
 def _level(metrics: Mapping[str, Any]) -> str:
@@ -211,7 +229,11 @@ def _source(metrics: Mapping[str, Any], panel: bool, slopes: Sequence[Mapping[st
         else ""
     )
     agree = f"On average {metrics['mean_agreement']:.0%} of the {who} give a text the same label{of}."
-    return [agree, whose, *_worth(slopes, who)]
+    alone = (
+        f"So one of them alone gives the majority's label on {metrics['mean_agreement']:.0%} of the texts: a "
+        "classifier's accuracy is to be read against that."
+    )
+    return [agree, whose, *([] if panel else [alone]), *_worth(slopes, who)]
 
 
 def _worth(slopes: Sequence[Mapping[str, Any]], who: str) -> list[str]:
@@ -254,13 +276,37 @@ def _place(metrics: Mapping[str, Any]) -> list[str]:
     rho, reach = metrics.get("spearman_with_paper"), metrics.get("spearman_random_95")
     if rho is None or reach is None or "place" not in metrics:
         return []
+    judged = metrics.get("place_source") in RANKED_BY
+    who = "Models that answered in people's stead" if judged and metrics["place_source"] != "people" else "People"
+    who, verb = (who, "rank") if judged else ("The panel", "ranks")
     measured = f"rank correlation {decimal(rho, 2)}; 95% of random rankings stay within {reach:.2f} of 0"
     if rho > reach:
+        of = f"{metrics['place']} of {metrics.get('tasks_compared', '?')}"
+        puts = f"{'put' if judged else 'puts'} this task at place {of}"
         return [
-            f"The panel ranks the paper's tasks by subjectivity much as the paper's crowd workers do ({measured}), and "
-            f"puts this task at place {metrics['place']} of {metrics.get('tasks_compared', '?')}, 1 the most objective."
+            f"{who} {verb} the paper's tasks by subjectivity much as the paper's crowd workers do ({measured}), and "
+            f"{puts}, 1 the most objective."
+        ]
+    if judged:
+        return [
+            f"This task's place among the paper's tasks is no evidence: {who[0].lower()}{who[1:]} {verb} those no more "
+            f"like the paper's crowd workers than a random order might ({measured})."
         ]
     return [
         "Nor is this task's place among the paper's tasks evidence: the panel ranks those no more like the paper's "
         f"crowd workers than a random order might ({measured})."
     ]
+
+
+def placed(rows: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, Any]], str] | None:
+    """The rows of ``reports/subjectivity/tasks.csv`` as numbers, and who ranked the tasks; None where nobody did."""
+    numbers = ("subjectivity", "low", "high")
+    found = [
+        {
+            **row,
+            **{name: float(row[name]) for name in numbers},
+            "paper_stars": int(row["paper_stars"]) if row["paper_stars"] else None,
+        }
+        for row in rows
+    ]
+    return (found, ranked_by(rows[0]["source"])) if found else None

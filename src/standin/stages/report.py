@@ -74,12 +74,14 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "published": [(name, _plain(value)) for name, value in task.published.items()],
     }
     filled["subjectivity"], agreement = gather_subjectivity(params)
+    placed = measured.placed(_table(REPORTS / "subjectivity/tasks.csv"))
     projected = _table(REPORTS / "diversity/projection.csv")
     pictures = {
         "projection": ("Real and synthetic texts in the plane", figures.projection(projected) if projected else None),
         "agreement": ("Accuracy by agreement", agreement),
         "selection": ("Which real texts were chosen", gather_plane(params, task, projected)),
         **beside.pictures({name: _table(REPORTS / f"diversity/{name}.csv") for name in beside.TABLES}, task.language),
+        "scale": ("The task among others, from objective to subjective", figures.scale(*placed) if placed else None),
     }
     filled["pictures"] = {
         name: figure and {"svg": figures.inline(figure, name, title), "caption": figure.caption}

@@ -34,11 +34,14 @@ from standin.measures.subjectivity import (
     compared_tasks,
     rank_tasks,
 )
+from standin.sheets import write_sheet
 from standin.task import Task
 
 OUT = Path("data/agreement")
+SCALE = Path("reports/subjectivity/tasks.csv")
 JUDGEMENTS = Path("tasks/judgements")
 DIGITS = 6
+SCALE_COLUMNS = ("task", "place", "subjectivity", "low", "high", "win_rate", "paper_stars", "source")
 BANDS = "agreement_bands"
 """The source of agreement where a file says only how many annotators agree at least."""
 
@@ -79,6 +82,13 @@ class Ranked:
             for i, one in enumerate(self.tasks)
         ]
         return sorted(lines, key=lambda line: int(str(line["place"])))
+
+    def scale(self) -> Iterator[tuple[str | int | float | None, ...]]:
+        """The rows of the figure, the most objective task first: how subjective it is, its score turned round."""
+        for row in self.lines():
+            turned = (round(-row[name], 4) + 0.0 for name in ("bradley_terry", "high", "low"))
+            stars = row["paper_stars"]
+            yield row["task"], row["place"], *turned, row["win_rate"], stars, self.source
 
     def metrics(self) -> dict[str, Any]:
         """The place of the task at hand, and what the ranking is worth."""
@@ -129,6 +139,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     write_json_lines(OUT / "agreement.jsonl", lines)
     write_json_lines(OUT / "panel.jsonl", _panel_lines(judged))
     write_json_lines(OUT / "tasks.jsonl", (line for one in rankings for line in one.lines()))
+    write_sheet(SCALE, SCALE_COLUMNS, rankings[0].scale() if rankings else ())
     _say(metrics, source)
     return {name: _rounded(value) for name, value in metrics.items() if value is not None}
 

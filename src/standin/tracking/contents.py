@@ -68,6 +68,7 @@ def collect(state: State, stale: Mapping[str, str], baseline: str) -> Contents:
         artifacts |= dict(reports(state, stage))
     told = telling.tell(state, stale)
     artifacts |= {telling.FIGURE: told.figure} if told.figure else {}
+    artifacts |= {telling.SCALE: scale} if (scale := telling.scale(state, stale)) else {}
     artifacts["lineage/data.json"] = sums(fresh)
     tags["dvc.code_dirty"] = str("lineage/code.diff" in artifacts).lower()
     return Contents(metrics, tags, told.description, curves, list(data_sets(fresh)), artifacts)

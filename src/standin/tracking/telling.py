@@ -7,7 +7,7 @@ from typing import Any
 
 from standin.checked import parse_yaml
 from standin.corpus import json_value
-from standin.report import content, figures, words
+from standin.report import content, figures, measured, words
 from standin.report.naming import MOST_FREQUENT, Sources
 from standin.sheets import sheet_rows
 from standin.tracking.states import State, md5
@@ -16,6 +16,7 @@ from standin.tracking.trees import redact
 HEADLINE = "reports/headline.json"
 SCORES, COMPARISONS, LEARNED = (f"reports/evaluate/{name}.csv" for name in ("scores", "comparisons", "learned"))
 FIGURE = "answer.svg"
+TASKS, SCALE = "reports/subjectivity/tasks.csv", "subjectivity.svg"
 DEMONSTRATION = "Demonstration data: no evidence about the method."
 Rows = Sequence[Mapping[str, Any]]
 
@@ -77,6 +78,16 @@ def _told(state: State, stale: Mapping[str, str]) -> Told:
     confidence = float((state.params.get("evaluate") or {}).get("confidence") or 0.95)
     figure = figures.arms(plotted, confidence, DEMONSTRATION if _demonstration(state) else None)
     return Told(redact("\n\n".join(sentences)), figure.svg.encode())
+
+
+def scale(state: State, stale: Mapping[str, str]) -> bytes:
+    """The task's place from objective to subjective, as an SVG; empty where nobody ranked tasks."""
+    try:
+        found = own(state, stale, TASKS)
+        placed = measured.placed(sheet_rows(found, TASKS)) if found else None
+        return figures.scale(*placed).svg.encode() if placed else b""
+    except (KeyError, TypeError, ValueError):
+        return b""
 
 
 def card(state: State) -> tuple[str, str]:
