@@ -76,7 +76,9 @@ def test_help_says_what_the_exit_status_means() -> None:
         assert line.strip() in shown
 
 
-@pytest.mark.parametrize(("code", "status"), [(0, 0), (255, 1), (251, 1), (1, 1), (252, 130), (-15, 143), (-2, 130)])
+@pytest.mark.parametrize(
+    ("code", "status"), [(0, 0), (255, 1), (251, 1), (1, 1), (252, 130), (3, 3), (-15, 143), (-2, 130)]
+)
 def test_what_dvc_ends_with_becomes_one_of_the_documented_statuses(
     code: int, status: int, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +100,14 @@ def test_a_gate_s_failure_is_status_1(project: Path, monkeypatch: pytest.MonkeyP
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
     assert call("run")[0] == 1
+
+
+def test_a_broken_suite_is_status_3_although_dvc_calls_it_255(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (project / "dvc.yaml").write_text("stages: {validate: {cmd: exit 3}}\n")
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
+    assert call("run")[0] == 3
+    assert "exited with 3" in capfd.readouterr().err
 
 
 # Completion

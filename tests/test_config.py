@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 BY_NAME = {  # read through model_dump or getattr
     *(f"prepare.{split}" for split in ("shots", "validation", "pool", "test")),
-    *(f"validate.max_{reason}" for reason in ("refused", "unparsable", "invalid", "duplicates", "contaminated")),
+    *(f"validate.{key}" for key in re.findall(r"{(max_\w+)", (ROOT / "src/standin/validation/suite.yaml").read_text())),
 }
 
 

@@ -47,7 +47,7 @@ def write_task(root: Path, dataset: Path | str, *, test: str | None = "test", **
     }
     task = {
         "name": "mail", "title": "Mail", "language": "en", "demonstration": False, "description": "d", "labels": labels,
-        "questions": [], "source": source, "prompts": prompts | {"diversity": "d", "judge": "{text}"}, "published": {},
+        "questions": [], "source": source, "prompts": prompts | {"diversity": "d", "judge": "{text}"}, "checks": {}, "published": {},
     }  # fmt: skip
     (root / "tasks").mkdir(exist_ok=True)
     (root / "tasks/mail.yaml").write_text(json.dumps(task), encoding="utf-8")

@@ -208,8 +208,8 @@ def test_a_text_that_only_names_its_label_is_found_by_characters() -> None:
     said = ["公共交通真的交通好", "公交车每天早上都晚点"]  # without the label's own: 真的好, 3 characters
     rows = [SyntheticRow(id=t, text=t, label="交通", plan_id=t, shots=0, engine="e", model="m") for t in said]
     tables = make_tables([label], [], rows, [], [], [], "characters")
-    assert [row["names_label"] for row in tables.texts] == [1, 0]
-    assert [row["characters"] for row in tables.texts] == [9, 10]
+    assert tables.texts["names_label"] == [1, 0]
+    assert tables.texts["characters"] == [9, 10]
 
 
 def test_added_texts_without_spaces_are_counted_in_characters_and_their_language_is_written(

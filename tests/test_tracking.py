@@ -10,8 +10,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_project import ToyProject
+from toy_project import SOURCE, ToyProject
 
+from standin.checked import read_yaml
 from standin.config import load_params
 from standin.errors import StandinError
 from standin.tracking import attempts, contents, events, trees
@@ -387,17 +388,15 @@ def test_a_cached_page_is_taken_from_the_workspace_only_if_it_is_the_state_s_own
     assert "reports/report.html" not in contents.collect(now(), {}, rev).artifacts
 
 
-def test_the_data_docs_page_is_taken_only_if_it_tells_of_the_results_at_hand(project: ToyProject) -> None:
+def test_the_page_of_checks_is_an_output_of_validate_so_that_the_run_has_it(project: ToyProject) -> None:
+    stage = read_yaml(SOURCE / "dvc.yaml")["stages"]["validate"]
+    assert "reports/validate/checks.html" in stage["outs"]
     project.fake_results()
-    page = "reports/prepare/data_docs/validations/run/batch.html"
-    project.write(page, "<p>validated</p>")
-    folder = project.root / "reports/prepare"
-    project.write("reports/prepare/timing.json", json.dumps({"results": contents.results_digest(folder)}))
+    project.write("reports/prepare/checks.html", "<p>validated</p>")
+    project.write("reports/prepare/timing.json", '{"seconds": 1}')
     taken = contents.collect(now(), {}, "").artifacts
-    assert taken["reports/prepare/data_docs/batch.html"] == b"<p>validated</p>"
+    assert taken["reports/prepare/checks.html"] == b"<p>validated</p>"
     assert "reports/prepare/timing.json" not in taken
-    project.write("reports/prepare/timing.json", json.dumps({"results": "of another execution"}))
-    assert not [name for name in contents.collect(now(), {}, "").artifacts if "data_docs" in name]
 
 
 def test_parameters_are_the_whole_file_and_a_long_one_is_cut_with_a_note() -> None:

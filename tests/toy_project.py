@@ -130,6 +130,7 @@ prompts:
   example: '- {text}'
   diversity: Another one.
   judge: 'Is "{text}" {labels}?'
+checks: {}
 published: {}
 """
 

@@ -143,10 +143,10 @@ def _dvc(module: str, *words: str, **environment: str) -> int:
 
 
 def _status(code: int) -> int:
-    """DVC's exit status as one of ours: 252 is its Ctrl-C, less than 0 a signal."""
+    """DVC's exit status as one of ours: 252 is its Ctrl-C, 3 a broken suite (standin.quiet), less than 0 a signal."""
     if code < 0:
         return 128 - code
-    return {0: 0, 252: 130}.get(code, 1)
+    return {0: 0, 3: 3, 252: 130}.get(code, 1)
 
 
 def _print_json(find: Callable[[], Any]) -> None:
@@ -286,7 +286,7 @@ def main() -> None:
         app()
     except StandinError as error:
         typer.echo(str(error), err=True)
-        sys.exit(1)
+        sys.exit(error.status)
     except KeyboardInterrupt:
         typer.echo(INTERRUPTED, err=True)
         sys.exit(130)

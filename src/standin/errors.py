@@ -29,8 +29,16 @@ class StandinError(Exception):
     file or a server says, so control characters in it are made visible.
     """
 
+    status = 1
+
     def __init__(self, message: str) -> None:
         super().__init__(visible(message))
+
+
+class BrokenSuiteError(StandinError):
+    """A check of the stage validate cannot be evaluated, so that nothing is known of the data: exit status 3."""
+
+    status = 3
 
 
 def visible(text: str) -> str:

@@ -6,6 +6,8 @@ Exit status:
     1  a mistake or failure that a message explains: a wrong key, a failed
        check of the data, a stage that stopped, a finding of doctor
     2  wrong usage: an unknown command or option
+    3  a check of the data cannot be evaluated (a pattern of the task takes
+       too long, the suite is broken), which says nothing of the data
   130  interrupted (Ctrl-C); run again to go on
 128+N  ended by signal N"""
 

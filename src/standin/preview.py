@@ -62,7 +62,7 @@ def preview(params: Params, texts: int, task: Task | None = None) -> Preview:
     """Generate, curate and check ``texts`` texts for every label (of every question).
 
     Args:
-        params: the experiment's parameters; the number of texts and its lower bound in ``validate`` are lowered.
+        params: the experiment's parameters; the number of texts and its lower bounds are lowered.
         texts: texts a label, 1 to 50.
         task: the task where it differs from its file.
 
@@ -71,15 +71,15 @@ def preview(params: Params, texts: int, task: Task | None = None) -> Preview:
     """
     if not 1 <= texts <= MOST:
         raise StandinError(f"--preview {texts}: 1 to {MOST} texts a label; `standin run` makes them all")
-    small = _smaller(params, texts)
     task = task or load_task(params.base.task)
+    small, lowered = _smaller(params, task, texts)
     unedited = None if params.generator.engine == "replay" else task.unedited()
     for warning in (unedited, *(language_warning(params, task, s) for s in ("generate", "embed", "finetune"))):
         if warning:
             print(warning)  # noqa: T201
     with scratch(small):
         _generate(small, task)
-        checks, findings = _check(small, task)
+        checks, findings = _check(small, lowered)
         return Preview(tuple(_texts(task)), checks, findings, _recorded(params))
 
 
@@ -91,12 +91,22 @@ def _recorded(params: Params) -> str | None:
     return f"{params.generator.model} (model: {models}), drawn by base.seed {params.base.seed}; nothing is asked"
 
 
-def _smaller(params: Params, texts: int) -> Params:
+def _smaller(params: Params, task: Task, texts: int) -> tuple[Params, Task]:
+    """Fewer texts, and their lower bounds in params.yaml and in the task's own checks lowered with them."""
     chosen = params.generator
+
+    def fewer(least: int) -> int:
+        return max(1, round(least * texts / max(chosen.texts, texts)))
+
     generator = chosen.model_copy(update={"texts": texts})
-    fewest = max(1, round(params.validation.min_texts_per_label * texts / max(chosen.texts, texts)))
-    validation = params.validation.model_copy(update={"min_texts_per_label": fewest})
-    return params.model_copy(update={"generator": generator, "validation": validation})
+    validation = params.validation.model_copy(
+        update={"min_texts_per_label": fewer(params.validation.min_texts_per_label)}
+    )
+    own = task.checks.texts_per_label
+    if own is not None and own.min:
+        bound = own.model_copy(update={"min": fewer(own.min)})
+        task = task.model_copy(update={"checks": task.checks.model_copy(update={"texts_per_label": bound})})
+    return params.model_copy(update={"generator": generator, "validation": validation}), task
 
 
 @contextmanager
@@ -173,7 +183,7 @@ def _check(params: Params, task: Task) -> tuple[int, tuple[str, ...]]:
     from standin.stages import validate
     from standin.validation.result import describe
 
-    verdict = validate.check(params, task, None)
+    verdict = validate.check(params, task)
     return len(verdict.outcomes), tuple(describe(outcome) for outcome in verdict.outcomes if not outcome.success)
 
 

@@ -8,6 +8,8 @@ import logging
 import os
 import sys
 
+from standin.errors import BrokenSuiteError
+
 LEFT_OUT = {"", "Running stage '%s':", "Updating lock file '%s'", "Generating lock file '%s'"}
 HINT = "To track the changes with git, run:"
 REWORDED = {
@@ -24,8 +26,7 @@ def wanted(record: logging.LogRecord) -> bool:
     said so itself.
     """
     if record.levelno >= logging.ERROR:
-        error = record.exc_info[1] if record.exc_info else None
-        return not str(error and (error.__cause__ or error)).endswith("exited with 130")
+        return not _cause(record).endswith("exited with 130")
     message = str(record.msg)
     command = message == "%s %s" and bool(record.args) and record.args[0] == ">"  # type: ignore[index]
     empty = message == "'%s' is empty." and record.getMessage().endswith("warmstart.jsonl' is empty.")
@@ -36,14 +37,29 @@ def wanted(record: logging.LogRecord) -> bool:
     return True
 
 
+def _cause(record: logging.LogRecord) -> str:
+    """What went wrong in a stage, as DVC says it: ``... exited with 130``."""
+    error = record.exc_info[1] if record.exc_info else None
+    return str(error and (error.__cause__ or error))
+
+
 def main(arguments: list[str]) -> int:
-    """Run DVC's command line; returns its exit status."""
+    """Run DVC's command line; returns its exit status, or that of a broken suite, which DVC would call 255."""
+    broken = f"exited with {BrokenSuiteError.status}"
+    seen: list[bool] = []
+
+    def noted(record: logging.LogRecord) -> bool:
+        seen.append(record.levelno >= logging.ERROR and _cause(record).endswith(broken))
+        return True
+
     os.environ.setdefault("TQDM_DISABLE", "1")  # bars of model conversion; our own are not tqdm's
     from dvc.cli import main as dvc
 
     for handler in logging.getLogger("dvc").handlers:
+        handler.addFilter(noted)
         handler.addFilter(wanted)
-    return int(dvc(arguments))
+    status = int(dvc(arguments))
+    return BrokenSuiteError.status if status and any(seen) else status
 
 
 if __name__ == "__main__":

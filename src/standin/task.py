@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
+from standin.bounds import Checks
 from standin.checked import Within, explain, read_yaml
 from standin.config import NAME, TASK_NAME, Group
 from standin.errors import StandinError, nearest
@@ -198,6 +199,7 @@ class Task(Group):
     questions: list[Question]
     source: Source
     prompts: Prompts
+    checks: Checks
     published: dict[str, Any]
 
     def unedited(self) -> str | None:
@@ -253,6 +255,22 @@ class Task(Group):
                 )
             if len(set(numbers.values())) < len(numbers):
                 raise ValueError("source.measurement: interval: two labels have the same value; give each its own")
+        return self
+
+    @model_validator(mode="after")
+    def _checks_know_the_labels(self) -> "Task":
+        shares = self.checks.label_shares
+        for label in shares:
+            if label not in self.label_names:
+                raise ValueError(
+                    f"checks.label_shares: there is no label {label!r}: {nearest(label, self.label_names)}"
+                )
+        least = sum(bound.min or 0 for bound in shares.values())
+        most = sum(1 if bound.max is None else bound.max for bound in shares.values())
+        if least > 1 + 1e-9:
+            raise ValueError(f"checks.label_shares: all min together are {least:.3g}, more than 1: lower some")
+        if len(shares) == len(self.labels) and most < 1 - 1e-9:
+            raise ValueError(f"checks.label_shares: all max together are {most:.3g}, less than 1: raise some")
         return self
 
     @property

@@ -66,6 +66,9 @@ prompts:
     Text: "{text}"
     Which of these is it: {labels}?
 
+# Checks beside those of params.yaml (validate): length, texts_per_label, label_shares, patterns (docs/how-to.md).
+checks: {}
+
 # Numbers to compare with, where a paper reports any for this task.
 published: {}
 """

@@ -22,7 +22,6 @@ from standin.languages import language_warning
 from standin.stores import settle
 from standin.task import Task, load_task, task_path
 from standin.tracking import events
-from standin.tracking.contents import results_digest
 
 Metrics: TypeAlias = Mapping[str, Any]
 """Nested names -> numbers, strings or booleans; written to ``reports/<stage>/metrics.json``."""
@@ -89,7 +88,7 @@ def restrict_task(task: Task, parts: set[str]) -> Task:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the stage named by the arguments; returns the exit status: 0, 1 after an error, 2 for a wrong call, 130."""
+    """Run the stage named by the arguments; returns the exit status: 0, an error's own, 2 for a wrong call, 130."""
     if not 1 <= len(arguments) <= 2:
         print(USAGE, file=sys.stderr)  # noqa: T201
         return 2
@@ -98,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
         run_stage(stage, item)
     except StandinError as error:
         print(f"{stage}: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        return error.status
     except KeyboardInterrupt:
         print(f"{stage}: interrupted; run again to go on", file=sys.stderr)  # noqa: T201
         return 130
@@ -113,8 +112,7 @@ def main(arguments: Sequence[str]) -> int:
 def run_stage(stage: str, item: str) -> None:
     """Run a stage and write ``metrics.json`` and ``timing.json`` to ``reports/<stage>/<item>/``, then tell the tracker.
 
-    The metrics are on disk before the tracker hears of them. ``timing.json`` also notes which results the execution
-    gave; it stays on this machine, so a checkout of other results shows.
+    The metrics are on disk before the tracker hears of them; ``timing.json`` stays on this machine.
     """
     params = load_params()
     task = load_task(params.base.task)
@@ -135,8 +133,7 @@ def run_stage(stage: str, item: str) -> None:
             folder = Path("reports") / stage / item
             write_metrics(folder / "metrics.json", metrics)
             figures = module.machine_figures() if hasattr(module, "machine_figures") else {}
-            timing = {"results": results_digest(folder), "seconds": round(seconds, 2), **figures}
-            write_json(folder / "timing.json", timing)
+            write_json(folder / "timing.json", {"seconds": round(seconds, 2), **figures})
             log.metrics(metrics)
             log.figures(figures)
     print(f"{stage}{f' {item}' if item else ''}: {seconds:.1f} s", flush=True)  # noqa: T201

@@ -7,18 +7,20 @@ from typing import Any
 from standin.config import Params
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json
 from standin.curation.lengths import unit_of
-from standin.errors import StandinError
-from standin.task import Task
-from standin.validation.columns import make_tables, mean_length
-from standin.validation.result import Verdict, describe, failure_message, to_result
+from standin.errors import BrokenSuiteError, StandinError
+from standin.task import Task, task_path
+from standin.validation.columns import make_tables, match, mean_length
+from standin.validation.page import render
+from standin.validation.result import Verdict, broken_message, describe, failure_message, table, to_result
 from standin.validation.run import evaluate
 from standin.validation.suite import make_checks
 
 REPORTS = Path("reports/validate")
+WRITTEN = ("gate.json", "result.json", "metrics.json", "checks.html")
 
 
-def check(params: Params, task: Task, docs: Path | None) -> Verdict:
-    """Evaluate every expectation over ``data/synthetic``; ``docs`` is the folder of the Data Docs, None builds none."""
+def check(params: Params, task: Task) -> Verdict:
+    """Evaluate every expectation over ``data/synthetic``."""
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
     planned = sum(1 for _ in read_json_lines(Path("data/generated/plan.jsonl")))
@@ -26,27 +28,33 @@ def check(params: Params, task: Task, docs: Path | None) -> Verdict:
     questions = [question.id for question in task.questions]
     held_out = [*real["validation"], *real["test"]]
     unit = unit_of(task.language)
-    tables = make_tables(task.labels, questions, kept, removed, held_out, real["shots"], unit)
+    matched = match(task.checks.patterns, [row.text or "" for row in kept], str(task_path(task.name)))
+    tables = make_tables(task.labels, questions, kept, removed, held_out, real["shots"], unit, matched)
     tuned_by = [*real["shots"], *real["validation"]]  # a person tunes by their length, so never by that of test texts
-    real_length = mean_length(tuned_by, unit)
-    checks = make_checks(params.validation, task.label_names, questions, tables, planned, real_length, unit)
-    return evaluate(tables, checks, docs)
+    mean = mean_length(tuned_by, unit)
+    checks = make_checks(params.validation, task.label_names, questions, tables, planned, mean, unit, task.checks)
+    return evaluate(tables, checks)
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
-    """Write result.json, the Data Docs and, where nothing critical failed, gate.json.
+    """Write result.json, the page and, where nothing critical failed, gate.json; print all checks as a table.
 
     Raises:
-        StandinError: a critical check failed, or one could not be evaluated.
+        BrokenSuiteError: a check could not be evaluated: nothing is said of the data.
+        StandinError: a critical check failed.
     """
-    for name in ("gate.json", "result.json", "metrics.json"):  # an earlier success must not outlive a failure
+    for name in WRITTEN:  # an earlier success must not outlive a failure
         (REPORTS / name).unlink(missing_ok=True)
-    verdict = check(params, task, REPORTS / "data_docs")
+    verdict = check(params, task)
     write_json(REPORTS / "result.json", to_result(verdict))
+    (REPORTS / "checks.html").write_text(render(verdict, task.name), encoding="utf-8", newline="\n")
+    print(table(verdict))  # noqa: T201
     warnings, critical = verdict.failures("warning"), verdict.failures("critical")
     for outcome in warnings:
         print(f"validate: warning: {describe(outcome)}")  # noqa: T201
-    if verdict.worst == "critical":
+    if verdict.broken:
+        raise BrokenSuiteError(broken_message(verdict.broken))
+    if critical:
         raise StandinError(failure_message(critical))
     write_json(REPORTS / "gate.json", {"passed": True})
     passed = sum(outcome.success for outcome in verdict.outcomes)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from standin.corpus import json_value, read_json, unlisted
+from standin.corpus import json_value, unlisted
 from standin.tracking import telling
 from standin.tracking.states import LockedStage, State
 from standin.tracking.trees import Workspace, redact
@@ -146,13 +146,12 @@ def lineage(state: State, baseline: str) -> dict[str, bytes]:
 
 
 def reports(state: State, stage: LockedStage) -> Iterator[tuple[str, bytes]]:
-    """The report files of a stage: its folder, outputs below ``reports/``, and the Data Docs page where it holds.
+    """The report files of a stage: its folder and its outputs below ``reports/``.
 
     A commit does not hold what DVC caches: such a file is taken from the workspace if it is the very one that
     dvc.lock names.
     """
-    docs = f"{stage.folder}/data_docs/"
-    names = {path for path in state.tree.files(stage.folder) if not path.startswith(docs)}
+    names = set(state.tree.files(stage.folder))
     names |= {path for path in stage.outs if path.startswith("reports/")}
     for path in sorted(names):
         if Path(path).suffix not in REPORT_SUFFIXES or Path(path).name == "timing.json":
@@ -161,26 +160,6 @@ def reports(state: State, stage: LockedStage) -> Iterator[tuple[str, bytes]]:
         known = state.md5(path)
         if content is not None and known in (None, hashlib.md5(content, usedforsecurity=False).hexdigest()):
             yield path, content
-    if isinstance(state.tree, Workspace) and executed_here(Path(stage.folder)):
-        for path in state.tree.files(f"{docs}validations"):
-            if path.endswith(".html"):
-                yield f"{docs}{Path(path).name}", state.tree.read(path) or b""
-
-
-def results_digest(folder: Path) -> str:
-    """A hash of a stage's small JSON results, which the runner notes down when it has run the stage."""
-    files = sorted(path for path in folder.glob("*.json") if path.name != "timing.json")
-    return hashlib.md5(b"\0".join(path.read_bytes() for path in files), usedforsecurity=False).hexdigest()
-
-
-def executed_here(folder: Path) -> bool:
-    """Whether the last execution on this machine gave the results at hand.
-
-    DVC versions the results but not the Data Docs beside them: after a checkout of other results, or results
-    restored from DVC's run-cache, the page on disk tells of other data.
-    """
-    timing = folder / "timing.json"
-    return timing.exists() and read_json(timing).get("results") == results_digest(folder)
 
 
 def sanitised(names: Iterable[str]) -> dict[str, str]:
