@@ -285,6 +285,16 @@ def test_removed_texts_come_with_what_removed_them_and_their_survivor(project: P
     assert decisions() == {"s11": "accept"}
 
 
+def test_what_found_a_removed_text_is_said(project: Path, task: Task) -> None:
+    gone = Removed(id="s9", plan_id="p9", label="transport", text="Gone", reason="invalid", by="too_short")
+    like = replace(gone, id="s8", reason="duplicate", by="cosine", survivor="s0", score=0.96)
+    write_rows(Path("data/synthetic/removed.jsonl"), [gone, like])
+    assert [each.said for each in candidates(task, Curate(), removed=True)] == [
+        "removed: duplicate (cosine) of s0, similarity 0.96",
+        "removed: invalid (too short); accepting it does not bring it back, an edit may",
+    ]
+
+
 def test_a_sample_is_drawn_the_same_every_time_and_goes_on(project: Path, task: Task) -> None:
     results([row(number) for number in range(200)])
     drawn = [each.row.id for each in candidates(task, Curate(), sample=20)]

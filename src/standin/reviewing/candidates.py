@@ -126,10 +126,11 @@ def _removed(rows: Sequence[Removed], kept: Sequence[SyntheticRow]) -> list[Cand
     text_of = {row.id: row.text for row in kept}
 
     def said(row: Removed) -> str:
+        by = f" ({row.by.replace('_', ' ')})" if row.by else ""
         score = f", similarity {row.score:.2f}" if row.score is not None else ""
         like = f" of {row.survivor}" if row.survivor in text_of else ""
         stays = "" if row.reason in SOFT else "; accepting it does not bring it back, an edit may"
-        return f"removed: {row.reason.replace('_', ' ')}{like}{score}{stays}"
+        return f"removed: {row.reason.replace('_', ' ')}{by}{like}{score}{stays}"
 
     def order(row: Removed) -> tuple[bool, float]:
         return row.reason not in SOFT, row.score if row.score is not None else 0.0
