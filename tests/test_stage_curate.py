@@ -230,7 +230,7 @@ def test_a_recorded_text_that_copies_one_it_was_made_from_is_taken_out(
     project(["The bus on line seven is late every single morning now", TEXTS[1]], [])
     shot = Row(id="x1", text="the bus on line seven is late every single morning", label=task.label_names[0])
     write_rows(Path("data/real/shots.jsonl"), [shot])
-    write_embeddings(Path("data/embeddings/real"), Embeddings(("x1",), np.zeros((1, 2), np.float32)))
+    write_embeddings(Path("data/embeddings/real"), Embeddings(("x1",), np.eye(1, 2, dtype=np.float32)))
     rows = read_rows(Path("data/translated/texts.jsonl"), SyntheticRow)
     made = [replace(rows[0], seeds=("x1", "unknown")), rows[1]]
     write_rows(Path("data/translated/texts.jsonl"), made)
