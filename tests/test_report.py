@@ -566,8 +566,8 @@ def test_diversity_shows_real_generated_and_curated_texts_and_folds_the_labels(
     report.run(*given, "")
     found = page(project)
     whole, folded = found.split("<h3>Per label</h3>")
-    cells = "".join(f'<td class="n">{value}</td>' for value in (142, 0.579, 0.578, 0.347, 0.422))
-    assert f"nearest other</bdi></th>{cells}" in whole
+    cells = "".join(f'<td class="n ranged">{value}</td>' for value in (0.579, 0.578, 0.347, 0.422))
+    assert f'nearest other</bdi></th><td class="n">142</td>{cells}' in whole
     assert "transport, variety" in folded
     assert "among 120 others" in whole
     assert (
@@ -587,8 +587,8 @@ def test_the_range_over_subsets_stands_beside_each_measure_and_further_ones_wher
                "similarity_others": 71, **ranged(similarity_coverage=0.4)}  # fmt: skip
     write_json(project / "reports/diversity/metrics.json", metrics)
     report.run(*given, "")
-    found = page(project)
-    assert '<td class="n">0.600 (0.500 to 0.700)</td>' in found
+    found = page(project).replace("\N{NO-BREAK SPACE}", " ")
+    assert '<td class="n ranged">0.600 (0.500 to 0.700)</td>' in found
     assert "the mean over 200 random subsets, in brackets where 95 % of them lie" in found
     assert "<bdi>0.400 (0.300 to 0.500)</bdi>" in found
     assert "Further measures" not in found
@@ -597,11 +597,11 @@ def test_the_range_over_subsets_stands_beside_each_measure_and_further_ones_wher
             "synthetic_against_real": pair, "real_halves": ranged(two_sample_accuracy=0.5)}  # fmt: skip
     write_json(project / "reports/diversity/metrics.json", {**metrics, "more": more})
     report.run(*given, "")
-    found = page(project)
+    found = page(project).replace("\N{NO-BREAK SPACE}", " ")
     assert "Means over 20 random subsets." in found
-    assert '<td class="n">34.5 (34.4 to 34.6)</td>' in found
-    assert '<td class="n">0.500 (0.400 to 0.600)</td><td class="n">0.800 (0.700 to 0.900)</td>' in found
-    assert '<td class="n">–</td><td class="n">0.300 (0.200 to 0.400)</td>' in found
+    assert '<td class="n ranged">34.5 (34.4 to 34.6)</td>' in found
+    assert '<td class="n ranged">0.500 (0.400 to 0.600)</td><td class="n ranged">0.800 (0.700 to 0.900)</td>' in found
+    assert '<td class="n ranged">–</td><td class="n ranged">0.300 (0.200 to 0.400)</td>' in found
     assert "Self-BLEU" not in found
     assert "Precision" not in found
 

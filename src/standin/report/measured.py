@@ -120,12 +120,13 @@ def _cells(found: Mapping[str, Any], measure: str) -> list[Any]:
 
 
 def _ranged(found: Mapping[str, Any], measure: str) -> Any:
-    """A measure, with the range of its draws in brackets where there is one; None where it was not taken."""
+    """A measure, with the range of its draws in brackets, kept on one line; None where it was not taken."""
     low, high = found.get(f"{measure}_low"), found.get(f"{measure}_high")
     if measure not in found or low is None or high is None:
         return found.get(measure)
     digits = 3 if abs(high) < RANGED else 1
-    return f"{decimal(found[measure], digits)} ({decimal(low, digits)} to {decimal(high, digits)})"
+    between = f"({decimal(low, digits)} to {decimal(high, digits)})".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{decimal(found[measure], digits)} {between}"
 
 
 def subjectivity(metrics: Mapping[str, Any], slopes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
