@@ -463,6 +463,16 @@ def page(project: Path) -> str:
     return (project / "reports/report.html").read_text(encoding="utf-8")
 
 
+def test_the_task_s_place_is_a_figure_that_says_whose_ranking_it_is(project: Path, given: tuple[Params, Task]) -> None:
+    rows = [{"task": name, "place": at, "subjectivity": at - 2, "low": at - 3, "high": at - 1, "win_rate": 0.5,
+             "paper_stars": stars, "source": "llm_panel"}
+            for at, (name, stars) in enumerate((("relation", 1), ("city-topics", ""), ("humor", 5)), 1)]  # fmt: skip
+    table(project / "reports/subjectivity/tasks.csv", rows)
+    assert report.run(*given, "")["figures"] == 7
+    assert "2. city-topics (this task)" in page(project)
+    assert "Tasks as an LLM panel (a stand-in for people) ranked them" in page(project)
+
+
 def test_the_page_is_whole_escaped_self_contained_and_the_same_each_time(
     project: Path, given: tuple[Params, Task]
 ) -> None:

@@ -116,6 +116,30 @@ def test_a_run_says_what_came_out_and_has_the_figure_to_it(project: ToyProject) 
     assert (folder / telling.FIGURE).read_text().startswith("<svg")
 
 
+SCALE = (
+    "task,place,subjectivity,low,high,win_rate,paper_stars,source\n"
+    "relation,1,-1.0,-2.0,0.0,0.8,1,people\ntoy,2,1.0,0.0,2.0,0.2,,people\n"
+)
+
+
+def test_a_run_has_the_figure_of_the_task_s_place_and_says_whose_it_is(project: ToyProject) -> None:
+    project.write(telling.TASKS, SCALE)
+    sync(everything=False)
+    folder = Path(only_run().info.artifact_uri.removeprefix("file://"))
+    drawn = (folder / telling.SCALE).read_text()
+    assert "Tasks as people ranked them" in drawn
+    assert "2. toy (this task)" in drawn
+
+
+def test_without_a_ranking_or_with_columns_of_another_version_there_is_no_figure(project: ToyProject) -> None:
+    assert telling.scale(state_of(Workspace()), {}) == b""
+    for content in (SCALE.splitlines()[0] + "\n", SCALE.replace("paper_stars", "stars"), SCALE.replace("-1.0", "x")):
+        project.write(telling.TASKS, content)
+        assert telling.scale(state_of(Workspace()), {}) == b""
+    project.write(telling.TASKS, SCALE)
+    assert telling.scale(state_of(Workspace()), {"prepare": "has changed"}) == b""
+
+
 def test_a_state_without_scores_or_of_another_version_s_tables_has_no_description(project: ToyProject) -> None:
     assert telling.tell(state_of(Workspace()), {"evaluate": "has changed"}) == telling.Told()
     project.edit("reports/evaluate/comparisons.csv", "verdict_holm", "verdict")
