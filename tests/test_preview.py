@@ -13,12 +13,14 @@ from rich.console import Console
 from tiny_encoder import write_tiny_encoder
 from toy_project import TASK
 
+from standin.bounds import Checks
 from standin.config import Params, parse_params
 from standin.engines import registry
 from standin.engines.protocol import Answer, Request, Sampling
 from standin.errors import StandinError
 from standin.overrides import load_params_with
-from standin.preview import Preview, Previewed, preview, scratch, show
+from standin.preview import Preview, Previewed, _smaller, preview, scratch, show
+from standin.task import load_task
 
 SAID = {
     "in favour": ['"the road is green and the bus is late again"', "I cannot help with that.", "dead tree"],
@@ -112,6 +114,15 @@ def test_the_parameters_are_the_experiments_own_but_for_the_number_of_texts(
     preview(load_params_with(["generator.shots=2", "generator.conversation=1"]), 1)
     assert len(asked) == 2
     assert asked[0].chat[0][1].count("comment number") == 2
+
+
+def test_a_task_s_own_least_number_of_texts_is_lowered_with_their_number() -> None:
+    task = load_task("city-topics", Path(__file__).parents[1])
+    own = Checks.model_validate({"texts_per_label": {"min": 30, "max": 50}, "length": {"max": 9}})
+    params = parse_params({"generator": {"texts": 60}, "validate": {"min_texts_per_label": 20}})
+    small, lowered = _smaller(params, task.model_copy(update={"checks": own}), 4)
+    assert (small.generator.texts, small.validation.min_texts_per_label) == (4, 1)
+    assert lowered.checks == Checks.model_validate({"texts_per_label": {"min": 2, "max": 50}, "length": {"max": 9}})
 
 
 def test_files_named_relative_to_the_project_are_found(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
