@@ -25,6 +25,8 @@ TEXTS = [
     "公园里的树 أشجار",
     "no " * 90,
     "a\x00b \u202e tree",
+    "the <pad> tree [PAD] bus",
+    "état ÉTAT",
     *(" ".join(["bus"] * k) for k in range(1, 12)),
 ]
 
@@ -120,6 +122,10 @@ def changed(folder: Path, file: str, **values: Any) -> None:
         ("config.json", {"position_embedding_type": "relative_key"}),
         ("config.json", {"is_decoder": True}),
         ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}),
+        ("tokenizer_config.json", {"do_lower_case": False}),
+        ("tokenizer_config.json", {"strip_accents": False}),
+        ("tokenizer_config.json", {"truncation_side": "left"}),
+        ("sentence_roberta_config.json", {"max_seq_length": 8}),
         ("config_sentence_transformers.json", {"default_prompt_name": "query", "prompts": {"query": "query: "}}),
     ],
 )
@@ -137,6 +143,24 @@ def test_a_step_of_its_own_is_left_to_sentence_transformers(tmp_path: Path) -> N
     dense = {"idx": 3, "name": "3", "path": "3_Dense", "type": "sentence_transformers.models.Dense"}
     (tmp_path / "modules.json").write_text(json.dumps([*steps, dense]))
     assert read_bert(tmp_path) is None
+
+
+@pytest.mark.parametrize("missing", ["encoder.layer.1.output.dense.bias", "embeddings.LayerNorm.weight"])
+def test_weights_under_other_names_are_left_to_sentence_transformers(missing: str, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = write_tiny_encoder(tmp_path) / "model.safetensors"
+    weights = load_file(path)
+    weights[f"{missing}.old"] = weights.pop(missing)
+    save_file(weights, path, {"format": "pt"})
+    assert read_bert(tmp_path) is None
+
+
+def test_a_plain_transformer_is_not_cut_by_a_file_that_sentence_transformers_does_not_read(tmp_path: Path) -> None:
+    changed(write_tiny_encoder(tmp_path), "sentence_bert_config.json", max_seq_length=7)
+    encoder = read_bert(tmp_path)
+    assert encoder is not None
+    np.testing.assert_allclose(encoder.encode(TEXTS, lambda _: None), by_sentence_transformers(tmp_path), atol=2e-6)
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])

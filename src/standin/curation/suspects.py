@@ -97,6 +97,7 @@ def out_of_fold(vectors: npt.NDArray[np.float32], given: npt.NDArray[np.int64]) 
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     p = np.zeros((len(given), int(given.max()) + 1))
     for taught, asked in StratifiedKFold(FOLDS).split(vectors, given):
@@ -105,7 +106,8 @@ def out_of_fold(vectors: npt.NDArray[np.float32], given: npt.NDArray[np.int64]) 
         # Of errors planted in real texts C 1 finds 52 % among as many first suspects, C 10 finds 38 %
         # (benchmarks/label_suspects.py, 5 % of city-topics).
         model = LogisticRegression(C=1.0, max_iter=1000)
-        model.fit(vectors[some].astype(np.float64), given[some])
+        with threadpool_limits(1):  # products this thin took 25 times as long where two threads waited for each other
+            model.fit(vectors[some].astype(np.float64), given[some])
         p[asked] = model.predict_proba(vectors[asked].astype(np.float64))
     return p
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 TOKENS = 4096
 """Tokens that run together: more of them leave the cache and are no faster."""
-BUILT_ALIKE = {"bert": 0, "roberta": 1, "xlm-roberta": 1, "camembert": 1}
-"""Model type -> what is added to the padding's id to give the first token's position; BERT counts from 0."""
+BUILT_ALIKE = {"bert": False, "roberta": True, "xlm-roberta": True, "camembert": True}
+"""Model type -> whether positions begin behind the padding's id; BERT counts from 0."""
 STEPS = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
 OTHERWISE = {"is_decoder", "add_cross_attention", "embedding_size"}
 """Settings that stand for another computation wherever they are set."""
@@ -29,14 +29,17 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Bert:
-    """Weights by name, without the model's prefix; ``heads``: of attention; ``first``: position of the first token."""
+    """Weights by name, without the model's prefix; ``heads``: of attention.
+
+    ``padding``: RoBERTa's id of the padding, behind which its positions begin; None where they begin at 0.
+    """
 
     weights: Mapping[str, Any]
     tokenizer: Any
     layers: int
     heads: int
     epsilon: float
-    first: int
+    padding: int | None
     pooling: str
     lower: bool
 
@@ -82,8 +85,13 @@ class Bert:
         words, places, kinds = (
             self.weights[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")
         )
-        found = words[ids] + kinds[0] + places[self.first : self.first + tokens]
+        found = words[ids] + kinds[0] + (places[:tokens] if self.padding is None else places[self._positions(ids)])
         return self._normed(found.view(count * tokens, -1), "embeddings")
+
+    def _positions(self, ids: Any) -> Any:
+        """RoBERTa counts the tokens from behind its padding's id, but not the padding that a text may name."""
+        counted = (ids != self.padding).int()
+        return counted.cumsum(1) * counted + self.padding
 
     def _attention(self, hidden: Any, at: str, count: int, tokens: int) -> Any:
         from torch.nn import functional
@@ -140,9 +148,9 @@ def read_bert(folder: Path) -> Bert | None:
         layers=config["num_hidden_layers"],
         heads=config["num_attention_heads"],
         epsilon=config["layer_norm_eps"],
-        first=config["pad_token_id"] + 1 if shift else 0,
+        padding=config["pad_token_id"] if shift else None,
         pooling=pooled,
-        lower=bool(_json(folder / "sentence_bert_config.json").get("do_lower_case")),
+        lower=bool(_said(folder).get("do_lower_case")),
     )
 
 
@@ -153,6 +161,11 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    """How sentence-transformers is told to cut and to lower case; a plain transformer is told nothing."""
+    return _json(folder / "sentence_bert_config.json") if (folder / "modules.json").exists() else {}
 
 
 def _pooling(folder: Path) -> str | None:
@@ -168,7 +181,11 @@ def _pooling(folder: Path) -> str | None:
         said = _json(folder / steps[1]["path"] / "config.json")
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
-    if names not in STEPS or _json(folder / "config_sentence_transformers.json").get("default_prompt_name"):
+    if (
+        names not in STEPS
+        or steps[0].get("path")
+        or _json(folder / "config_sentence_transformers.json").get("default_prompt_name")
+    ):
         return None
     ways = [name for name, value in said.items() if name.startswith("pooling_mode") and value is True]
     return (
@@ -176,19 +193,32 @@ def _pooling(folder: Path) -> str | None:
     )
 
 
-def _tokenizer(folder: Path, config: Mapping[str, Any], shift: int) -> Any:
+def _tokenizer(folder: Path, config: Mapping[str, Any], shift: bool) -> Any:
     """The tokenizer, cutting where sentence-transformers cuts; None where it is in no file of its own."""
     from tokenizers import Tokenizer
 
     positions = config["max_position_embeddings"] - (config["pad_token_id"] + 1 if shift else 0)
     said = _json(folder / "tokenizer_config.json").get("model_max_length", positions)
-    most = _json(folder / "sentence_bert_config.json").get("max_seq_length") or min(positions, said)
-    if not (folder / "tokenizer.json").exists() or most > positions:
+    most = _said(folder).get("max_seq_length") or min(positions, said)
+    others = [path.name for path in folder.glob("sentence_*_config.json") if path.name != "sentence_bert_config.json"]
+    if not (folder / "tokenizer.json").exists() or most > positions or others or _differs(folder):
         return None
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(most)
     tokenizer.no_padding()
-    return tokenizer
+    return tokenizer if tokenizer.encode("").ids else None
+
+
+def _differs(folder: Path) -> bool:
+    """Whether ``tokenizer_config.json``, which transformers obeys, says otherwise than ``tokenizer.json``."""
+    said, normalizer = (_json(folder / name) for name in ("tokenizer_config.json", "tokenizer.json"))
+    own = normalizer.get("normalizer") or {}
+    names = {"do_lower_case": "lowercase", "strip_accents": "strip_accents"} | {
+        "tokenize_chinese_chars": "handle_chinese_chars"
+    }
+    changed = any(said[name] != own.get(known) for name, known in names.items() if name in said and known in own)
+    cased = own.get("type") != "BertNormalizer" and bool(said.get("do_lower_case"))
+    return changed or cased or said.get("truncation_side", "right") != "right"
 
 
 def _weights(path: Path, layers: int) -> dict[str, Any] | None:
@@ -207,7 +237,15 @@ def _weights(path: Path, layers: int) -> dict[str, Any] | None:
             for part in ("weight", "bias"):
                 three = [found.pop(f"{at}self.{name}.{part}") for name in ("query", "key", "value")]
                 found[f"{at}joined.{part}"] = torch.cat(three)
-        found["embeddings.position_embeddings.weight"], found["embeddings.token_type_embeddings.weight"]
     except KeyError:
         return None
-    return found
+    return found if _needed(layers) <= found.keys() else None
+
+
+def _needed(layers: int) -> set[str]:
+    """Names of all weights that a vector is computed from."""
+    parts = ("attention.joined", "attention.output.dense", "attention.output.LayerNorm", "intermediate.dense",
+             "output.dense", "output.LayerNorm")  # fmt: skip
+    within = [f"encoder.layer.{layer}.{part}" for layer in range(layers) for part in parts]
+    tables = {f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type")}
+    return tables | {f"{name}.{half}" for name in (*within, "embeddings.LayerNorm") for half in ("weight", "bias")}

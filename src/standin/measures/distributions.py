@@ -8,7 +8,10 @@ import numpy.typing as npt
 
 BINS = 20
 TAIL = 99
-"""Percentile of all values from which the last bin holds what is larger: one text of 900 words flattens the rest."""
+"""Percentile of all values from which the last bin holds what is larger: one of 900 words would flatten the rest.
+
+Of fewer than a hundred values it lies near the largest, so that all of them are drawn.
+"""
 BLOCK_CELLS = 1 << 22
 """Cosines held at once, 16 MB in float32."""
 

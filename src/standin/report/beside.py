@@ -24,7 +24,8 @@ def pictures(tables: Mapping[str, Sequence[Mapping[str, Any]]], language: str) -
     """
     unit = unit_of(language)
     lengths, nearest, labels = (
-        tables[name] if len({row["kind"] for row in tables[name]}) > 1 else [] for name in TABLES
+        tables[name] if len({row["kind"] for row in tables[name]}) == kinds else []
+        for name, kinds in zip(TABLES, (2, 3, 2), strict=True)
     )
     return {
         "lengths": (

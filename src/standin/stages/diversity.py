@@ -251,7 +251,7 @@ def _write_distributions(real: Set, synthetic: Set, task: Task) -> None:
         "real texts to synthetic ones": nearest_cosines(real[1], synthetic[1]),
     }
     for name, bins in (("lengths", binned(lengths, whole=True)), ("nearest", binned(near))):
-        cells = ((one.kind, f"{one.low:.4g}", f"{one.high:.4g}", f"{one.share:.4f}") for one in bins)
+        cells = ((one.kind, f"{one.low:.7g}", f"{one.high:.7g}", f"{one.share:.4f}") for one in bins)
         write_sheet(FOLDER / f"{name}.csv", ["kind", "low", "high", "share"], cells)
     shares = []
     for kind, (rows, _) in kinds.items():
