@@ -108,7 +108,7 @@ def curated(folder: Path) -> dict[str, Any]:
         curate.run(params, task, "")
     seconds = time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": round(seconds, 2), "peak_mb": round(memory), "said": said.getvalue().splitlines()}
+    return {"seconds": round(seconds, 2), "peak_mb": round(memory), "said": said.getvalue().splitlines()[:1]}
 
 
 def plainly(texts: list[str], vectors: Any, jaccard: float, cosine: float) -> list[Match]:
