@@ -267,20 +267,20 @@ def test_queued_experiments_each_have_one_complete_run(project: Project) -> None
 def test_the_pipeline_obeys_what_people_decided_of_texts(project: Project) -> None:
     before = {row["id"]: row for row in project.rows("data/synthetic/texts.jsonl")}
     edited, rejected, accepted = list(before)[:3]
-    project.run("standin", "review", "--write", "texts.csv")
-    with (project.root / "texts.csv").open(newline="", encoding="utf-8-sig") as file:
+    project.run("standin", "review", "--write", "to-review.csv")
+    with (project.root / "to-review.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     said = {
         edited: {"new text": "Ein Satz, den ein Mensch geschrieben hat", "new label": "community"},
         rejected: {"decision": "reject"},
         accepted: {"decision": "accept"},
     }
-    with (project.root / "texts.csv").open("w", newline="", encoding="utf-8") as file:
+    with (project.root / "to-review.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows({**row, **said.get(row["id"], {})} for row in rows)
-    project.run("standin", "review", "--read", "texts.csv")
-    (project.root / "texts.csv").unlink()
+    project.run("standin", "review", "--read", "to-review.csv")
+    (project.root / "to-review.csv").unlink()
     found = project.dvc("repro", "validate")
     ran = re.findall(r"Running stage '([^']+)'", found)
     assert ran == ["edit", "embed@generated", "verify", "curate", "validate"], (
