@@ -10,10 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from standin.bounds import Checks
 from standin.config import Params, load_params, parse_params
 from standin.corpus import Row, read_json, read_rows, write_rows
 from standin.errors import StandinError
-from standin.task import load_task
+from standin.task import Task, load_task
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -151,6 +152,18 @@ def test_a_task_needs_two_labels_and_an_unknown_task_names_the_nearest(tmp_path:
         load_task("city-topics", tmp_path)
     with pytest.raises(StandinError, match="did you mean 'city-topics'"):
         load_task("city-topic", ROOT)
+
+
+def test_a_task_file_of_before_checks_has_none_and_no_stage_asks_for_what_may_be_left_out(tmp_path: Path) -> None:
+    assert load_task("city-topics", edited(tmp_path, "\nchecks: {}\n", "\n")).checks == Checks()
+    may_be_left_out = {name for name, field in Task.model_fields.items() if not field.is_required()}
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    params = [one for stage in stages for one in stage.get("do", stage).get("params", []) if isinstance(one, dict)]
+    asked = {
+        key.split(".")[0] for one in params for file, keys in one.items() if "base.task" in file for key in keys or ()
+    }
+    assert {"labels", "prompts"} <= asked
+    assert not asked & may_be_left_out, "DVC refuses a stage whose params are not in the file"
 
 
 rows = st.builds(

@@ -512,7 +512,7 @@ def test_one_module_alone_writes_csv_files() -> None:
 
 
 def test_a_report_that_was_cut_short_is_a_message() -> None:
-    with pytest.raises(StandinError, match=r"scores\.csv: broken CSV .*`dvc repro` writes it again"):
+    with pytest.raises(StandinError, match=r"scores\.csv, row 2: broken CSV .*`dvc repro` writes it again"):
         sheet_rows(b"a,b\n1\n", "scores.csv")
 
 

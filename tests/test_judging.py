@@ -1,6 +1,7 @@
 """`standin subjectivity pairs`: questions as a CSV, answers back, and what the stage makes of them."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from standin.cli import app
 from standin.errors import StandinError
-from standin.measures.judgements import COLUMNS, Answer, counted_wins, questions, read_answers
+from standin.measures.judgements import COLUMNS, Answer, counted_wins, questions, read_answers, write_answers
 from standin.measures.rankings import ranking
 from standin.measures.subjectivity import compared_tasks, reference_tasks
 
@@ -166,6 +167,54 @@ class TestReading:
 
     def test_what_writes_questions_does_not_go_with_reading(self) -> None:
         assert "leave --to, --judge" in str(pairs("--read", str(FILE), "--both-orders").exception)
+
+    def test_excel_takes_the_questions_for_utf_8_and_a_judge_is_one_judge(self) -> None:
+        pairs("--judge", "J\u00fcrgen")
+        assert FILE.read_bytes().startswith(b"\xef\xbb\xbf")
+        fill({2: "1", 3: "2.0"})
+        pairs("--read", str(FILE))
+        assert [one.said for one in read_answers(KEPT, [task.name for task in TASKS])].count("2") == 1
+        FILE.write_bytes(FILE.read_text(encoding="utf-8-sig").encode("cp1252"))
+        assert "--encoding cp1252 reads" in str(pairs("--read", str(FILE)).exception)
+        assert "2 answers of 1 person; 0 new" in pairs("--read", str(FILE), "--encoding", "cp1252").output
+
+    def test_who_answers_for_the_first_time_is_said(self) -> None:
+        pairs("--judge", "ann")
+        fill({2: "1"})
+        assert "first time" not in pairs("--read", str(FILE)).output
+        fill({2: "1"}, judge="Ann")
+        assert "Answers for the first time: Ann" in pairs("--read", str(FILE)).output
+
+    def test_a_kill_leaves_the_old_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        write_answers(KEPT, [Answer("ann", "humor", "news_topic", "1")])
+        before = KEPT.read_bytes()
+
+        def killed(_: int) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("os.fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_answers(KEPT, [Answer("ann", "humor", "news_topic", "2")])
+        assert KEPT.read_bytes() == before
+
+    @pytest.mark.parametrize(
+        ("lines", "said"),
+        [
+            (
+                "ann,humor,news_topic,1\nann,humor,news_topic,2\n",
+                "row 3: ann answers this question a second time; corr",
+            ),
+            (
+                "ann,humor,news_topic\n",
+                "row 2: broken CSV (3 cells under 4 columns); correct it, or `git checkout tasks/",
+            ),
+        ],
+    )
+    def test_damaged_answers_are_not_ranked_and_the_advice_helps(self, lines: str, said: str) -> None:
+        KEPT.parent.mkdir()
+        KEPT.write_text(f"judge,task 1,task 2,answer\n{lines}")
+        with pytest.raises(StandinError, match=re.escape(said)):
+            read_answers(KEPT, [task.name for task in TASKS])
 
     def test_answers_that_somebody_broke_are_named_with_their_row(self) -> None:
         KEPT.parent.mkdir()

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import Workbook
+from rich.console import Console
 from typer.testing import CliRunner
 
 from standin import cli
@@ -25,7 +28,8 @@ from standin.curation.reviews import Decision, key_of, read_reviews
 from standin.errors import StandinError
 from standin.reviewing.candidates import candidates
 from standin.reviewing.sheet import read_sheet, write_sheet_of
-from standin.reviewing.store import Store, wanted
+from standin.reviewing.store import OvertakenError, Store, wanted
+from standin.reviewing.terminal import Session, in_lines, in_one_line
 from standin.sheets import sheet_rows, write_sheet
 from standin.task import Question, Task, load_task
 
@@ -121,6 +125,17 @@ def test_an_edit_gives_another_text_another_label_or_both(project: Path) -> None
     assert "decided now: 3 edited" in said
 
 
+def test_a_backslash_before_an_n_is_no_line_break_where_it_is_doubled(project: Path) -> None:
+    review(typed="e\nKept in C:\\\\new\\nand \\d\n\nq\n")
+    assert [each.text for each in read_reviews(FILE).values()] == ["Kept in C:\\new\nand \\d"]
+
+
+@given(st.text(st.sampled_from("\\n\nx"), max_size=9))
+def test_every_text_comes_back_from_one_line(text: str) -> None:
+    assert "\n" not in in_one_line(text)
+    assert in_lines(in_one_line(text)) == text
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
@@ -152,9 +167,6 @@ def test_undo_goes_back_one_decision_at_a_time_also_to_an_earlier_session_s(proj
 def test_a_decision_is_on_disk_before_the_next_text_is_shown(project: Path) -> None:
     seen = []
     store = Store(FILE)
-    from rich.console import Console
-
-    from standin.reviewing.terminal import Session
 
     def ask(_: str) -> str | None:
         seen.append(len(read_reviews(FILE)))
@@ -171,6 +183,40 @@ def test_two_reviews_at_once_keep_each_other_s_decisions(project: Path) -> None:
     one.decide(row(0), "accept", None, None, None)
     other.decide(row(1), "reject", None, None, None)
     assert decisions() == {"s0": "accept", "s1": "reject"}
+
+
+def test_what_somebody_else_decided_meanwhile_is_shown_and_not_written_over(project: Path, task: Task) -> None:
+    store = Store(FILE)
+    Store(FILE).decide(row(0), "edit", "A text of somebody else", None, None)
+    typed, told = iter(["r", "a", "u", None]), io.StringIO()
+
+    def ask(_: str) -> str | None:
+        return next(typed)
+
+    Session(candidates(task, Curate()), store, {}, Console(file=told), ask, lambda *_: None, ask).run()
+    said = " ".join(told.getvalue().split())
+    assert "text 's0' was decided by somebody else meanwhile: nothing was written. Look at it again." in said
+    assert "decided edited; text A text of somebody else" in said
+    assert decisions() == {"s0": "edit"}, "accepted knowingly, then taken back"
+
+
+def test_a_change_of_what_somebody_else_decided_is_not_taken_back(project: Path) -> None:
+    one = Store(FILE)
+    key, known = one.decide(row(0), "accept", None, None, None)
+    Store(FILE).decide(row(0), "reject", None, None, None)
+    with pytest.raises(OvertakenError):
+        one.change([(key, known)])
+    assert decisions() == {"s0": "reject"}
+
+
+def test_a_link_beside_the_file_is_not_written_through(project: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "mine.txt"
+    kept.write_text("mine")
+    FILE.parent.mkdir(parents=True)
+    (FILE.parent / f".{FILE.name}").symlink_to(kept)
+    Store(FILE).decide(row(0), "accept", None, None, None)
+    assert kept.read_text() == "mine"
+    assert decisions() == {"s0": "accept"}
 
 
 def test_hostile_texts_and_file_contents_are_shown_as_escapes(project: Path) -> None:
@@ -216,6 +262,7 @@ def test_a_broken_file_stops_the_review_and_stays(project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--encoding", "cp1252"], "--encoding is of the file that --read names"),
         (["--label", "huosing"], "--label 'huosing': did you mean 'housing'"),
         (["--question", "q1"], "--question 'q1': the task has no questions"),
         (["--write", "a.csv", "--read", "a.csv"], "give one of the two"),
@@ -371,6 +418,33 @@ def test_an_edit_that_is_in_place_comes_back_unchanged(project: Path, task: Task
     assert (found.key, found.text, found.label) == (key_of(row(0)), "The rent is early", "housing")
 
 
+def test_a_half_filled_sheet_is_read_again_after_the_run_that_applied_its_edits(project: Path) -> None:
+    review("--write", "a.csv")
+    filled_in(Path("a.csv"), {"s0": {"new text": "The rent is late", "new label": "housing"}})
+    review("--read", "a.csv")
+    results([row(0, "The rent is late", "housing"), *(row(number) for number in range(1, 6))])
+    filled_in(Path("a.csv"), {"s1": {"decision": "reject"}})
+    status, said = review("--read", "a.csv")
+    assert (status, said.splitlines()[:2]) == (
+        0,
+        ["6 rows read: 0 accepted, 1 rejected, 0 edited", "1 row says what was decided already"],
+    )
+    assert decisions() == {"s0": "edit", "s1": "reject"}
+    filled_in(Path("a.csv"), {"s0": {"text": "Written over in the wrong column"}})
+    with pytest.raises(StandinError, match="the column 'text' was changed"):
+        review("--read", "a.csv")
+
+
+def test_a_sheet_in_an_old_code_page_is_read_with_the_advice_that_is_given(project: Path) -> None:
+    review("--write", "a.csv")
+    filled_in(Path("a.csv"), {"s0": {"new text": "Caf\u00e9s close early"}})
+    Path("a.csv").write_bytes(Path("a.csv").read_text(encoding="utf-8-sig").encode("cp1252"))
+    with pytest.raises(StandinError, match="--encoding cp1252 reads"):
+        review("--read", "a.csv")
+    review("--read", "a.csv", "--encoding", "cp1252")
+    assert [each.text for each in read_reviews(FILE).values()] == ["Caf\u00e9s close early"]
+
+
 def test_what_a_spreadsheet_does_to_a_file_does_no_harm(project: Path) -> None:
     results([row(0, "One line\nand another, caf\u00e9"), row(1)])
     review("--write", "a.csv")
@@ -397,6 +471,8 @@ def test_what_a_spreadsheet_does_to_a_file_does_no_harm(project: Path) -> None:
         ({"decision": "edit"}, "neither 'new text' nor 'new label' says another one"),
         ({"decision": "accept", "new text": "other"}, "decision is accept: write edit, or empty those cells"),
         ({"new label": "huosing"}, "new label 'huosing': did you mean 'housing'"),
+        ({"new text": "#NAME?"}, "a.csv, row 2: column 'new text' holds #NAME?, a spreadsheet's word for a formula"),
+        ({"id": "", "decision": "reject"}, "a.csv, row 2: column 'id' is empty beside a decision: put the text's id"),
         ({"text": "I changed this", "decision": "accept"}, "the column 'text' was changed"),
     ],
 )

@@ -329,12 +329,11 @@ def test_where_nobody_decided_anything_nothing_is_said(
     assert "people" not in capsys.readouterr().out.replace("nobody edited a text", "")
 
 
-def test_a_label_that_the_task_does_not_have_stops_curate(project: Callable[..., None], task: Task) -> None:
+def test_an_edit_to_a_label_that_the_task_does_not_have_stops_edit(project: Callable[..., None], task: Task) -> None:
     rows = [row("a", BUS)]
     project(rows, decide(rows[0], None, "edit", None, "sport"))
-    edit.run(parse_params({}), task, "")
     with pytest.raises(StandinError, match=r"data/reviews/city-topics.jsonl: text 'a': label 'sport' is none"):
-        stage.run(parse_params({}), task, "")
+        edit.run(parse_params({}), task, "")
 
 
 def test_the_report_counts_a_relabelled_text_under_the_label_that_was_asked_for(

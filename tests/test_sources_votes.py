@@ -33,6 +33,14 @@ class TestCounts:
         found = read(tmp_path, rows, annotations=COUNTS)
         assert votes(found) == [("joy", "joy", "anger"), ("anger",) * 3, None]
 
+    def test_counts_as_pandas_writes_them_are_counts(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        pd.DataFrame({"id": ["a", "b"], "text": ["x", "y"], "label": ["joy", "joy"], "n_joy": [3.0, None],
+                      "n_anger": [0.0, 2.0]}).to_csv(path, index=False)  # fmt: skip
+        assert votes(read_raw(path, Reading(Columns(annotations=COUNTS), ["joy", "anger"]), "train")) == [
+            ("joy",) * 3, ("anger",) * 2,
+        ]  # fmt: skip
+
     @pytest.mark.parametrize("as_json", [False, True])
     def test_a_mapping_in_one_column_is_counts(self, tmp_path: Path, as_json: bool) -> None:
         cells: list[Any] = [{"anger": 1, "joy": 2}, {"joy": None, "anger": 2}, {}]

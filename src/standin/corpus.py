@@ -4,6 +4,7 @@ Files are written in a stable order and hold no times and no paths, so equal inp
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -235,6 +236,21 @@ def write_json_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for value in values:
             file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write what people decided or answered: a kill leaves the old file or the new one, whole.
+
+    It is written beside it under its name with a dot before, never through a link that lies there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.unlink(missing_ok=True)
+    with unfinished.open("x", encoding="utf-8", newline="") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:

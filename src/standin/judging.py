@@ -34,6 +34,7 @@ def pairs(
     read: Annotated[
         Path | None, typer.Option("--read", help="Read the answers of a filled file.", metavar="FILE")
     ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the file to read, where it is not UTF-8.")] = None,
     to: Annotated[
         Path | None, typer.Option("--to", help="File for the questions, else TASK-pairs.csv.", metavar="FILE")
     ] = None,
@@ -56,6 +57,8 @@ def pairs(
     given = load_task(task or load_params().base.task)
     tasks = compared_tasks(given.name, given.description, given.label_names)
     if read is None:
+        if encoding:
+            raise StandinError("--encoding is of the file that --read names: give both")
         from standin.measures import judgements
         from standin.sheets import write_sheet
 
@@ -66,7 +69,7 @@ def pairs(
         if target.exists():
             raise StandinError(f"{target}: is there already, perhaps with answers. Name another file with --to.")
         rows = list(judgements.questions(tasks, judges, both_orders))
-        write_sheet(target, judgements.COLUMNS, rows)
+        write_sheet(target, judgements.COLUMNS, rows, to_fill_in=True)
         each = counted(len(rows) // len(judges), "question")
         orders = "each pair in both orders" if both_orders else "each pair once, the next judge the other way round"
         typer.echo(f"{target}: {each} for {', '.join(judges)}; {orders}")
@@ -75,15 +78,16 @@ def pairs(
         return
     if to is not None or judge or both_orders:
         raise StandinError("--read reads answers: leave --to, --judge and --both-orders out")
-    for line in join(read, KEPT / f"{given.name}.csv", [one.name for one in tasks]):
+    for line in join(read, encoding, KEPT / f"{given.name}.csv", [one.name for one in tasks]):
         typer.echo(line)
 
 
-def join(path: Path, kept: Path, names: Sequence[str]) -> list[str]:
+def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str]) -> list[str]:
     """Add the answers of a filled file to those that are kept; of a question answered anew the new answer holds.
 
     Args:
         path: any file of rows that ``standin data add`` reads.
+        encoding: of the file, where it is not UTF-8.
         kept: the task's file of answers; nothing is written where something is wrong.
         names: of the tasks that may be compared.
 
@@ -95,7 +99,7 @@ def join(path: Path, kept: Path, names: Sequence[str]) -> list[str]:
     """
     from standin.measures.judgements import read_answers, write_answers
 
-    found, rows = _answers(path, names)
+    found, rows = _answers(path, encoding, names)
     old = {one.asked: one for one in read_answers(kept, names)}
     new = sum(one.asked not in old for one in found)
     changed = sum(one.asked in old and old[one.asked] != one for one in found)
@@ -114,13 +118,15 @@ def join(path: Path, kept: Path, names: Sequence[str]) -> list[str]:
     whose = " and ".join(
         [*([counted(people, "person", "people")] if people else []), *([counted(models, "model")] if models else [])]
     )
+    if old and (first := sorted({one.judge for one in found} - {one.judge for one in old.values()})):
+        lines.append(f"Answers for the first time: {', '.join(first)}")
     lines.append(f"{kept}: {counted(len(joined), 'answer')} of {whose}; {new} new, {changed} changed")
     if names[-1] not in {name for one in joined.values() for name in (one.first, one.second)}:
         lines.append(f"No answer concerns {names[-1]} yet: it has no place by these answers.")
     return [*lines, "`dvc repro` ranks the tasks by them; commit the file to keep them."]
 
 
-def _answers(path: Path, names: Sequence[str]) -> tuple[list["Answer"], int]:
+def _answers(path: Path, encoding: str | None, names: Sequence[str]) -> tuple[list["Answer"], int]:
     """The answers of a filled file, and how many questions it holds."""
     import tempfile
 
@@ -131,7 +137,7 @@ def _answers(path: Path, names: Sequence[str]) -> tuple[list["Answer"], int]:
     from standin.sources.opening import Options, open_file
 
     with tempfile.TemporaryDirectory() as folder:
-        table = open_file(path, Options(), "question", Path(folder)).table
+        table = open_file(path, Options(encoding=encoding), "question", Path(folder)).table
         for column in COLUMNS:
             if column not in table.columns:
                 raise StandinError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 
 FORMULA = re.compile("'*[=+\\-@\t\r]")
 """How cells begin that spreadsheets run (OWASP, CSV injection), or that ``protected`` made harmless."""
@@ -43,17 +43,27 @@ def sheet_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     return "".join(lines)
 
 
-def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Write ``sheet_text`` to a file, whose folder is made."""
+def write_sheet(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, to_fill_in: bool = False
+) -> None:
+    """Write ``sheet_text`` to a file, whose folder is made.
+
+    ``to_fill_in``: with a byte order mark, without which Excel takes a CSV for one in the machine's old code page.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(sheet_text(columns, rows), encoding="utf-8", newline="")
+    path.write_text(sheet_text(columns, rows), encoding="utf-8-sig" if to_fill_in else "utf-8", newline="")
 
 
-def sheet_rows(content: bytes, where: object) -> list[dict[str, str]]:
-    """The rows of a CSV that ``sheet_text`` wrote, by column. Raises StandinError where it is broken."""
+def sheet_rows(content: bytes, where: object, mend: str = "`dvc repro` writes it again") -> list[dict[str, str]]:
+    """The rows of a CSV that ``sheet_text`` wrote, by column. Raises StandinError where it is broken, with ``mend``."""
     try:
         reader = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
         columns = next(reader, [])
-        return [dict(zip(columns, map(plain, row), strict=True)) for row in reader if row]
+        rows = [row for row in reader if row]
     except (csv.Error, ValueError) as error:
-        raise StandinError(f"{where}: broken CSV ({error}); `dvc repro` writes it again.") from None
+        raise StandinError(f"{where}: broken CSV ({error}); {mend}.") from None
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(columns):
+            cells, named = counted(len(row), "cell"), counted(len(columns), "column")
+            raise StandinError(f"{where}, row {number}: broken CSV ({cells} under {named}); {mend}.")
+    return [dict(zip(columns, map(plain, row), strict=True)) for row in rows]

@@ -1,7 +1,7 @@
 """Task files, ``tasks/<task>.yaml``: labels, questions, prompts, where real data comes from, published numbers.
 
-A task file is complete: every top-level key stands in it, because stages list its parts as parameters of their own
-(``params: - tasks/<task>.yaml: [labels, prompts]``) and DVC wants each part to exist.
+A task file is complete: every top-level key but ``checks`` stands in it, because stages list its parts as parameters of
+their own (``params: - tasks/<task>.yaml: [labels, prompts]``) and DVC wants each part to exist.
 """
 
 import math
@@ -199,7 +199,7 @@ class Task(Group):
     questions: list[Question]
     source: Source
     prompts: Prompts
-    checks: Checks
+    checks: Checks = Field(default_factory=Checks)
     published: dict[str, Any]
 
     def unedited(self) -> str | None:

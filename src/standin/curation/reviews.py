@@ -5,14 +5,13 @@ after a new generation it waits in the file, without effect, until the same text
 """
 
 import json
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
-from standin.corpus import Removed, SyntheticRow, read_json_lines
+from standin.corpus import Removed, SyntheticRow, read_json_lines, write_whole
 from standin.errors import StandinError, counted, nearest
 
 Verdict = Literal["accept", "reject", "edit"]
@@ -125,17 +124,11 @@ def _decision(value: Mapping[str, Any], where: str) -> Decision:
 
 def write_reviews(path: Path, decisions: Iterable[Decision]) -> None:
     """Write decisions, a line each in the order of their keys: a kill leaves the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = []
     for decision in sorted(decisions, key=lambda each: each.key):
         values = {name: getattr(decision, name) for name in Decision.__slots__}
         lines.append(json.dumps({name: cell for name, cell in values.items() if cell is not None}, ensure_ascii=False))
-    unfinished = path.with_name(f".{path.name}")  # git and DVC ignore it
-    with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    write_whole(path, "".join(f"{line}\n" for line in lines))  # git and DVC ignore the unfinished file
 
 
 class Reviews:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from standin.corpus import write_whole
 from standin.errors import StandinError, nearest, visible
 from standin.measures.subjectivity import DescribedTask
-from standin.sheets import sheet_rows, write_sheet
+from standin.sheets import sheet_rows, sheet_text
 
 QUESTION = "Which of the two tasks is more objective: 1, 2 or same?"
 COLUMNS = ("question", "judge", "task 1", "description 1", "task 2", "description 2", "answer")
@@ -76,7 +77,7 @@ def answer(cells: Mapping[str, str], names: Collection[str], where: str) -> Answ
     Raises:
         StandinError: naming file, row, column and what is allowed.
     """
-    said = cells["answer"].strip().casefold()
+    said = cells["answer"].strip().casefold().removesuffix(".0")
     if not said:
         return None
     if said not in ANSWERS:
@@ -103,19 +104,23 @@ def read_answers(path: Path, names: Collection[str]) -> list[Answer]:
     """
     if not path.exists():
         return []
-    found = []
-    for row, cells in enumerate(sheet_rows(path.read_bytes(), path), 2):
+    found: dict[tuple[str, str, str], Answer] = {}
+    mend = f"correct it, or `git checkout {path}` brings its last version back"
+    for row, cells in enumerate(sheet_rows(path.read_bytes(), path, mend), 2):
         if lacking := [column for column in KEPT if column not in cells]:
-            raise StandinError(f"{path}: there is no column {lacking[0]!r}. `git checkout {path}` brings it back.")
-        if (one := answer(cells, names, f"{path}, row {row}")) is not None:
-            found.append(one)
-    return found
+            raise StandinError(f"{path}: there is no column {lacking[0]!r}; {mend}.")
+        if (one := answer(cells, names, f"{path}, row {row}")) is None:
+            continue
+        if one.asked in found:
+            raise StandinError(f"{path}, row {row}: {one.judge} answers this question a second time; {mend}.")
+        found[one.asked] = one
+    return list(found.values())
 
 
 def write_answers(path: Path, answers: Sequence[Answer]) -> None:
     """Write answers in the order of judges and tasks: equal answers give equal bytes."""
     rows = [(one.judge, one.first, one.second, one.said) for one in sorted(answers, key=lambda one: one.asked)]
-    write_sheet(path, KEPT, rows)
+    write_whole(path, sheet_text(KEPT, rows))
 
 
 def counted_wins(answers: Sequence[Answer], names: Sequence[str]) -> tuple[list[str], npt.NDArray[np.float64], float]:

@@ -42,6 +42,7 @@ def review(
     read: Annotated[
         Path | None, typer.Option(help="Read the decisions of such a CSV, or of a workbook.", metavar="FILE")
     ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the file to read, where it is not UTF-8.")] = None,
 ) -> None:
     """Accept, reject or edit synthetic texts, in the terminal or in a spreadsheet; curation obeys from the next run on.
 
@@ -63,8 +64,10 @@ def review(
     if read is not None:
         if label or question or sample or removed or again:
             raise StandinError("--read takes the whole file: leave the other options out")
-        _read(read, store, task.label_names)
+        _read(read, encoding, store, task.label_names)
         return
+    if encoding:
+        raise StandinError("--encoding is of the file that --read names: give both")
     found = candidates(task, params.curate, removed=removed, label=label, question=question, sample=sample)
     left = [each for each in found if store.reviews.of(each.row) is None]
     if write is None:
@@ -80,13 +83,13 @@ def review(
     )
 
 
-def _read(path: Path, store: "Store", labels: list[str]) -> None:
+def _read(path: Path, encoding: str | None, store: "Store", labels: list[str]) -> None:
     from standin.corpus import Removed, SyntheticRow, read_rows
     from standin.reviewing.candidates import KEPT, REMOVED, UNREADABLE
     from standin.reviewing.sheet import read_sheet
 
     gone = [row for row in read_rows(REMOVED, Removed) if row.reason not in UNREADABLE]
-    changes, said = read_sheet(path, [*read_rows(KEPT, SyntheticRow), *gone], store.reviews, labels)
+    changes, said = read_sheet(path, [*read_rows(KEPT, SyntheticRow), *gone], store.reviews, labels, encoding)
     if changes:
         store.change(changes)
     typer.echo("\n".join(said))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from standin.corpus import Removed, SyntheticRow
-from standin.curation.reviews import DONE, Decision, Key, Reviews, Verdict, decide, key_of
+from standin.curation.reviews import DONE, Decision, Key, Reviews, Verdict, decide, digest, key_of
 from standin.errors import StandinError, counted
 from standin.reviewing.candidates import Candidate
 from standin.reviewing.store import key_in, wanted
-from standin.sheets import plain, sheet_text
+from standin.sheets import plain, write_sheet
 
 COLUMNS = ("id", "label", "text", "curation", "decision", "new text", "new label", "note", "question", "digest")
 NEEDED = ("id", "text", "decision", "new text", "new label", "digest")
@@ -23,6 +23,8 @@ WORDS: dict[str, str] = {
     **dict.fromkeys(("clear", "undo"), "clear"),
 }
 MOST_FINDINGS = 8
+FORMULA_ERRORS = ("#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
+"""What spreadsheets show in place of a formula that fails, as of a text that begins with an equals sign."""
 
 
 def write_sheet_of(path: Path, texts: Sequence[Candidate], reviews: Reviews) -> None:
@@ -39,13 +41,15 @@ def write_sheet_of(path: Path, texts: Sequence[Candidate], reviews: Reviews) -> 
             (row.id, row.label, row.text, each.said, known.decision if known else "", *new, each.question or "",
              f"#{key_of(row)[1]}")
         )  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Excel takes a CSV without a byte order mark for one in the machine's old code page
-    path.write_text(sheet_text(COLUMNS, rows), encoding="utf-8-sig", newline="")
+    write_sheet(path, COLUMNS, rows, to_fill_in=True)
 
 
 def read_sheet(
-    path: Path, texts: Sequence[SyntheticRow | Removed], reviews: Reviews, labels: Sequence[str]
+    path: Path,
+    texts: Sequence[SyntheticRow | Removed],
+    reviews: Reviews,
+    labels: Sequence[str],
+    encoding: str | None = None,
 ) -> tuple[list[tuple[Key, Decision | None]], list[str]]:
     """The decisions of a filled-in sheet.
 
@@ -54,6 +58,7 @@ def read_sheet(
         texts: all texts of the run, kept and removed.
         reviews: what is decided already.
         labels: the task's.
+        encoding: of the file, where it is not UTF-8.
 
     Returns:
         What changes (None takes a decision back), and what was found, in sentences.
@@ -61,7 +66,7 @@ def read_sheet(
     Raises:
         StandinError: the file cannot be read, or rows are wrong: all of them are named and nothing is taken.
     """
-    table = _table(path)
+    table = _table(path, encoding)
     by_id = {row.id: row for row in texts}
     changes: dict[Key, Decision | None] = {}
     found: Counter[str] = Counter()
@@ -69,6 +74,8 @@ def read_sheet(
     for number, record in table.records:
         cells = {name: plain(_text(record.get(name))) for name in COLUMNS}
         if not cells["id"].strip():
+            if any(cells[name].strip() for name in ("decision", "new text", "new label")):
+                wrong.append(f"{table.at(number)}: column 'id' is empty beside a decision: put the text's id back")
             continue
         row = by_id.get(cells["id"].strip())
         known = _known(row, cells["digest"].strip().removeprefix("#"), reviews)
@@ -113,13 +120,20 @@ def _change(
 ) -> Decision | str | None:
     """A row's decision, "clear", or None where it says nothing. Raises StandinError for what is wrong with it."""
     said = cells["decision"].strip().lower()
+    for name in ("new text", "new label"):
+        if cells[name].strip() in FORMULA_ERRORS:
+            raise StandinError(
+                f"column {name!r} holds {cells[name].strip()}, a spreadsheet's word for a formula that failed: write "
+                "the text again with ' before it"
+            )
     text, label = wanted(row, cells["new text"], cells["new label"], labels)
     if said and said not in WORDS:
         raise StandinError(f"decision {cells['decision'][:40]!r} is unknown; allowed: accept, reject, edit, clear")
-    if _bare(cells["text"]) not in (_bare(row.text), ""):
+    if _bare(cells["text"]) not in (_bare(row.text), "") and not _generated(known, cells):
         raise StandinError("the column 'text' was changed: put it back, and write the new text into 'new text'")
     edits = text is not None or label is not None
-    word = WORDS.get(said) or ("edit" if edits else None)
+    again = known is not None and known.decision == "edit" and cells["new text"].strip() + cells["new label"].strip()
+    word = WORDS.get(said) or ("edit" if edits or again else None)
     if word is None or word == "clear":
         return word
     if word != "edit" and edits:
@@ -135,16 +149,21 @@ def _change(
     return made
 
 
+def _generated(known: Decision | None, cells: Mapping[str, str]) -> bool:
+    """Whether a row shows the text as it was generated, where an edit has taken its place since."""
+    return known is not None and digest(cells["label"], cells["text"]) == known.digest
+
+
 def _bare(text: str) -> str:
     """A text without what spreadsheets change on their own: white space and invisible characters."""
     return "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign)[0] != "C")
 
 
-def _table(path: Path) -> Any:
+def _table(path: Path, encoding: str | None) -> Any:
     from standin.sources.opening import Options, open_file
 
     with tempfile.TemporaryDirectory(prefix="standin-review-") as folder:
-        table = open_file(path, Options(), "text", Path(folder)).table
+        table = open_file(path, Options(encoding=encoding), "text", Path(folder)).table
     if missing := [name for name in NEEDED if name not in table.columns]:
         raise StandinError(
             f"{path}: column {missing[0]!r} is missing; found: {', '.join(table.columns)[:200]}. "

@@ -13,6 +13,10 @@ LOCK = Path(".standin/reviews.lock")
 LOCK_SECONDS = 20.0
 
 
+class OvertakenError(StandinError):
+    """Somebody else decided the same text meanwhile; nothing was written."""
+
+
 class Store:
     """The decisions of a task. Two people in one checkout do not overwrite each other: each change reads the file anew.
 
@@ -24,14 +28,22 @@ class Store:
         self.reviews = Reviews(read_reviews(path))
 
     def change(self, changes: Iterable[tuple[Key, Decision | None]]) -> None:
-        """Write decisions in place of those of the same texts; None takes one back."""
+        """Write decisions in place of those of the same texts; None takes one back.
+
+        Raises OvertakenError where one of them is no longer what ``reviews`` held, which then is what the file holds.
+        """
         from filelock import FileLock, Timeout
 
         LOCK.parent.mkdir(exist_ok=True)
         try:
             with FileLock(LOCK, timeout=LOCK_SECONDS):
-                decisions = read_reviews(self.path)
+                known, decisions = self.reviews.by_key, read_reviews(self.path)
+                self.reviews = Reviews(decisions)
                 for key, decision in changes:
+                    if decisions.get(key) != known.get(key):
+                        raise OvertakenError(
+                            f"text {key[0]!r} was decided by somebody else meanwhile: nothing was written"
+                        )
                     decisions.pop(key, None)
                     if decision is not None:
                         decisions[key] = decision

@@ -1,5 +1,6 @@
 """Reviewing in a terminal: one text at a time, a key or a word for each decision, which is on disk at once."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 from standin.curation.reviews import DONE, Decision, Key, Verdict
 from standin.errors import StandinError, counted, visible
 from standin.reviewing.candidates import Candidate
-from standin.reviewing.store import Store, wanted
+from standin.reviewing.store import OvertakenError, Store, wanted
 
 WORDS: dict[str, tuple[str, ...]] = {
     "accept": ("a", "accept", "y", "yes"),
@@ -32,8 +33,6 @@ quit    leave; everything decided is saved already
 Where words are typed, what follows accept or reject is kept as a note."""
 MOST = 4000
 """Characters of a text that are shown."""
-BREAK = "\\n"
-"""How a line break is typed and shown in a line."""
 
 Ask = Callable[[str], str | None]
 """Shows a prompt and returns what was typed; None at the end of input."""
@@ -97,7 +96,11 @@ class Session:
             if edit is None:
                 return False
             text, label = edit
-        key, known = self.store.decide(row, verdict, text, label, rest or None)
+        try:
+            key, known = self.store.decide(row, verdict, text, label, rest or None)
+        except OvertakenError as error:
+            self._say(f"{error}. Look at it again.")
+            return False
         self._back.append((place, key, known, DONE[verdict]))
         self.done[DONE[verdict]] += 1
         self._say(DONE[verdict])
@@ -107,7 +110,7 @@ class Session:
         row, known = shown.row, self.store.reviews.of(shown.row)
         before = known.text or "" if known else ""
         label = (known.label if known else None) or row.label or ""
-        start = (before or row.text).replace("\n", BREAK)
+        start = in_one_line(before or row.text)
         typed = self.fill("new text (empty keeps it): ", start)
         chosen = (
             self.ask_line(f"label (empty keeps {label}; {', '.join(self.labels)}): ") if typed is not None else None
@@ -115,7 +118,7 @@ class Session:
         if typed is None or chosen is None:
             return None
         try:
-            changed = typed.replace(BREAK, "\n") if typed.strip() not in ("", start.strip()) else before
+            changed = in_lines(typed) if typed.strip() not in ("", start.strip()) else before
             text, new = wanted(row, changed, chosen or label, list(self.labels))
         except StandinError as error:
             self._say(f"{error}. Nothing was changed.")
@@ -130,7 +133,11 @@ class Session:
             self._say("nothing was decided in this session yet")
             return place
         place, key, known, name = self._back.pop()
-        self.store.change([(key, known)])
+        try:
+            self.store.change([(key, known)])
+        except OvertakenError as error:
+            self._say(f"{error}, so it is not taken back.")
+            return place
         self.done[name] -= 1
         self._say(f"taken back: {name}")
         return place
@@ -165,6 +172,16 @@ class Session:
         parts += [f"text {known.text}"] if known.text and known.text != shown.row.text else []
         parts += [f"note: {known.note}"] if known.note else []
         return "; ".join(parts)
+
+
+def in_one_line(text: str) -> str:
+    r"""A text as it is typed in a line: a line break as ``\n``, and a ``\n`` that is none as ``\\n``."""
+    return re.sub(r"(\\*)(\n|(?<=\\)n)", lambda found: found[1] * 2 + ("n" if found[2] == "n" else "\\n"), text)
+
+
+def in_lines(typed: str) -> str:
+    """The text of which ``in_one_line`` gives what was typed."""
+    return re.sub(r"(\\+)n", lambda found: found[1][: len(found[1]) // 2] + ("\n" if len(found[1]) % 2 else "n"), typed)
 
 
 def _shortened(text: str) -> str:

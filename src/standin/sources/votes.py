@@ -101,17 +101,18 @@ def _counted(
     for label, (cell, column) in counts.items():
         vote = _vote(table, number, label, labels, values)
         said = "0" if missing(cell) else cell_text(cell)
-        if not re.fullmatch(r"[0-9]{1,9}", said):
+        if not re.fullmatch(r"[0-9]{1,9}(\.0+)?", said):  # 3.0 is how pandas writes 3 in a column with blanks
             raise StandinError(
                 f"{table.at(number)}: column {column!r} holds {cell!r} for {label!r}, expected how many annotators "
                 "chose it: a whole number, 0 or more. Of shares, write the numbers behind them."
             )
-        if len(votes) + int(said) > MOST_VOTES:
+        count = int(float(said))
+        if len(votes) + count > MOST_VOTES:
             raise StandinError(
                 f"{table.at(number)}: column {column!r} brings the votes for one text above {MOST_VOTES:,}. "
                 "Name the columns that count annotators in source.columns.annotations."
             )
-        votes += [vote] * int(said)
+        votes += [vote] * count
     return tuple(votes) or None
 
 

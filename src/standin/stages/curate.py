@@ -15,7 +15,7 @@ from standin.curation.language import language_of, others
 from standin.curation.lengths import unit_of, unit_of_texts
 from standin.curation.off_task import Far, Yardstick, off_task
 from standin.curation.pairs import similar_pairs
-from standin.curation.reviews import Reviews, check_labels, read_reviews
+from standin.curation.reviews import Reviews, read_reviews
 from standin.curation.rules import Curated, Removal, curate, tally
 from standin.errors import StandinError, visible
 from standin.language_codes import named, short_code
@@ -45,9 +45,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     generated = read_embeddings(Path("data/embeddings/generated"))
     real = read_embeddings(Path("data/embeddings/real"))
     far = _far(params, task, rows, generated, shots, real)
-    path = Path("data/reviews") / f"{task.name}.jsonl"
-    reviews = Reviews(read_reviews(path))
-    check_labels(rows, task.label_names, path)
+    reviews = Reviews(read_reviews(Path("data/reviews") / f"{task.name}.jsonl"))
     unit = unit_of(task.language)
     if unit == "words" and unit_of_texts([row.text for row in (*shots, *validation)]) == "characters":
         print(  # noqa: T201

@@ -12,7 +12,7 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import SyntheticRow, read_rows, write_rows
-from standin.curation.reviews import Reviews, read_reviews
+from standin.curation.reviews import Reviews, check_labels, read_reviews
 from standin.errors import StandinError, counted
 from standin.task import Task
 
@@ -25,7 +25,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Apply the edits of ``data/reviews/<task>.jsonl``; without any the texts are copied as they are."""
     if not DRAFTS.exists():
         raise StandinError(f"{DRAFTS}: there is no such file; `dvc repro` or `dvc pull` brings it.")
-    decisions = read_reviews(REVIEWS / f"{task.name}.jsonl")
+    path = REVIEWS / f"{task.name}.jsonl"
+    decisions = read_reviews(path)
     TEXTS.parent.mkdir(parents=True, exist_ok=True)
     if not any(each.decision == "edit" for each in decisions.values()):
         shutil.copyfile(DRAFTS, TEXTS)
@@ -33,6 +34,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         return {"edited_texts": 0, "relabelled_texts": 0}
     before = read_rows(DRAFTS, SyntheticRow)
     after = Reviews(decisions).edited(before)
+    check_labels(after, task.label_names, path)
     write_rows(TEXTS, after)
     pairs = list(zip(before, after, strict=True))
     edited = sum(old != new for old, new in pairs)
