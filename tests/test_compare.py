@@ -22,7 +22,7 @@ from standin.compare.page import write
 from standin.compare.revisions import blobs, chosen
 from standin.compare.rows import Comparison, compare
 from standin.compare.terminal import show
-from standin.compare.words import as_json, setting
+from standin.compare.words import as_json, lacking, setting
 from standin.config import Evaluate
 from standin.corpus import Prediction, Row
 from standin.errors import StandinError
@@ -315,6 +315,16 @@ def test_a_state_from_before_the_headline_figures_shows_its_scores(project: Comp
     row = found(side_by_side(), "HEAD")
     assert row["figures"] == {}
     assert row["macro_f1"]["real"]["value"] == pytest.approx(1 - 2 / 60)
+
+
+def test_chamfer_over_other_numbers_of_texts_is_said_to_tell_nothing(project: ComparedProject) -> None:
+    for name, size in (("older", {}), ("few", {"chamfer_texts": 20}), ("more", {"chamfer_texts": 41})):
+        project.experiment(name, BETTER, {"shots": len(name)}, figures={"chamfer_ratio": 0.7, **size})
+    (said,) = lacking(side_by_side("few", "more", "older", baseline="few"))
+    assert said.startswith(
+        "chamfer is over subsets of other sizes (few 20 texts, more 41 texts, older a number not kept)"
+    )
+    assert lacking(side_by_side("few", baseline="few")) == []
 
 
 def test_what_dvc_wrote_is_read_as_yaml_reads_it() -> None:

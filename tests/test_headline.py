@@ -48,7 +48,7 @@ def figures(**changed: Any) -> dict[str, Any]:
                   counted("random", 2, 10, label="con"), counted("random", 1, 7, budget="24")],
         "generated": {"planned": 168, "tokens_in": 1000, "tokens_out": 200},
         "curated": {"kept_share": 0.75},
-        "diversity": {"synthetic": {"chamfer_cosine": 0.3}, "real": {"chamfer_cosine": 0.4},
+        "diversity": {"synthetic": {"chamfer_cosine": 0.3}, "real": {"chamfer_cosine": 0.4}, "texts_compared": 41,
                       "similarity_coverage": 0.2, "similarity_of_real_halves": 0.25},
     }  # fmt: skip
     return headline(**{**given, **changed})
@@ -57,6 +57,7 @@ def figures(**changed: Any) -> dict[str, Any]:
 def test_the_figures_are_those_of_the_largest_budget_and_of_random_choice() -> None:
     assert figures() == {
         "chamfer_ratio": 0.75,
+        "chamfer_texts": 41,
         "coverage": 0.8,
         "gained": {"difference": 0.2, "low": pytest.approx(0.15), "high": 0.25},
         "kept_share": 0.75,

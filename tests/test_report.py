@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,12 @@ def test_a_figure_in_a_page_is_one_image_to_a_screen_reader_and_takes_the_colour
     assert "<b>" not in svg
     assert "var(--ink)" in svg
     assert not set(figures.THEME) & set(re.findall(r'"(#[0-9a-f]{6})"', svg))
+
+
+def test_what_a_label_says_of_roles_and_colours_stays() -> None:
+    said = 'my role="judge" aria-label="x" > 1 is "#222222"'
+    svg = figures.inline(figures.arms([{"name": said, "value": 0.8, "low": 0.7, "high": 0.9}], 0.95), "arms", "t")
+    assert said in unescape(svg)
 
 
 @pytest.mark.parametrize(

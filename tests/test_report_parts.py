@@ -352,6 +352,13 @@ def test_the_plane_has_a_panel_for_every_question_and_strategy_with_the_chosen_t
     assert "Trams?, by SQBC: 1 selected" in figure.alt
 
 
+def test_questions_of_the_same_words_have_panels_of_their_own() -> None:
+    rows = [Row(id=name, text=name, question_id=name) for name in ("q", "p")]
+    projected = [{"id": name, "kind": "real", "x": "0", "y": "0"} for name in ("q", "p")]
+    found = plane.points(projected, {"cal": []}, rows, {"q": "Trams?", "p": "Trams?"}, seed=1, budget=1)
+    assert [one["panel"] for one in found] == ["Trams? (q), by CAL", "Trams? (p), by CAL"]
+
+
 def test_a_task_without_questions_has_a_panel_for_each_strategy() -> None:
     rows = [Row(id="r1", text="a")]
     projected = [{"id": "r1", "kind": "real", "x": "0", "y": "0"}]

@@ -100,12 +100,24 @@ def scope(compared: Comparison) -> list[str]:
 
 def lacking(compared: Comparison) -> list[str]:
     """What was left out, and how to bring data that is not here."""
-    said = list(compared.twins)
+    said = [*compared.twins, *_other_sizes(compared)]
     if any("cache here" in row.reason for row in compared.rows):
         said.append("`dvc exp apply NAME` and `dvc pull` bring an experiment's data where it was pushed.")
     if any(row.reason.startswith("the baseline's") for row in compared.rows):
         said.append("`--baseline workspace`, or an experiment's name, compares with results that are here.")
     return said
+
+
+def _other_sizes(compared: Comparison) -> Iterator[str]:
+    """That Chamfer was taken over other numbers of texts, where it was; earlier versions did not keep theirs."""
+    ratio, size = FIGURES["chamfer"][0], "chamfer_texts"
+    runs = [run for row in compared.rows for run in row.runs if ratio in run.figures]
+    sizes = {
+        run.name: f"{run.figures[size].value:g} texts" if size in run.figures else "a number not kept" for run in runs
+    }
+    if len(set(sizes.values())) > 1:
+        said = ", ".join(f"{name} {number}" for name, number in sizes.items())
+        yield f"chamfer is over subsets of other sizes ({said}), on which it depends: it tells no difference here."
 
 
 def as_json(compared: Comparison) -> dict[str, Any]:

@@ -21,6 +21,7 @@ SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 SHADES = ["#1b1b1b", ACCENT, "#b5541c", "#6b6b6b", "#5b8c2a", "#8c5a9e"]
 THEME = {INK: "var(--ink)", "#1b1b1b": "var(--ink)", GREY: "var(--soft)", ACCENT: "var(--accent)", GRID: "var(--line)"}
 """Colours of a figure that follow the page, light or dark; alone, as in the README, it keeps its own."""
+TAG = re.compile(r'<(?:[^">]|"[^"]*")*>')
 MARKS = {"real": (GREY, "circle", 12), "synthetic": (ACCENT, "triangle-up", 14), "selected": (INK, "diamond", 50)}
 """Colour, shape and size of a text in the plane."""
 WIDTH = 400
@@ -39,13 +40,19 @@ class Figure:
 
 def inline(figure: Figure, name: str, title: str) -> str:
     """The SVG as part of a page: one image to a screen reader, with title and description, in the page's colours."""
-    svg = re.sub(r' (?:aria-[a-z]+|role)="[^"]*"', "", figure.svg)
-    for colour, variable in THEME.items():
-        svg = svg.replace(f'"{colour}"', f'"{variable}"')
+    svg = TAG.sub(lambda found: _of_the_page(found[0]), figure.svg)
     svg = svg.replace('fill="white"', 'fill="none"', 1)
     told = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(figure.alt)}</desc>'
     opened = f'<svg role="img" aria-labelledby="{name}-title {name}-desc"'
     return re.sub(r"<svg([^>]*)>", lambda found: f"{opened}{found[1]}>{told}", svg, count=1)
+
+
+def _of_the_page(tag: str) -> str:
+    """A tag without words for screen readers, in the page's colours; a label's own words stand outside of tags."""
+    tag = re.sub(r' (?:aria-[a-z]+|role)="[^"]*"', "", tag)
+    for colour, variable in THEME.items():
+        tag = tag.replace(f'"{colour}"', f'"{variable}"')
+    return tag
 
 
 def _render(chart: Any) -> str:

@@ -28,7 +28,8 @@ def headline(
     ``macro_f1``: of every arm at its largest budget. ``gained``: what synthetic texts added to the same labelled ones,
     with its interval, for the arm that trains on randomly chosen texts where there is one, else for the first arm with
     a counterpart; ``labels_spent`` are those of that arm without synthetic texts. ``kept_share``: of the planned texts.
-    ``chamfer_ratio``: the curated texts' mean cosine distance to the nearest other, over the real ones' at equal size.
+    ``chamfer_ratio``: the curated texts' mean cosine distance to the nearest other, over the real ones' at equal
+    size, which is ``chamfer_texts``: of more texts the nearest other one is nearer.
     ``coverage``: similarity of real texts to curated ones, over that of the real texts' halves to each other.
 
     Args:
@@ -44,6 +45,7 @@ def headline(
     near = [diversity.get(f"similarity_{name}") for name in ("coverage", "of_real_halves")]
     found = {
         "chamfer_ratio": _ratio(*spread),
+        "chamfer_texts": diversity.get("texts_compared") if all(spread) else None,
         "coverage": _ratio(*near),
         "kept_share": curated.get("kept_share"),
         "macro_f1": arm_scores(scores),

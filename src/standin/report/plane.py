@@ -35,6 +35,7 @@ def points(
     asked = {row.id: row.question_id for row in rows}
     found: list[dict[str, Any]] = []
     ids: Sequence[str | None] = list(questions) or [None]
+    words = [*questions.values()]
     panels = [(strategy, question) for question in ids for strategy in rankings]
     for strategy, question in panels[:MOST_PANELS]:
         taken = {
@@ -42,7 +43,10 @@ def points(
             for row in rankings[strategy]
             if row.seed == seed and row.rank <= budget and row.question_id == question
         }
-        name = naming.chosen(strategy) if question is None else f"{questions[question]}, {naming.chosen(strategy)}"
+        name = naming.chosen(strategy)
+        if question is not None:
+            alone = words.count(questions[question]) == 1
+            name = f"{questions[question]}{'' if alone else f' ({question})'}, {name}"
         for point in projected:
             if asked.get(point["id"]) == question and point["id"] in asked:
                 kind = "selected" if point["id"] in taken else point["kind"]
