@@ -121,6 +121,7 @@ def changed(folder: Path, file: str, **values: Any) -> None:
         ("config.json", {"hidden_act": "relu"}),
         ("config.json", {"position_embedding_type": "relative_key"}),
         ("config.json", {"is_decoder": True}),
+        ("adapter_config.json", {"peft_type": "LORA"}),
         ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}),
         ("tokenizer_config.json", {"do_lower_case": False}),
         ("tokenizer_config.json", {"strip_accents": False}),

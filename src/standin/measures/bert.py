@@ -133,6 +133,7 @@ def read_bert(folder: Path) -> Bert | None:
     shift = BUILT_ALIKE.get(config.get("model_type", ""))
     alike = config.get("hidden_act") == "gelu" and config.get("position_embedding_type", "absolute") == "absolute"
     otherwise = bool(NEEDED - config.keys()) or any(config.get(name) for name in OTHERWISE)
+    otherwise |= (folder / "adapter_config.json").exists()  # its weights are added to the model's
     if shift is None or not alike or pooled is None or otherwise:
         return None
     try:
