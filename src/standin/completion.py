@@ -48,4 +48,9 @@ def _keys(group: dict[str, Any], before: str) -> Iterator[str]:
             yield f"{before}{key}"
 
 
+def _models() -> Iterator[str]:
+    yield from sorted(path.as_posix() for path in Path("models").iterdir() if path.is_dir())
+
+
 tasks, labels, changes = _quiet(_tasks), _quiet(_labels), _quiet(_changes)
+models = _quiet(_models)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from standin.checked import parse_yaml
 from standin.config import Tracking, repository_root
+from standin.report.headline import arm_scores
 from standin.sheets import sheet_rows
 from standin.tracking import telling
 from standin.tracking.runs import Store
@@ -69,14 +70,9 @@ def best_arm(state: State) -> Best | None:
     tables = [telling.own(state, {}, path) for path in (telling.SCORES, telling.LEARNED)]
     scores, lost = (sheet_rows(found, "") if found else [] for found in tables)
     unlearned = {row["arm"] for row in lost}
-    largest: dict[str, dict[str, str]] = {}
-    for row in scores:
-        arm, kept = row["arm"], largest.get(row["arm"])
-        if row["measure"] == "macro_f1" and (kept is None or int(row["budget"] or 0) > int(kept["budget"] or 0)):
-            largest[arm] = row
     found = [
-        Best(arm, f"models/{arm}", str(state.md5(f"models/{arm}")), float(row["value"]))
-        for arm, row in largest.items()
+        Best(arm, f"models/{arm}", str(state.md5(f"models/{arm}")), score)
+        for arm, score in arm_scores(scores).items()
         if arm not in unlearned and state.md5(f"models/{arm}")
     ]
     return max(found, key=lambda best: best.macro_f1, default=None)

@@ -1,0 +1,289 @@
+"""``standin predict`` and ``standin opinions``: a trained classifier reads a file of texts."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from tiny_classifier import BUS, CPU, LABELS, PARK, chosen, started, trained
+from tiny_encoder import write_tiny_encoder
+from typer.testing import CliRunner
+
+from standin import cli
+from standin.classifier.encoders import load, save
+from standin.classifier.prediction import predict
+from standin.corpus import Row, write_json, write_rows
+from standin.errors import StandinError
+from standin.evaluation.shares import corrected_shares
+from standin.predicting.classifiers import best_arm, readers
+from standin.sheets import sheet_text
+
+ROOT = Path(__file__).resolve().parents[1]
+LETTERS = [*BUS, " ", *PARK, BUS[0]]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier of buses and parks."""
+    folder = tmp_path_factory.mktemp("made")
+    classifier = trained(started(write_tiny_encoder(folder / "encoder"), steps=40)).classifier
+    noted = {"arm": "real", "seed": 1, "budget": None, "question_id": None}
+    save(classifier, folder / "real", chosen(folder / "encoder"), noted, "card")
+    return folder / "real"
+
+
+@pytest.fixture
+def project(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of two labels after a run of the arms real and synthetic, of which real is the better one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copyfile(ROOT / name, name)
+    said = yaml.safe_load((ROOT / "tasks/city-topics.yaml").read_text())
+    said["labels"] = [label for label in said["labels"] if label["name"] in LABELS]
+    said["prompts"]["attributes"] = {}
+    write_task(said)
+    for arm in ("real", "synthetic"):
+        shutil.copytree(made, f"models/{arm}")
+    scores(real=0.9, synthetic=0.8)
+    write_rows(Path("data/real/test.jsonl"), [
+        Row(id=f"t{place}", text=text, label=LABELS[place >= 5]) for place, text in enumerate([*BUS, *PARK])
+    ])  # fmt: skip
+    Path("letters.csv").write_text(sheet_text(["id", "text"], enumerate(LETTERS)))
+    return tmp_path
+
+
+def write_task(said: dict[str, Any]) -> None:
+    Path("tasks").mkdir(exist_ok=True)
+    Path("tasks/city-topics.yaml").write_text(yaml.safe_dump(said, sort_keys=False))
+
+
+def scores(unlearned: str = "", **arms: float) -> None:
+    columns = ["arm", "budget", "measure", "value"]
+    rows = [[arm, "", "macro_f1", value] for arm, value in arms.items()] + [["majority", "", "macro_f1", 1.0]]
+    Path("reports/evaluate").mkdir(parents=True, exist_ok=True)
+    Path("reports/evaluate/scores.csv").write_text(sheet_text(columns, rows))
+    Path("reports/evaluate/learned.csv").write_text(sheet_text(["arm"], [[unlearned]] if unlearned else []))
+
+
+def run(*words: str) -> str:
+    found = CliRunner().invoke(cli.app, list(words), catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
+def wrong(*words: str) -> str:
+    with pytest.raises(StandinError) as error:
+        CliRunner().invoke(cli.app, list(words), catch_exceptions=False)
+    return str(error.value)
+
+
+def rows(path: str) -> list[dict[str, str]]:
+    with Path(path).open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class TestPredict:
+    def test_the_rows_come_back_with_label_probability_and_version(self, project: Path) -> None:
+        said = run("predict", "letters.csv")
+        assert said.splitlines() == [
+            "letters-predicted.csv: 12 rows; transport 6, environment 5", "1 row has no text and no label"
+        ]  # fmt: skip
+        found = rows("letters-predicted.csv")
+        assert [row["text"] for row in found] == LETTERS
+        assert [row["predicted_label"] for row in found] == ["transport"] * 5 + [""] + ["environment"] * 5 + [
+            "transport"
+        ]
+        shares = predict(load(Path("models/real"), CPU), LETTERS, [None] * 12).max(axis=1)
+        told = [float(row["probability"] or "nan") for row in found]
+        np.testing.assert_allclose([*told[:5], *told[6:]], [*shares[:5], *shares[6:]], atol=2e-6)
+        (version,) = {row["model"] for row in found if row["model"]}
+        assert version.startswith("models/real@")
+        assert len(version) == len("models/real@") + 12
+
+    @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+    def test_each_format_holds_the_rows_and_the_probabilities(self, project: Path, suffix: str) -> None:
+        Path("in.jsonl").write_text(
+            "".join(json.dumps({"text": text, "tags": ["a", 1], "n": 2}) + "\n" for text in ("=late bus", "tree"))
+        )
+        run("predict", "in.jsonl", "--to", f"out/a.{suffix}", "--probabilities")
+        read: Any = {
+            "csv": pd.read_csv,
+            "jsonl": lambda path: pd.read_json(path, lines=True),
+            "parquet": pd.read_parquet,
+        }
+        found = read[suffix](f"out/a.{suffix}")
+        assert list(found.columns) == [
+            "text", "tags", "n", "predicted_label", "probability", "model", "p.transport", "p.environment"
+        ]  # fmt: skip
+        assert list(found["text"]) == [("'" if suffix == "csv" else "") + "=late bus", "tree"], (
+            "harmless in a spreadsheet"
+        )
+        assert list(found["n"]) == [2, 2]
+        np.testing.assert_allclose(found["p.transport"] + found["p.environment"], 1, atol=2e-6)
+        assert sorted(path.name for path in Path("out").iterdir()) == [f"a.{suffix}"]
+
+    def test_predictions_of_before_are_replaced_and_no_file_is_written_over_unasked(self, project: Path) -> None:
+        run("predict", "letters.csv")
+        assert "letters-predicted.csv: is there already" in wrong("predict", "letters.csv")
+        before = rows("letters-predicted.csv")
+        run("predict", "letters-predicted.csv", "--to", "again.csv")
+        assert rows("again.csv") == before
+        run("predict", "letters.csv", "--overwrite")
+        assert "that is the file of the texts" in wrong("predict", "letters.csv", "--to", "letters.csv", "--overwrite")
+
+    def test_versions_tell_classifiers_apart_and_equal_ones_not(self, project: Path) -> None:
+        real, copy = (readers(Path(f"models/{arm}"), {})[None] for arm in ("real", "synthetic"))
+        assert real.version == copy.version
+        head = Path("models/synthetic/2_Dense/model.safetensors")
+        head.write_bytes(head.read_bytes()[:-1] + b"\x01")
+        assert readers(Path("models/synthetic"), {})[None].version != real.version
+        shutil.copytree("models/synthetic", "models/real/seed_2")
+        assert readers(Path("models/real"), {})[None].version == real.version, "a second seed below it is another one"
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("none.csv",), "none.csv: there is no such file"),
+            (("letters.csv", "--text", "txt"), "letters.csv: there is no column 'txt': did you mean 'text'"),
+            (("letters.csv", "--model", "models/reel"), "models/reel: there is no such folder: did you mean 'real'"),
+            (("letters.csv", "--model", "data"), "data: holds no classifier that Standin wrote"),
+            (("letters.csv", "--to", "a.xlsx"), "a.xlsx: written are .csv, .jsonl, .parquet"),
+            (("letters.csv", "--question", "q"), "the classifier answers no question; leave them out"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, project: Path, words: tuple[str, ...], said: str) -> None:
+        assert said in wrong("predict", *words)
+
+    def test_an_arm_that_was_skipped_says_why(self, project: Path) -> None:
+        write_json(Path("models/cal/none.json"), {"reason": "the arm has no rows"})
+        assert "models/cal: no classifier was trained: the arm has no rows" in wrong(
+            "predict", "letters.csv", "--model", "models/cal"
+        )
+
+
+class TestBestArm:
+    def test_the_best_arm_that_learned_and_is_here_reads(self, project: Path) -> None:
+        assert best_arm() == "real"
+        scores(real=0.7, synthetic=0.8, gone=0.9)
+        assert best_arm() == "synthetic"
+        scores(real=0.7, synthetic=0.8, unlearned="synthetic")
+        assert best_arm() == "real"
+
+    def test_without_a_run_or_models_it_says_what_brings_them(self, project: Path) -> None:
+        shutil.move("models", "elsewhere")
+        assert "`dvc pull models` brings classifiers" in wrong("predict", "letters.csv")
+        shutil.move("reports", "other")
+        assert "nothing was evaluated yet: run `dvc repro`" in wrong("predict", "letters.csv")
+
+
+QUESTIONS = [{"id": "trams", "text": "More trams?"}, {"id": "trees", "text": "More trees?"}]
+
+
+@pytest.fixture
+def stances(project: Path) -> Path:
+    """The same with two questions and a classifier for each."""
+    said = yaml.safe_load(Path("tasks/city-topics.yaml").read_text())
+    write_task(said | {"questions": QUESTIONS})
+    shutil.move("models/real", "one")
+    for question in ("trams", "trees"):
+        shutil.copytree("one", f"models/real/{question}")
+        noted = json.loads(Path("one/training.json").read_text()) | {"question_id": question}
+        write_json(Path(f"models/real/{question}/training.json"), noted)
+    write_rows(Path("data/real/test.jsonl"), [
+        Row(id=f"{question}{place}", text=text, label=LABELS[place >= 5], question_id=question, question="More?")
+        for question in ("trams", "trees") for place, text in enumerate([*BUS, *PARK])
+    ])  # fmt: skip
+    return project
+
+
+class TestQuestions:
+    def test_each_text_is_read_as_an_answer_to_its_question(self, stances: Path) -> None:
+        Path("a.csv").write_text("text,question\nthe bus is late,trams\nthe bus is late,More trees?\n")
+        run("predict", "a.csv", "--probabilities")
+        found = rows("a-predicted.csv")
+        assert [row["model"].split("@")[0] for row in found] == ["models/real/trams", "models/real/trees"]
+        for row, words in zip(found, ("More trams?", "More trees?"), strict=True):
+            (shares,) = predict(load(Path("one"), CPU), ["the bus is late"], [words])
+            assert float(row["p.transport"]) == pytest.approx(shares[0], abs=2e-6)
+
+    def test_all_texts_may_answer_one_question(self, stances: Path) -> None:
+        run("predict", "letters.csv", "--question", "trees")
+        assert {row["model"].split("@")[0] for row in rows("letters-predicted.csv")} == {"models/real/trees", ""}
+        run("predict", "letters.csv", "--model", "models/real/trams", "--overwrite")
+        assert {row["model"].split("@")[0] for row in rows("letters-predicted.csv")} == {"models/real/trams", ""}
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ((), "which question do the texts answer? Name it with --question (trams, trees)"),
+            (("--question", "tram"), "--question 'tram': did you mean 'trams'"),
+            (("--question-column", "id"), "letters.csv, row 2: column 'id' holds '0': Known: trams, trees"),
+        ],
+    )
+    def test_an_unknown_question_is_named(self, stances: Path, words: tuple[str, ...], said: str) -> None:
+        assert said in wrong("predict", "letters.csv", *words)
+
+    def test_opinions_are_told_question_by_question(self, stances: Path) -> None:
+        Path("a.csv").write_text(
+            "text,question\n" + "".join(f"{text},{q}\n" for q in ("trams", "trees") for text in BUS)
+        )
+        said = run("opinions", "a.csv")
+        assert "More trams?\n5 texts read by models/real/trams@" in said
+        assert "More trees?\n5 texts read by models/real/trees@" in said
+        assert "20 labelled test texts" in " ".join(said.split())
+
+
+class TestOpinions:
+    def test_shares_are_corrected_by_the_errors_on_the_test_texts(self, project: Path) -> None:
+        test = [
+            Row(id=f"t{k}", text=text, label=LABELS[(k >= 5) ^ (k in (0, 6, 7))])
+            for k, text in enumerate([*BUS, *PARK])
+        ]
+        write_rows(Path("data/real/test.jsonl"), test)
+        found = json.loads(run("opinions", "letters.csv", "--json"))
+        # five texts say bus, of which one is marked environment; of five parks two are marked transport
+        told = corrected_shares([6, 5], np.array([[4, 2], [1, 3]]), 0.95, 2000, np.random.default_rng(1))
+        assert [(row["label"], row["texts"], row["predicted"], row["counted"]) for row in found["shares"]] == [
+            ("transport", 11, 6, 0.5455), ("environment", 11, 5, 0.4545)
+        ]  # fmt: skip
+        for place, row in enumerate(found["shares"]):
+            assert [row[name] for name in ("corrected", "low", "high")] == [
+                round(float(getattr(told, name)[place]), 4) for name in ("corrected", "low", "high")
+            ]
+        assert found["notes"] == ["1 row has no text and no part in the shares."]
+
+    def test_the_table_is_written_and_shown(self, project: Path) -> None:
+        said = run("opinions", "letters.csv", "--to", "shares.csv")
+        assert "label        counted  corrected    95% interval" in said
+        assert "transport      54.5%      54.5%" in said
+        assert "written to shares.csv" in said
+        assert [(row["label"], row["counted"]) for row in rows("shares.csv")] == [
+            ("transport", "0.5455"), ("environment", "0.4545")
+        ]  # fmt: skip
+        assert "is there already" in wrong("opinions", "letters.csv", "--to", "shares.csv")
+
+    def test_without_test_texts_of_a_label_it_counts_alone_and_says_so(self, project: Path) -> None:
+        write_rows(Path("data/real/test.jsonl"), [Row(id="t", text=BUS[0], label="transport")])
+        said = " ".join(run("opinions", "letters.csv").split())
+        assert "counted only: data/real/test.jsonl holds no labelled text of environment" in said
+        assert "Corrected by" not in said
+
+    def test_texts_of_another_kind_are_told_apart(self, project: Path) -> None:
+        many = [
+            Row(id=f"{k}-{n}", text=text, label=LABELS[n % 2])
+            for n in range(30)
+            for k, text in enumerate([*BUS, *PARK])
+        ]
+        write_rows(Path("data/real/test.jsonl"), many)  # it errs half the time on either label
+        Path("a.csv").write_text("text\n" + "the bus is late\n" * 200)
+        assert "no mix of labels explains what the classifier says" in " ".join(run("opinions", "a.csv").split())
+
+    def test_a_classifier_of_other_labels_is_refused(self, project: Path) -> None:
+        write_rows(Path("data/real/test.jsonl"), [Row(id="t", text="x", label="housing")])
+        assert "the test texts have the label 'housing' too" in wrong("opinions", "letters.csv")
