@@ -94,6 +94,7 @@ class TestPredict:
         assert said.splitlines() == [
             "letters-predicted.csv: 12 rows; transport 6, environment 5", "1 row has no text and no label"
         ]  # fmt: skip
+        assert Path("letters-predicted.csv").read_bytes().startswith(b"\xef\xbb\xbf"), "for Excel"
         found = rows("letters-predicted.csv")
         assert [row["text"] for row in found] == LETTERS
         assert [row["predicted_label"] for row in found] == ["transport"] * 5 + [""] + ["environment"] * 5 + [
