@@ -317,6 +317,17 @@ def test_a_state_from_before_the_headline_figures_shows_its_scores(project: Comp
     assert row["macro_f1"]["real"]["value"] == pytest.approx(1 - 2 / 60)
 
 
+def test_the_labels_that_the_baseline_scores_are_those_compared(project: ComparedProject) -> None:
+    project.experiment("good", BETTER, {"shots": 5})
+    found_by = []
+    for scored in ([], LABELS[:1], LABELS):
+        runs = chosen(("good",), "HEAD", everything=False)
+        for run in runs:
+            run.params["evaluate"]["scored_labels"] = scored
+        found_by.append(difference(compare(runs, Answers()), "good")["difference"])
+    assert found_by[0] == found_by[2] != found_by[1]
+
+
 def test_chamfer_over_other_numbers_of_texts_is_said_to_tell_nothing(project: ComparedProject) -> None:
     for name, size in (("older", {}), ("few", {"chamfer_texts": 20}), ("more", {"chamfer_texts": 41})):
         project.experiment(name, BETTER, {"shots": len(name)}, figures={"chamfer_ratio": 0.7, **size})

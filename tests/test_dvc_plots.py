@@ -22,6 +22,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     "task_scale": [{"task": task, "place": place, "subjectivity": place - 1.5, "low": -2, "high": 2, "win_rate": 0.5, "paper_stars": stars, "source": "llm_panel"} for task, place, stars in (("humor", 2, 5), ("mine", 1, ""))],
     "not_learned": [{"arm": "real", "budget": "", "question_id": "", "reason": "one label", "share": 0.95, "label": "pro"}],
     "by_agreement": [{"arm": "real", "budget": "", "gamma": 0.4, "texts": 9, "accuracy": 0.7}, {"arm": "real", "budget": "", "gamma": 1.0, "texts": 0, "accuracy": ""}],
+    "reliability": [{"arm": "real", "budget": "", "low": low, "high": low + 0.1, "texts": 9, "probability": low + 0.05, "right": 0.7, "ece": 0.1, "lowest": 0.1, "highest": 0.1, "by_chance": 0.05} for low in (0.5, 0.9)],
     "confusion_counts": [{"arm": "real", "label": a, "predicted": b, "count": 7} for a in ("pro", "con") for b in ("pro", "con")],
     "curves_by_seed": [{"question_id": "", "budget": "48", "seed": seed, "step": step, "loss": 1 / step, "learning_rate": 0.1} for seed in (1, 2) for step in (1, 2)],
     "projection": [{"id": "a", "kind": kind, "label": "pro", "x": 0.1, "y": 0.2} for kind in ("real", "synthetic")],

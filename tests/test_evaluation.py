@@ -9,8 +9,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from standin.config import Evaluate
 from standin.corpus import Prediction, Row
 from standin.errors import StandinError
-from standin.evaluation.agreement import accuracy_by_agreement, agreement_slope
-from standin.evaluation.comparisons import compare, holm, withhold
+from standin.evaluation.agreement import accuracy_by_agreement, agreement_slope, fitted_line
+from standin.evaluation.comparisons import compare, holm, mcnemar, withhold
 from standin.evaluation.family import Entry, Pair, family, random_instead, without_synthetic
 from standin.evaluation.intervals import Examined, Resampled, bootstrap, mean_over_questions
 from standin.evaluation.learned import Unlearned, unlearned, with_majority
@@ -534,7 +534,7 @@ def test_tables_and_metrics_of_two_arms() -> None:
     assert found["good"]["macro_f1_low"] <= found["good"]["macro_f1"] <= found["good"]["macro_f1_high"] <= 1
     assert tables["comparisons"][0][:4] == ("good", "bad", None, "macro_f1")
     assert tables["comparisons"][0][11] == "bad"
-    assert tables["agreement"][0] == ("good", None, 0.0, 3, 1.0, None)
+    assert tables["agreement"][0] == ("good", None, 0.0, 3, 1.0, None, None, None, None), "two points make no line"
     assert ("good", "flat", "bus", 1) in tables["confusion"]
     assert sum(row[3] for row in tables["confusion"] if row[0] == "bad") == 24
     assert tables["questions"] == []
@@ -598,3 +598,98 @@ def test_scores_are_means_over_questions_however_many_texts_they_have() -> None:
 
 def test_tables_have_six_digits_empty_fields_and_no_negative_zero() -> None:
     assert csv_text(("a", "b", "c"), [("x, y", None, 1 / 3), ("ü", 2, -1e-9)]) == 'a,b,c\n"x, y",,0.333333\nü,2,0.0\n'
+
+
+# Scored labels, McNemar, what is kept of all labels, and the line over gamma
+
+
+def test_macro_f1_goes_over_the_scored_labels_in_scores_intervals_and_chance() -> None:
+    truth = ["bus", "park", "flat", "flat"] * 10
+    said = {1: ["bus", "park", "park", "flat"] * 10, 2: ["bus", "bus", "flat", "flat"] * 10}
+    settings = Evaluate(resamples=200, references=[], scored_labels=["bus", "park"])
+    result = evaluate({"real": predictions("real", said)}, texts(truth), LABELS, [1, 2], settings, {}, ARMS)
+    f1 = [f1_score(truth, said[seed], labels=["bus", "park"], average="macro", zero_division=0) for seed in (1, 2)]
+    found = metrics(result)
+    assert found["real"]["macro_f1"] == pytest.approx(np.mean(f1), abs=1e-6)
+    assert found["majority"]["macro_f1"] == 0, "the most frequent label is not scored"
+    assert found["real"]["accuracy"] == pytest.approx(0.75)
+    assert "Macro-F1 is the mean over the labels bus and park (evaluate.scored_labels)." in scope(result)
+
+
+def test_chance_is_that_of_the_scored_labels() -> None:
+    truth = ["park"] * 40 + ["bus"] * 360
+    said = {1: ["park"] * 16 + ["bus"] * 24 + ["park"] * 24 + ["bus"] * 336}
+    # F1 of park is 0.4, its chance 0.1; the mean chance of all three labels is 0.33, within the interval
+    settings = Evaluate(resamples=400, references=[], scored_labels=["park"])
+    assert not evaluate({"real": predictions("real", said)}, texts(truth), LABELS, [1], settings, {}, ARMS).unlearned
+    never = {1: ["bus"] * 400}
+    found = evaluate({"real": predictions("real", never)}, texts(truth), LABELS, [1], settings, {}, ARMS).unlearned
+    assert "chance" in [one.reason for one in found]
+
+
+@pytest.mark.parametrize(
+    ("only", "other", "apart"), [(10, 0, 1), (5, 0, 0), (6, 0, 1), (9, 1, 1), (8, 2, 0), (0, 0, 0), (0, 10, 1)]
+)
+def test_mcnemar_s_test_is_that_of_the_binomial_distribution(only: int, other: int, apart: int) -> None:
+    first = np.array([[True] * only + [False] * other + [True] * 20])
+    second = np.array([[False] * only + [True] * other + [True] * 20])
+    assert mcnemar(first, second, 0.95) == apart
+    p = stats.binomtest(only, only + other).pvalue if only + other else 1.0
+    assert (p < 0.05) == bool(apart)
+
+
+def test_mcnemar_counts_seeds_beside_the_comparison() -> None:
+    truth = ["bus", "park"] * 20
+    wrong = ["park"] * 10 + truth[10:]
+    rows = {"real": predictions("real", {1: truth, 2: truth}), "sqbc": predictions("sqbc", {1: wrong, 2: truth}, 6)}
+    result = evaluate(rows, texts(truth), LABELS, [1, 2], Evaluate(resamples=100, references=["real"]), {}, ARMS)
+    assert {one.mcnemar for found in result.comparisons.values() for one in found} == {0}, "five of five is p = 0.06"
+    rows["sqbc"] = predictions("sqbc", {1: ["park"] * 20 + truth[20:], 2: truth}, 6)
+    result = evaluate(rows, texts(truth), LABELS, [1, 2], Evaluate(resamples=100, references=["real"]), {}, ARMS)
+    assert {one.mcnemar for found in result.comparisons.values() for one in found} == {1}
+    assert {row[12] for row in table_rows(result, LABELS)["comparisons"]} == {1}
+
+
+def test_what_an_arm_keeps_of_all_labels_is_the_ratio_of_equal_seeds_and_resamples() -> None:
+    truth = ["bus", "park"] * 30
+    half = {seed: truth[:30] + ["bus"] * 30 for seed in (1, 2)}
+    rows = {"real": predictions("real", {1: truth, 2: truth}), "sqbc": predictions("sqbc", half, 6)}
+    result = evaluate(rows, texts(truth), LABELS, [1, 2], Evaluate(resamples=400, references=[]), {}, ARMS)
+    (row,) = [row for row in table_rows(result, LABELS)["scores"] if row[2] == "retained"]
+    ratio = f1_score(truth, half[1], labels=LABELS[:2], average="macro") * 2 / 3
+    whole_f1 = f1_score(truth, truth, labels=LABELS, average="macro", zero_division=0)
+    assert row[:2] == ("sqbc", 6)
+    assert row[3] == pytest.approx(ratio / whole_f1)
+    assert 0 < row[4] < row[3] < row[5]
+    del rows["real"]
+    assert not evaluate(rows, texts(truth), LABELS, [1, 2], Evaluate(resamples=100, references=[]), {}, ARMS).retained
+
+
+def test_equal_answers_keep_all_of_it_for_certain() -> None:
+    truth = ["bus", "park", "flat"] * 10
+    said = dict.fromkeys((1, 2), ["bus", "park", "bus", "bus", "bus", "flat"] * 5)
+    rows = {"real": predictions("real", said), "sqbc": predictions("sqbc", said, 6)}
+    result = evaluate(rows, texts(truth), LABELS, [1, 2], Evaluate(resamples=100, references=[]), {}, ARMS)
+    (row,) = [row for row in table_rows(result, LABELS)["scores"] if row[2] == "retained"]
+    assert row[3:6] == (1.0, 1.0, 1.0)
+
+
+def test_the_line_over_gamma_is_least_squares_with_r2_and_rho() -> None:
+    points: list[tuple[float, int, float | None]] = [
+        (0.0, 9, 0.5),
+        (0.4, 8, 0.7),
+        (0.6, 7, 0.6),
+        (0.8, 4, 0.9),
+        (1.0, 0, None),
+    ]
+    line = fitted_line(points)
+    assert line is not None
+    known = stats.linregress([0.0, 0.4, 0.6, 0.8], [0.5, 0.7, 0.6, 0.9])
+    assert (line.slope, line.intercept) == pytest.approx((known.slope, known.intercept))
+    assert line.r2 == pytest.approx(known.rvalue**2)
+    assert line.rho == pytest.approx(0.8)
+    assert line.at(0.5) == pytest.approx(known.intercept + known.slope / 2)
+    assert fitted_line(points[:2]) is None
+    flat = fitted_line([(gamma, 5, 0.5) for gamma in (0.0, 0.5, 1.0)])
+    assert flat is not None
+    assert (flat.slope, flat.r2, flat.rho) == (0.0, None, None)

@@ -32,7 +32,7 @@ def compared(a: str, b: str, difference: float, low: float, high: float, verdict
     """A row of comparisons.csv; where no verdict is given it is the interval's."""
     verdict = verdict or ("higher" if low > 0 else "lower" if high < 0 else "no difference")
     return {"arm_a": a, "arm_b": b, "budget": budget, "measure": "macro_f1", "difference": difference, "low": low,
-            "high": high, "verdict": "higher", "verdict_holm": verdict}  # fmt: skip
+            "high": high, "verdict": "higher", "verdict_holm": verdict, "mcnemar_seeds": 2}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_json(reports / f"finetune/{arm}/metrics.json", {"train_rows": 240.0, "rows_seen": 960.0, "passes": 4.0})
     write_json(
         reports / "evaluate/scope.json",
-        {"confidence": 0.95, "scope": "Intervals over 3 seeds.", "skipped_arms": [], "texts": 288},
+        {"confidence": 0.95, "scope": "Intervals over 3 seeds.", "skipped_arms": [], "texts": 288, "seeds": [1, 2, 3]},
     )
     table(
         reports / "evaluate/scores.csv",
@@ -456,7 +456,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_to = reports / "seeds" / name
         write_to.parent.mkdir(exist_ok=True)
         write_to.write_bytes((ROOT / "reports/seeds" / name).read_bytes())
-    table(reports / "evaluate/agreement.csv", [{"arm": arm, "budget": "", "gamma": g, "texts": 6, "accuracy": 0.5} for arm in ARMS for g in (0.0, 1.0)])  # fmt: skip
+    table(reports / "evaluate/agreement.csv", [{"arm": arm, "budget": "", "gamma": g, "texts": 6, "accuracy": 0.5, "fitted": 0.5, "r2": 0.4 if arm == "real" else "", "rho": -0.5 if arm == "real" else ""} for arm in ARMS for g in (0.0, 1.0)])  # fmt: skip
     table(reports / "evaluate/confusion.csv", [{"arm": "real", "label": a, "predicted": b, "count": 3} for a in LABELS for b in LABELS])  # fmt: skip
     return tmp_path
 
@@ -742,3 +742,36 @@ def test_rows_read_are_those_of_the_budget_and_none_of_a_skipped_arm() -> None:
     assert [rows_read(several, budget) for budget in ("12", "48")] == ["512 (42.7 times)", "1,024 (21.3 times)"]
     assert rows_read({"classifiers": 5, **small}, "48") == "512 (42.7 times)"
     assert rows_read({"classifiers": 0, "skipped": True}, "") is None
+
+
+def test_the_page_says_what_fewer_labels_keep_and_how_sure_answers_are(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    scores = project / "reports/evaluate/scores.csv"
+    with scores.open("a") as file:
+        for measure in ("macro_f1", "accuracy", "retained"):
+            file.write(f"sqbc,48,{measure},0.91,0.85,0.97,3,288\n")
+    row = {
+        "low": 0.9,
+        "high": 1,
+        "texts": 50,
+        "probability": 0.95,
+        "right": 0.7,
+        "ece": 0.21,
+        "lowest": 0.2,
+        "highest": 0.22,
+        "by_chance": 0.03,
+    }
+    table(
+        project / "reports/evaluate/reliability.csv",
+        [{"arm": arm, "budget": "", **row} for arm in ("real", "synthetic")],
+    )
+    report.run(*given, "")
+    found = unescape(page(project)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "nearest comes 48 chosen by SQBC (48 of 240 labels) with 91% (interval 85% to 97%)." in found
+    assert re.search(
+        r'<bdi>synthetic texts alone</bdi></th><td class="n">0.210</td><td class="n">0.200 to 0.220</td><td class="n">0.030</td>',
+        found,
+    )
+    assert "synthetic texts alone: calibration error 0.21" in found
+    assert re.search(r"tells the two apart", found)

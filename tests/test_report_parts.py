@@ -386,3 +386,74 @@ def test_distributions_are_drawn_where_both_kinds_have_one() -> None:
     assert "characters a text" in shown.svg
     empty = beside.pictures({name: [] for name in beside.TABLES}, "en")
     assert not any(figure for _, figure in empty.values())
+
+
+# What fewer labels keep
+
+
+def kept_of(arm: str, labels: str | None, value: float, low: float, high: float) -> dict[str, Any]:
+    return {
+        "name": arm,
+        "synthetic": "synthetic" in arm,
+        "labels": labels,
+        "whole": "240",
+        "value": value,
+        "low": low,
+        "high": high,
+    }
+
+
+def test_the_fewest_labels_that_surely_keep_it_are_named() -> None:
+    rows = [
+        kept_of("SQBC", "48", 0.97, 0.96, 0.99),
+        kept_of("SQBC + synthetic", "24", 0.96, 0.95, 1.0),
+        kept_of("random", "12", 0.96, 0.94, 1.0),
+    ]
+    assert lines.saved(rows, 0.95).replace("\N{NO-BREAK SPACE}", " ") == (
+        "With 10% of the labels (24 of 240 labels), SQBC + synthetic keeps 96% of what all labelled texts reach (95% "
+        "interval 95% to 100%)."
+    )
+
+
+def test_where_none_surely_keeps_it_the_nearest_is_named_and_no_winner() -> None:
+    rows = [
+        kept_of("SQBC", "48", 0.99, 0.80, 1.2),
+        kept_of("random", "24", 0.93, 0.90, 0.96),
+        kept_of("whole again", "240", 1.0, 1.0, 1.0),
+    ]
+    said = lines.saved(rows, 0.95).replace("\N{NO-BREAK SPACE}", " ")
+    assert said.startswith(
+        "Nothing with fewer labels surely keeps 95% of what all labelled texts reach; nearest comes random (24 of"
+    )
+    assert said.endswith("with 93% (interval 90% to 96%).")
+    assert (
+        lines.saved([kept_of("whole again", "240", 1.0, 1.0, 1.0), kept_of("unknown", None, 1.0, 1.0, 1.0)], 0.95) == ""
+    )
+
+
+def test_the_figure_of_what_is_kept_has_a_line_at_all_of_it_and_says_the_labels() -> None:
+    drawn = lines.retained([kept_of("random", "0", 0.5, 0.4, 0.6), kept_of("synthetic", "1200", 1.5, 1.25, 1.875)], 0.9)
+    assert [row["name"] for row in drawn["rows"]] == ["synthetic", "random"]
+    assert [row["note"].replace("\N{NO-BREAK SPACE}", " ") for row in drawn["rows"]] == [
+        "1,200 of 240 labels",
+        "0 of 240 labels",
+    ]
+    assert (drawn["mark"], drawn["rows"][0]["right"], drawn["rows"][1]["at"]) == ("53.33%", "100.00%", "26.67%")
+
+
+def test_rows_of_what_is_kept_know_the_labels_behind_them() -> None:
+    arms = {"real": ["real"], "sqbc": ["sqbc", "synthetic"]}
+    behind = {
+        ("real", ""): {"real_labels": "240"},
+        ("sqbc", "6"): {"real_labels": "9"},
+        ("gone", ""): {"real_labels": "1"},
+    }
+    (row,) = content.retained_rows(
+        [{"arm": "sqbc", "budget": "6", "value": 0.9, "low": 0.8, "high": 1.0}], arms, behind
+    )
+    assert (row["name"], row["labels"], row["whole"], row["synthetic"]) == (
+        "6 chosen by SQBC + synthetic",
+        "9",
+        "240",
+        True,
+    )

@@ -137,7 +137,7 @@ def nothing_kept(project: Path, params: Params, task: Task) -> Given:  # noqa: F
     evaluate = project / "reports/evaluate"
     said = {"confidence": 0.95, "scope": "Intervals over 3 seeds.", "texts": 288}
     without = ["synthetic", "random_synthetic", "sqbc_synthetic"]
-    write_json(evaluate / "scope.json", said | {"skipped_arms": without})
+    write_json(evaluate / "scope.json", said | {"skipped_arms": without, "seeds": [1]})
     for name, column in (("scores", "arm"), ("comparisons", "arm_a"), ("agreement", "arm")):
         rows = [row for row in csv.DictReader((evaluate / f"{name}.csv").open()) if row[column] not in without]
         table(evaluate / f"{name}.csv", rows)
@@ -183,7 +183,7 @@ def one_of_each(project: Path, params: Params, task: Task) -> Given:  # noqa: F8
         write_json(path, read_json(path) | changed)
     scope = project / "reports/evaluate/scope.json"
     write_json(scope, read_json(scope) | {"texts": 1, "scope": "Intervals over 1 training seed."})
-    table(project / "reports/evaluate/agreement.csv", [{"arm": "real", "budget": "", "gamma": 0.0, "texts": 1, "accuracy": 1}])  # fmt: skip
+    table(project / "reports/evaluate/agreement.csv", [{"arm": "real", "budget": "", "gamma": 0.0, "texts": 1, "accuracy": 1, "fitted": "", "r2": "", "rho": ""}])  # fmt: skip
     generator = params.generator.model_copy(update={"shots": 1})
     select = params.select.model_copy(update={"budgets": [1]})
     return params.model_copy(update={"generator": generator, "select": select}), task

@@ -38,10 +38,10 @@ def write_predictions(arm: str, said: list[str], *budgets: int | None, seeds: tu
     write_rows(Path(f"data/predictions/{arm}.jsonl"), rows)
 
 
-def params(*arms: str, seeds: tuple[int, ...] = (1, 2)) -> Params:
+def params(*arms: str, seeds: tuple[int, ...] = (1, 2), scored: tuple[str, ...] = ()) -> Params:
     raw = {
         "arms": {arm: [arm if arm in ("sqbc", "random") else "real"] for arm in arms},
-        "evaluate": {"resamples": 300},
+        "evaluate": {"resamples": 300, "scored_labels": list(scored)},
         "finetune": {"seeds": list(seeds)},
     }
     return restrict(parse_params(raw), DECLARED)
@@ -169,7 +169,7 @@ def test_equal_predictions_give_equal_bytes_in_whatever_order_they_stand() -> No
     Path("data/predictions/sqbc.jsonl").write_text("\n".join(reversed(lines)))
     run("real", "sqbc")
     assert {path.name: path.read_bytes() for path in Path("reports/evaluate").iterdir()} == first
-    names = ("scores", "questions", "comparisons", "learned", "agreement", "confusion")
+    names = ("scores", "questions", "comparisons", "learned", "agreement", "confusion", "reliability")
     assert set(first) == {"scope.json", *(f"{name}.csv" for name in names)}
 
 
@@ -200,3 +200,19 @@ def test_the_stage_imports_neither_scikit_learn_nor_pandas() -> None:
     code = f"import sys; from standin.stages import evaluate; sys.exit(bool({heavy} & set(sys.modules)))"
     source = str(Path(__file__).parents[1] / "src")
     assert subprocess.run([sys.executable, "-c", code], check=False, env={"PYTHONPATH": source}).returncode == 0
+
+
+def test_a_scored_label_that_the_task_does_not_have_is_named() -> None:
+    write_predictions("real", RIGHT, None)
+    with pytest.raises(StandinError, match=r"params.yaml: evaluate.scored_labels: 'houseing': did you mean 'housing'"):
+        run("real", scored=("houseing",))
+
+
+def test_calibration_is_told_of_predictions_with_probabilities() -> None:
+    rows = [Prediction(arm="real", budget=None, seed=seed, id=f"t{n}", label=label, p={label: 0.75})
+            for seed in (1, 2) for n, label in enumerate(HALF)]  # fmt: skip
+    write_rows(Path("data/predictions/real.jsonl"), rows)
+    write_predictions("sqbc", HALF, 24)
+    run("real", "sqbc")
+    (row,) = table("reliability")
+    assert [row[name] for name in ("arm", "low", "high", "texts", "right", "ece")] == ["real", "0.7", "0.8", "80", "0.75", "0.0"]  # fmt: skip

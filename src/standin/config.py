@@ -240,12 +240,16 @@ class Finetune(Length):
 
 
 class Evaluate(Group):
-    """Least number of resamples, confidence of the intervals, what arms are compared with, agreement thresholds."""
+    """Least number of resamples, confidence of the intervals, what arms are compared with, agreement thresholds.
+
+    ``scored_labels``: the labels that macro-F1 is the mean over, where not all.
+    """
 
     resamples: int = Field(2000, ge=100)
     confidence: float = Field(0.95, gt=0, lt=1)
     references: list[str] = Field(default_factory=lambda: list(DEFAULT_REFERENCES))
     gammas: list[float] = Field(default_factory=lambda: [0.0, 0.4, 0.6, 0.8, 1.0])
+    scored_labels: list[str] = Field(default_factory=list)
 
 
 SOURCES = ("real", "shots", "synthetic")

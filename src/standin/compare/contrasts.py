@@ -39,10 +39,11 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The baseline's ``evaluate.confidence`` and ``evaluate.resamples``."""
+    """The baseline's ``evaluate.confidence``, ``evaluate.resamples`` and ``evaluate.scored_labels``."""
 
     confidence: float
     resamples: int
+    scored_labels: Sequence[str] = ()
 
 
 def over_base_seeds(pairs: Sequence[tuple[Run, Run]], confidence: float) -> list[Contrast]:
@@ -144,10 +145,11 @@ def _measured(
             entries |= {run.predictions[arm]: answers.said(run, arm) or {} for arm in arms}
     first = pairs[members[0][0]][1]
     truth, labels = answers.truth(first) or {}, labels_of(first)
+    scored = [labels.index(label) for label in settings.scored_labels if label in labels]
     generator = np.random.default_rng(RESAMPLING_SEED)
     resampled = (
         bootstrap(_examined(of, question, list(entries.values()), seeds, labels), len(labels), settings.resamples,
-                  generator)
+                  generator, scored)
         for question, of in truth.items()
     )  # fmt: skip
     measured = mean_over_questions(resampled)["macro_f1"]

@@ -148,4 +148,4 @@ def _settings(run: Run) -> Settings:
         found = Evaluate.model_validate(run.params.get("evaluate") or {})
     except ValidationError:
         found = Evaluate()
-    return Settings(found.confidence, found.resamples)
+    return Settings(found.confidence, found.resamples, found.scored_labels)

@@ -17,6 +17,8 @@ PRIOR_DEVIATION = 10.0  # of both coefficients: keeps separable resamples finite
 ITERATIONS = 50
 CONVERGED = 1e-10
 LONGEST_STEP = 2.0
+LEAST_POINTS = 3  # of a line that could lie beside any of them
+SAME = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,20 @@ class Slope:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """accuracy = intercept + slope x gamma; R2 and Spearman's rho are None where all accuracies are equal."""
+
+    slope: float
+    intercept: float
+    r2: float | None
+    rho: float | None
+
+    def at(self, gamma: float) -> float:
+        """The accuracy that the line has at a gamma."""
+        return self.intercept + self.slope * gamma
 
 
 def accuracy_by_agreement(
@@ -46,6 +62,25 @@ def accuracy_by_agreement(
         kept = agreement >= gamma - 1e-9
         found.append((gamma, int(kept.sum()), float(correct[:, kept].mean()) if kept.any() else None))
     return found
+
+
+def fitted_line(points: Sequence[tuple[float, int, float | None]]) -> Line | None:
+    """The least-squares line through accuracy against gamma, as the paper draws it, with R2 and Spearman's rho.
+
+    No p-values: the sets of texts are nested, so the points are no independent observations. None under three points.
+    """
+    from scipy.stats import spearmanr
+
+    known = [(gamma, accuracy) for gamma, _, accuracy in points if accuracy is not None]
+    if len(known) < LEAST_POINTS:
+        return None
+    gammas, accuracies = np.array(known).T
+    slope, intercept = np.polyfit(gammas, accuracies, 1)
+    spread = float(((accuracies - accuracies.mean()) ** 2).sum())
+    if spread < SAME:
+        return Line(0.0, float(accuracies.mean()), None, None)
+    left = float(((accuracies - intercept - slope * gammas) ** 2).sum())
+    return Line(float(slope), float(intercept), 1 - left / spread, float(spearmanr(gammas, accuracies)[0]))
 
 
 def agreement_slope(

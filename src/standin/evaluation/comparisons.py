@@ -4,6 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from standin.evaluation.family import Pair
 from standin.evaluation.intervals import Resampled
 from standin.evaluation.uncertainty import Estimate, estimate
@@ -16,7 +19,9 @@ class Comparison:
     """The first of a pair less the second: difference, interval, verdict on the first.
 
     ``p`` is the two-sided p-value, ``holm`` the same adjusted for all comparisons made together. ``verdict`` is the
-    interval's own, ``verdict_holm`` allows for the number of comparisons.
+    interval's own, ``verdict_holm`` allows for the number of comparisons. ``mcnemar`` counts the seeds of which
+    McNemar's exact test, on which texts each has right, tells the two apart alone: a count, as seeds are no tests
+    independent of each other.
     """
 
     pair: Pair
@@ -27,6 +32,7 @@ class Comparison:
     holm: float
     verdict: Verdict
     verdict_holm: Verdict
+    mcnemar: int = 0
 
 
 def compare(measured: Resampled, pairs: Sequence[Pair], confidence: float, texts: int) -> list[Comparison]:
@@ -56,6 +62,21 @@ def difference(measured: Resampled, first: int, second: int, texts: int) -> Esti
     """The first arm less the second, paired by seed and resample."""
     by_seed = measured.by_seed[first] - measured.by_seed[second]
     return estimate(by_seed, measured.resamples[first] - measured.resamples[second], texts)
+
+
+def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_], confidence: float) -> int:
+    """Of how many seeds McNemar's exact test (1947) tells two classifiers apart.
+
+    Args:
+        first: which texts each seed of the one has right, shape (seeds, n).
+        second: the same of the other.
+        confidence: a seed counts where the two-sided p-value is below 1 - confidence.
+    """
+    from scipy.special import bdtr
+
+    only, other = (first & ~second).sum(axis=1), (second & ~first).sum(axis=1)
+    p_values = np.minimum(1.0, 2 * bdtr(np.minimum(only, other), only + other, 0.5))
+    return int((p_values < 1 - confidence).sum())
 
 
 def withhold(comparisons: Sequence[Comparison], unlearned: Collection[int]) -> list[Comparison]:

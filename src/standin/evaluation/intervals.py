@@ -35,7 +35,9 @@ class Resampled:
     resamples: npt.NDArray[np.float32]
 
 
-def bootstrap(question: Examined, labels: int, resamples: int, generator: np.random.Generator) -> dict[str, Resampled]:
+def bootstrap(
+    question: Examined, labels: int, resamples: int, generator: np.random.Generator, scored: Sequence[int] = ()
+) -> dict[str, Resampled]:
     """Score all arms and seeds on the test texts, and on resamples of them within each true label.
 
     A resample keeps the number of texts of every label, so a class of three texts never vanishes from it. Of the n_l
@@ -50,6 +52,7 @@ def bootstrap(question: Examined, labels: int, resamples: int, generator: np.ran
         labels: number of classes.
         resamples: number of resamples.
         generator: draws everything.
+        scored: places of the labels that macro-F1 goes over; none names all.
 
     Returns:
         ``macro_f1`` and ``accuracy``.
@@ -58,7 +61,7 @@ def bootstrap(question: Examined, labels: int, resamples: int, generator: np.ran
     of_class = np.bincount(question.truth, minlength=labels)
     order = np.argsort(question.truth, kind="stable")
     predicted = question.predicted.reshape(arms * seeds, texts)[:, order]
-    by_seed = _scores(predicted, of_class, [np.ones((1, n), dtype=np.float32) for n in of_class])[:, 0]
+    by_seed = _scores(predicted, of_class, [np.ones((1, n), dtype=np.float32) for n in of_class], scored)[:, 0]
     drawn = np.empty((len(MEASURES), arms * seeds, resamples), dtype=np.float32)
     rows = max(1, BLOCK // texts)
     for begin in range(0, resamples, rows):
@@ -67,7 +70,7 @@ def bootstrap(question: Examined, labels: int, resamples: int, generator: np.ran
         group = max(1, BLOCK // ((end - begin) * labels))
         for first in range(0, len(predicted), group):
             some = slice(first, first + group)
-            drawn[:, some, begin:end] = _scores(predicted[some], of_class, weights).swapaxes(1, 2)
+            drawn[:, some, begin:end] = _scores(predicted[some], of_class, weights, scored).swapaxes(1, 2)
     return {
         name: Resampled(by_seed[place].reshape(arms, seeds), drawn[place].reshape(arms, seeds, resamples))
         for place, name in enumerate(MEASURES)
@@ -79,7 +82,9 @@ def _class_weights(texts: int, resamples: int, generator: np.random.Generator) -
     return text_weights(texts, max(1, texts - 1) if texts else 0, resamples, generator)
 
 
-def _scores(predicted: Integers, of_class: Integers, weights: Sequence[npt.NDArray[np.float32]]) -> Floats:
+def _scores(
+    predicted: Integers, of_class: Integers, weights: Sequence[npt.NDArray[np.float32]], scored: Sequence[int]
+) -> Floats:
     """Both measures on every resample; shape (measures, resamples, predictions).
 
     Args:
@@ -87,6 +92,7 @@ def _scores(predicted: Integers, of_class: Integers, weights: Sequence[npt.NDArr
         of_class: texts of each class, shape (labels,).
         weights: per class, how often each of its texts stands in each resample, shape (resamples, texts of the class):
             whole numbers, whose sums float32 holds exactly below 16.7 million, so equal predictions score equally.
+        scored: as ``bootstrap`` takes it.
     """
     labels, shape = len(of_class), (len(weights[0]), len(predicted), len(of_class))
     right, answered = np.zeros(shape), np.zeros(shape)
@@ -99,7 +105,7 @@ def _scores(predicted: Integers, of_class: Integers, weights: Sequence[npt.NDArr
         counts *= texts / times[0].sum()
         right[:, :, label] = counts[:, :, label]
         answered += counts
-    found = scores_of_counts(right, answered, of_class.astype(np.float64))
+    found = scores_of_counts(right, answered, of_class.astype(np.float64), scored)
     return np.stack([getattr(found, name) for name in MEASURES])
 
 

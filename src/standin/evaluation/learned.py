@@ -41,7 +41,11 @@ def with_majority(examined: Examined) -> Examined:
 
 
 def unlearned(
-    questions: Mapping[str | None, Examined], macro_f1: Resampled, labels: Sequence[str], confidence: float
+    questions: Mapping[str | None, Examined],
+    macro_f1: Resampled,
+    labels: Sequence[str],
+    confidence: float,
+    scored: Sequence[int] = (),
 ) -> list[Unlearned]:
     """The entries that have not learned, each with one line per reason, "one label" first.
 
@@ -57,6 +61,7 @@ def unlearned(
         macro_f1: of the same arms, the mean over questions.
         labels: names of the classes.
         confidence: of the interval of a seed's macro-F1.
+        scored: places of the labels that macro-F1 goes over; none names all.
     """
     majority, seeds = len(macro_f1.by_seed) - 1, macro_f1.by_seed.shape[1]
     texts = sum(len(examined.truth) for examined in questions.values())
@@ -74,7 +79,7 @@ def unlearned(
                 one_label.append(Unlearned(place, question, "one label", float(share), labels[top]))
         if 2 * len(one_label) >= len(questions):
             found += one_label
-        if 2 * _guessing(questions.values(), macro_f1, place, len(labels), texts, confidence) >= seeds:
+        if 2 * _guessing(questions.values(), macro_f1, place, len(labels), texts, confidence, scored) >= seeds:
             counts = np.sum(list(answers.values()), axis=0)
             share, top = counts.max() / counts.sum(), int(counts.argmax())
             found.append(Unlearned(place, None, "chance", float(share), labels[top]))
@@ -82,7 +87,13 @@ def unlearned(
 
 
 def _guessing(
-    questions: Collection[Examined], macro_f1: Resampled, place: int, labels: int, texts: int, confidence: float
+    questions: Collection[Examined],
+    macro_f1: Resampled,
+    place: int,
+    labels: int,
+    texts: int,
+    confidence: float,
+    scored: Sequence[int],
 ) -> int:
     """How many seeds of an arm are not above chance: their interval, over texts alone, reaches it or the majority row.
 
@@ -93,12 +104,13 @@ def _guessing(
     number = 0
     for seed in range(macro_f1.by_seed.shape[1]):
         of_seed = estimate(macro_f1.by_seed[place, seed : seed + 1], macro_f1.resamples[place, seed : seed + 1], texts)
-        chance = np.mean([_dealt_out(found.truth, found.predicted[place, seed], labels) for found in questions])
+        chance = np.mean([_dealt_out(found.truth, found.predicted[place, seed], labels, scored) for found in questions])
         number += of_seed.interval(confidence, 0, 1)[0] <= max(float(chance), float(majority[seed]))
     return number
 
 
-def _dealt_out(truth: Integers, answers: Integers, labels: int) -> float:
+def _dealt_out(truth: Integers, answers: Integers, labels: int, scored: Sequence[int]) -> float:
     p, q = (np.bincount(values, minlength=labels) / len(values) for values in (truth, answers))
     both = p + q
-    return float(np.divide(2 * p * q, both, out=np.zeros(labels), where=both > 0).mean())
+    f1 = np.divide(2 * p * q, both, out=np.zeros(labels), where=both > 0)
+    return float((f1[list(scored)] if scored else f1).mean())

@@ -1,16 +1,16 @@
 """Everything that is told of the arms: scores with intervals, comparisons, accuracy by agreement, confusions."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from standin.config import Evaluate
 from standin.corpus import Prediction, Row, by_question
-from standin.evaluation.agreement import Slope, accuracy_by_agreement, agreement_slope
-from standin.evaluation.comparisons import Comparison, compare, withhold
+from standin.evaluation.agreement import Line, Slope, accuracy_by_agreement, agreement_slope, fitted_line
+from standin.evaluation.comparisons import Comparison, compare, mcnemar, withhold
 from standin.evaluation.family import Entry, Sources, family
 from standin.evaluation.intervals import Examined, Resampled, bootstrap, mean_over_questions
 from standin.evaluation.learned import Unlearned, unlearned, with_majority
@@ -27,6 +27,7 @@ class ByAgreement:
 
     accuracies: list[tuple[float, int, float | None]]
     slope: Slope | None
+    line: Line | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Result:
     label, in the question that has the fewest (0 where it is in none). ``comparisons``
     maps a measure to the comparisons that ``references`` name, made on ``resamples`` of the texts; ``unlearned`` are
     the entries of which nothing is concluded. ``confusions`` holds counts over seeds and questions, true classes in
-    rows.
+    rows. ``retained``: macro-F1 of an entry (its place) over that of the arm of all labelled texts, seed by seed; empty
+    where there is no such arm that learned.
     """
 
     entries: list[Entry]
@@ -46,6 +48,7 @@ class Result:
     confidence: float
     resamples: int
     references: list[str]
+    scored_labels: list[str]
     texts: dict[str | None, int]
     of_label: dict[str, int]
     overall: dict[str, list[Estimate]]
@@ -55,6 +58,7 @@ class Result:
     agreement_texts: int
     by_agreement: list[ByAgreement]
     confusions: list[npt.NDArray[np.intp]]
+    retained: dict[int, Estimate]
 
 
 def evaluate(
@@ -89,22 +93,33 @@ def evaluate(
     pairs = family(entries, arms, settings.references)
     resamples = max(settings.resamples, resamples_for(len(pairs), settings.confidence))
     examined = {question: with_majority(found) for question, found in arranged.items()}
-    overall, questions = _scored(examined, len(labels), resamples)
-    lost = unlearned(examined, overall["macro_f1"], labels, settings.confidence)
+    scored = [labels.index(label) for label in settings.scored_labels]
+    overall, questions = _scored(examined, len(labels), resamples, scored)
+    lost = unlearned(examined, overall["macro_f1"], labels, settings.confidence, scored)
     places = {one.place for one in lost}
     known, correct = _agreeing(test, arranged, agreement)
+    right = np.concatenate([found.predicted == found.truth for found in arranged.values()], axis=2)
+    apart = [mcnemar(right[pair.first], right[pair.second], settings.confidence) for pair in pairs]
     return Result(
         entries=entries,
         seeds=len(seeds),
         confidence=settings.confidence,
         resamples=resamples,
         references=settings.references,
+        scored_labels=settings.scored_labels,
         texts=texts,
         of_label={label: _fewest(code, examined.values()) for code, label in enumerate(labels)},
         overall={measure: _estimates(found, sum(texts.values())) for measure, found in overall.items()},
         questions=questions,
         comparisons={
-            measure: withhold(compare(overall[measure], pairs, settings.confidence, sum(texts.values())), places)
+            measure: [
+                replace(one, mcnemar=seeds_apart)
+                for one, seeds_apart in zip(
+                    withhold(compare(overall[measure], pairs, settings.confidence, sum(texts.values())), places),
+                    apart,
+                    strict=True,
+                )
+            ]
             for measure in MEASURES
         },
         unlearned=lost,
@@ -117,7 +132,28 @@ def evaluate(
             )
             for place in range(len(entries))
         ],
+        retained=_retained(entries, arms, overall["macro_f1"], places, sum(texts.values())),
     )
+
+
+def _retained(
+    entries: Sequence[Entry], arms: Sources, macro_f1: Resampled, lost: Collection[int], texts: int
+) -> dict[int, Estimate]:
+    """What each entry reaches of the arm of all labelled texts; that arm and entries that have not learned are not in.
+
+    The ratio is taken seed by seed and resample by resample, so that what makes the texts hard for both cancels out.
+    """
+    whole = next((at for at, one in enumerate(entries) if list(arms[one.arm]) == ["real"] and at not in lost), None)
+    if whole is None:
+        return {}
+    known = macro_f1.by_seed[whole], macro_f1.resamples[whole]
+    if min(float(part.min()) for part in known) <= 0:
+        return {}
+    return {
+        at: estimate(macro_f1.by_seed[at] / known[0], macro_f1.resamples[at] / known[1], texts)
+        for at in range(len(entries))
+        if at != whole and at not in lost
+    }
 
 
 def resamples_for(comparisons: int, confidence: float) -> int:
@@ -131,7 +167,7 @@ def resamples_for(comparisons: int, confidence: float) -> int:
 
 
 def _scored(
-    examined: Mapping[str | None, Examined], labels: int, resamples: int
+    examined: Mapping[str | None, Examined], labels: int, resamples: int, scored: Sequence[int]
 ) -> tuple[dict[str, Resampled], dict[str | None, dict[str, list[Estimate]]]]:
     """The mean over questions with its resamples, and the estimates of each question, whose resamples are let go."""
     generator = np.random.default_rng(RESAMPLING_SEED)
@@ -139,7 +175,7 @@ def _scored(
 
     def each() -> Iterator[dict[str, Resampled]]:
         for question, found in examined.items():
-            resampled = bootstrap(found, labels, resamples, generator)
+            resampled = bootstrap(found, labels, resamples, generator, scored)
             questions[question] = {name: _estimates(one, len(found.truth)) for name, one in resampled.items()}
             yield resampled
 
@@ -176,4 +212,4 @@ def _by_agreement(
     accuracies = accuracy_by_agreement(correct, agreement, settings.gammas) if len(agreement) else []
     generator = np.random.default_rng(RESAMPLING_SEED)
     slope = agreement_slope(correct, agreement, settings.resamples, settings.confidence, generator)
-    return ByAgreement(accuracies, slope)
+    return ByAgreement(accuracies, slope, fitted_line(accuracies))

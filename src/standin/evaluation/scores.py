@@ -1,5 +1,6 @@
 """Accuracy and macro-F1 from counts per class: of one prediction, or of many resamples of the test texts at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,23 +27,25 @@ def score(truth: Integers, predicted: Integers, labels: int) -> tuple[float, flo
     return float(found.macro_f1), float(found.accuracy)
 
 
-def scores_of_counts(right: Floats, answered: Floats, texts: Floats) -> Scores:
+def scores_of_counts(right: Floats, answered: Floats, texts: Floats, scored: Sequence[int] = ()) -> Scores:
     """Macro-F1 and accuracy from counts per class.
 
     F1 of a class is 2 tp / (texts of the class + texts predicted as it); a class with neither counts as 0, and the mean
-    goes over all labels of the task, as in scikit-learn's ``f1_score(labels=..., average="macro", zero_division=0)``.
+    goes over all labels of the task, as in scikit-learn's ``f1_score(labels=..., average="macro", zero_division=0)``,
+    or over those that are ``scored``: stance with a class "none" is scored by against and favor (SemEval-2016, task 6).
 
     Args:
         right: texts of the class that are predicted as it (tp), shape (..., labels).
         answered: texts predicted as the class, shape (..., labels).
         texts: texts of the class, shape (labels,), at least one in all.
+        scored: places of the labels that macro-F1 goes over; none names all.
 
     Returns:
         Arrays of shape (...).
     """
     both = texts + answered
     f1 = np.divide(2 * right, both, out=np.zeros_like(both), where=both > 0)
-    return Scores(f1.mean(axis=-1), right.sum(axis=-1) / texts.sum())
+    return Scores((f1[..., list(scored)] if scored else f1).mean(axis=-1), right.sum(axis=-1) / texts.sum())
 
 
 def confusion(truth: Integers, predicted: Integers, labels: int) -> npt.NDArray[np.intp]:

@@ -1,8 +1,10 @@
 """The result as rows of tables and as metrics."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from standin.choices import RELATIVE_REFERENCES
+from standin.evaluation.calibration import Calibration
 from standin.evaluation.family import Entry
 from standin.evaluation.results import Result
 from standin.evaluation.scores import MEASURES
@@ -10,30 +12,42 @@ from standin.evaluation.tables import rounded
 from standin.evaluation.uncertainty import Estimate
 
 FEW = 5  # test texts of a label (of any question) that decide a good part of macro-F1 by themselves
-SLOPE = "agreement_slope"
+SLOPE, RETAINED = "agreement_slope", "retained"
 MAJORITY = Entry("majority", None)
 TABLES: dict[str, tuple[str, ...]] = {
     "scores": ("arm", "budget", "measure", "value", "low", "high", "seeds", "texts"),
     "questions": ("question_id", "arm", "budget", "measure", "value", "low", "high", "seeds", "texts"),
     "comparisons": (
         "arm_a", "arm_b", "budget", "measure", "difference", "low", "high", "verdict", "p_holm", "verdict_holm", "p",
-        "reference",
+        "reference", "mcnemar_seeds",
     ),
     "learned": ("arm", "budget", "question_id", "reason", "share", "label"),
-    "agreement": ("arm", "budget", "gamma", "texts", "accuracy", "source"),
+    "agreement": ("arm", "budget", "gamma", "texts", "accuracy", "source", "fitted", "r2", "rho"),
     "confusion": ("arm", "label", "predicted", "count"),
+    "reliability": (
+        "arm", "budget", "low", "high", "texts", "probability", "right", "ece", "lowest", "highest", "by_chance",
+    ),
 }  # fmt: skip
 """Name of the table -> its columns.
 
 A row of ``questions`` is of one question, of ``scores`` the mean over them; the arm ``majority`` is in both. The arms
-of ``learned`` are those that have not, with the reason. ``arm_b`` of ``comparisons`` is what ``reference`` asked for.
+of ``learned`` are those that have not, with the reason. ``arm_b`` of ``comparisons`` is what ``reference`` asked for,
+``mcnemar_seeds`` the seeds of which McNemar's test alone tells the two apart. The measure ``retained`` is macro-F1 over
+that of the arm of all labelled texts. ``fitted``, ``r2`` and ``rho`` of ``agreement`` are of the line through an arm's
+points; a row of ``reliability`` is a bin, ``ece`` and what follows it are of all its arm's bins.
 """
 
 Cells = tuple[str | int | float | None, ...]
 
 
-def table_rows(result: Result, labels: Sequence[str], agreement_source: str | None = None) -> dict[str, list[Cells]]:
+def table_rows(
+    result: Result,
+    labels: Sequence[str],
+    agreement_source: str | None = None,
+    calibrated: Mapping[Entry, Calibration] | None = None,
+) -> dict[str, list[Cells]]:
     """Rows of every table in ``TABLES``; ``agreement_source``: whose agreement the stage subjectivity found."""
+    known = [(entry, calibrated[entry]) for entry in result.entries if entry in calibrated] if calibrated else []
     return {
         "scores": list(_scores(result)),
         "questions": list(_question_scores(result)),
@@ -41,6 +55,11 @@ def table_rows(result: Result, labels: Sequence[str], agreement_source: str | No
         "learned": list(_learned(result)),
         "agreement": list(_agreement(result, agreement_source)),
         "confusion": list(_confusion(result, labels)),
+        "reliability": [
+            (entry.arm, entry.budget, *cells, one.ece, one.lowest, one.highest, one.by_chance)
+            for entry, one in known
+            for cells in one.bins
+        ],
     }
 
 
@@ -85,6 +104,10 @@ def scope(result: Result) -> str:
             f" Few test texts have the label {', '.join(rare)}: macro-F1 weighs them as much as any other label, so "
             "read it with the accuracy beside it."
         )
+    if result.scored_labels:
+        sentence += (
+            f" Macro-F1 is the mean over the labels {' and '.join(result.scored_labels)} (evaluate.scored_labels)."
+        )
     if missing := absent(result):
         sentence += f" Nothing was compared with {' and '.join(missing)}: there is no such arm with scores."
     return sentence
@@ -111,6 +134,9 @@ def _scores(result: Result) -> Iterator[tuple[str, int | None, str, float, float
         if slope := found.slope:
             bounds = slope.value, slope.low, slope.high
             yield entry.arm, entry.budget, SLOPE, *bounds, result.seeds, result.agreement_texts
+    for place, share in result.retained.items():
+        entry, (low, high) = result.entries[place], share.interval(result.confidence, 0, math.inf)
+        yield entry.arm, entry.budget, RETAINED, share.value, low, high, result.seeds, sum(result.texts.values())
 
 
 def _question_scores(result: Result) -> Iterator[Cells]:
@@ -126,7 +152,7 @@ def _comparisons(result: Result) -> Iterator[Cells]:
             arms = result.entries[pair.first].arm, result.entries[pair.second].arm
             bounds = one.difference, one.low, one.high
             verdicts = one.verdict, one.holm, one.verdict_holm
-            yield *arms, pair.budget, measure, *bounds, *verdicts, one.p, pair.reference
+            yield *arms, pair.budget, measure, *bounds, *verdicts, one.p, pair.reference, one.mcnemar
 
 
 def _learned(result: Result) -> Iterator[Cells]:
@@ -137,7 +163,9 @@ def _learned(result: Result) -> Iterator[Cells]:
 
 def _agreement(result: Result, source: str | None) -> Iterator[Cells]:
     for entry, found in zip(result.entries, result.by_agreement, strict=True):
-        yield from ((entry.arm, entry.budget, *cells, source) for cells in found.accuracies)
+        for gamma, texts, accuracy in found.accuracies:
+            line = (found.line.at(gamma), found.line.r2, found.line.rho) if found.line else (None, None, None)
+            yield entry.arm, entry.budget, gamma, texts, accuracy, source, *line
 
 
 def _confusion(result: Result, labels: Sequence[str]) -> Iterator[Cells]:

@@ -51,6 +51,27 @@ def arm_rows(
     return list(found.values())
 
 
+def retained_rows(
+    scores: Sequence[Mapping[str, Any]],
+    arms: Sources,
+    counts: Mapping[tuple[str, str], Mapping[str, str | None]],
+) -> list[dict[str, Any]]:
+    """What each arm keeps of what all labelled texts reach, with the real labels behind it and behind that one."""
+    whole = next(
+        (found.get("real_labels") for (arm, _), found in counts.items() if list(arms.get(arm, ())) == ["real"]), None
+    )
+    return [
+        {
+            **row,
+            "name": arm_name(row, arms),
+            "synthetic": "synthetic" in arms.get(row["arm"], ()),
+            "labels": counts.get((row["arm"], row["budget"]), {}).get("real_labels"),
+            "whole": whole,
+        }
+        for row in scores
+    ]
+
+
 def flow(planned: Iterable[str], kept: Iterable[SyntheticRow], removed: Iterable[Removed]) -> dict[str, Any]:
     """Planned = kept + removed by reason, per label and in all; ``planned`` holds one label a planned row.
 

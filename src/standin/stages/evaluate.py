@@ -7,7 +7,9 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import Prediction, Row, read_json_lines, read_rows, write_metrics
-from standin.errors import StandinError
+from standin.errors import StandinError, nearest
+from standin.evaluation.calibration import Calibration, calibrations
+from standin.evaluation.family import Entry
 from standin.evaluation.results import evaluate
 from standin.evaluation.summaries import TABLES, Cells, metrics, scope, table_rows
 from standin.evaluation.tables import csv_text
@@ -22,7 +24,16 @@ NO_PROBABILITIES: dict[str, float] = {}
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write the tables of ``reports/evaluate``; returns scores and bounds per arm, and per budget where several."""
     test = read_rows(TEST, Row)
-    read = {arm: _predictions(Path(f"data/predictions/{arm}.jsonl")) for arm in params.arms}
+    for label in params.evaluate.scored_labels:
+        if label not in task.label_names:
+            raise StandinError(f"params.yaml: evaluate.scored_labels: {label!r}: {nearest(label, task.label_names)}")
+    truth = {(row.question_id, row.id): row.label for row in test}
+    read: dict[str, list[Prediction]] = {}
+    calibrated: dict[Entry, Calibration] = {}
+    for arm in params.arms:
+        rows = read_rows(Path(f"data/predictions/{arm}.jsonl"), Prediction)
+        calibrated |= calibrations(rows, truth)
+        read[arm] = [replace(row, p=NO_PROBABILITIES) for row in rows]  # more than half of the memory, and read
     predictions = {arm: rows for arm, rows in read.items() if rows}
     counts = {"arms": len(predictions), "skipped_arms": [arm for arm in read if arm not in predictions]}
     if not predictions or not test:
@@ -36,7 +47,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     said = scope(result)
     lost = list(dict.fromkeys(result.entries[one.place].arm for one in result.unlearned))
     _write(
-        table_rows(result, labels, source),
+        table_rows(result, labels, source, calibrated),
         {
             **counts,
             "comparisons": len(compared),
@@ -59,11 +70,6 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "clear of 0 after Holm's correction"
     )
     return metrics(result)
-
-
-def _predictions(path: Path) -> list[Prediction]:
-    """Without the probabilities, which take more than half of the memory and are not scored."""
-    return [replace(row, p=NO_PROBABILITIES) for row in read_rows(path, Prediction)]
 
 
 def _agreement(test: list[Row]) -> tuple[dict[str, float], str | None]:

@@ -23,7 +23,19 @@ from standin.corpus import (
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
 from standin.language_codes import short_code
-from standin.report import beside, content, counts, figures, labelling, lines, measured, plane, seeds, words
+from standin.report import (
+    beside,
+    content,
+    counts,
+    figures,
+    labelling,
+    lines,
+    measured,
+    plane,
+    reliability,
+    seeds,
+    words,
+)
 from standin.report.conclusions import conclusions
 from standin.report.headline import headline, shown_by_dvc
 from standin.report.making import making
@@ -76,7 +88,11 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     filled["subjectivity"], agreement = gather_subjectivity(params)
     placed = measured.placed(_table(REPORTS / "subjectivity/tasks.csv"))
     projected = _table(REPORTS / "diversity/projection.csv")
+    compared = [row["arm"] for row in _table(REPORTS / "evaluate/scores.csv")]
+    shown = [arm for arm in ("real", "synthetic") if arm in compared] or list(dict.fromkeys(compared))[:2]
+    sure = reliability.figure(_table(REPORTS / "evaluate/reliability.csv"), params.arms, shown)
     pictures = {
+        "reliability": ("How often answers are right, by how sure they are", sure),
         "projection": ("Real and synthetic texts in the plane", figures.projection(projected) if projected else None),
         "agreement": ("Accuracy by agreement", agreement),
         "selection": ("Which real texts were chosen", gather_plane(params, task, projected)),
@@ -87,8 +103,6 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         name: figure and {"svg": figures.inline(figure, name, title), "caption": figure.caption}
         for name, (title, figure) in pictures.items()
     }
-    compared = [row["arm"] for row in _table(REPORTS / "evaluate/scores.csv")]
-    shown = [arm for arm in ("real", "synthetic") if arm in compared] or list(dict.fromkeys(compared))[:2]
     rows = _table(REPORTS / "evaluate/confusion.csv")
     filled["confusion"] = content.confusions(rows, task.label_names, shown, params.arms)
     write_headline(params)
@@ -135,6 +149,7 @@ def gather_arms(params: Params) -> dict[str, Any]:
         }
         for row in scored
     ]
+    kept = content.retained_rows(numbers(scores, "retained", ("value", "low", "high")), params.arms, behind)
     lost = [{**row, "name": content.arm_name(row, params.arms)} for row in _table(REPORTS / "evaluate/learned.csv")]
     names = [content.arm_name(row, params.arms) for row in scored if row["arm"] != MAJORITY]
     unlearned = {(row["arm"], row["budget"]) for row in lost}
@@ -159,6 +174,9 @@ def gather_arms(params: Params) -> dict[str, Any]:
         ],
         "outcome": outcome(scored, compared, behind, params.arms, unlearned),
         "unlearned": words.not_learned(lost, plotted, names),
+        "retained": lines.retained(kept, confidence) if kept else None,
+        "saved": lines.saved(kept, confidence),
+        "calibrated": reliability.rows(_table(REPORTS / "evaluate/reliability.csv"), params.arms),
         "concluded": lines.differences(concluded, confidence) if concluded else None,
         "elsewhere": elsewhere,
         "meanings": [said for name, said in MEANINGS.items() if any(name in used for used in params.arms.values())],
@@ -292,11 +310,13 @@ def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.
             "gamma": float(row["gamma"]),
             "accuracy": float(row["accuracy"]),
             "texts": int(row["texts"]),
+            **{name: float(row[name]) if row[name] else None for name in ("fitted", "r2", "rho")},
         }
         for row in _table(REPORTS / "evaluate/agreement.csv")
         if row["accuracy"]
     ]
     shown["who"] = who
+    shown["lines"] = list({point["name"]: point for point in points if point["r2"] is not None}.values())
     return shown, figures.agreement(points, who, bounds=bounds) if points and not shown["worthless"] else None
 
 
