@@ -2,19 +2,27 @@
 
     python benchmarks/curation.py FOLDER [--texts 100000] [--checked 5000] [--repeats 3]
 
-The texts are English sentences that anyone with this environment has: those of the docstrings of the packages in
-``requirements.lock``, shuffled. They hold near-duplicates of their own. FOLDER keeps texts and embeddings (100,000 take
-about ten minutes once) and a project of them: five of six texts as generated ones with five examples each, 288 test and
-48 validation texts.
+The texts are those of the published data sets in ``../shared/datasets``, real and written by LLMs, cut to 60 words,
+different ones, shuffled; where that folder is absent, English sentences that anyone with this environment has: those of
+the docstrings of the packages in ``requirements.lock``. Both hold near-duplicates of their own. FOLDER keeps texts and
+embeddings (100,000 take ten to twenty minutes once) and a project of them: all but the real splits as generated texts
+with five examples each, 288 test and 48 validation texts.
 
 The result of ``--checked`` texts is held against every pair's Jaccard of gram sets and cosine in float64, by plain
 loops. The multiplications of a comparison of all pairs are counted, for the time that the matrix product alone would
-take. Writes ``benchmarks/results/curation.json``.
+take.
+
+``--peer`` adds, alternating with ours on the same vectors and threshold, what semhash does to find near-duplicates: an
+approximate index, asked for up to 100 neighbours of every text within the threshold. The index is faiss's (HNSW, 32
+links, built with 40 candidates, asked with 16 and with 64), as semhash itself was not installed. ``pip install --target
+FOLDER faiss-cpu`` and PYTHONPATH bring it. Recall is the share of the exact pairs. Writes
+``benchmarks/results/curation.json``.
 """
 
 import argparse
 import ast
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -38,11 +46,14 @@ from generation import machine  # noqa: E402
 
 from standin.config import Runtime, load_params  # noqa: E402
 from standin.corpus import Row, SyntheticRow, write_json_lines, write_rows  # noqa: E402
+from standin.curation.cosine import Cosine  # noqa: E402
 from standin.curation.duplicates import Match, deduplicate, normalise  # noqa: E402
 from standin.curation.jaccard import grams  # noqa: E402
+from standin.curation.pairs import ROWS, similar_pairs  # noqa: E402
 from standin.measures.embeddings import Embeddings, embed, read_embeddings, write_embeddings  # noqa: E402
 from standin.task import load_task  # noqa: E402
 
+DATA = ROOT.parent / "shared/datasets"
 REAL = {"shots": 64, "validation": 48, "pool": 240, "test": 288}
 
 
@@ -61,10 +72,21 @@ def sentences(root: Path) -> Iterator[str]:
                         yield " ".join(words)
 
 
+def published(root: Path) -> Iterator[str]:
+    """The texts of the published data sets, in the order of the files, cut to 60 words; without those of one word."""
+    for path in sorted(root.glob("*/*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for line in file:
+                words = str(json.loads(line).get("text") or "").split()[:60]
+                if len(words) > 1:
+                    yield " ".join(words)
+
+
 def texts_and_vectors(folder: Path, count: int) -> tuple[list[str], Any]:
     """Different sentences and their embeddings, kept in the folder."""
     if not (folder / "ids.jsonl").exists():
-        found = list(dict.fromkeys(sentences(Path(np.__file__).parents[1])))
+        source = published(DATA) if DATA.exists() else sentences(Path(np.__file__).parents[1])
+        found = list(dict.fromkeys(source))
         random.Random(1).shuffle(found)
         params = load_params(ROOT)
         vectors = embed(found[:count], params.embed.model, params.embed.revision, Runtime(threads=2))
@@ -143,6 +165,45 @@ def product_seconds(rows: int, dimensions: int) -> float:
     return statistics.median(times) * rows * rows / 2 / (len(a) * len(b))
 
 
+def against_an_index(vectors: Any, threshold: float, repeats: int) -> dict[str, Any]:
+    """Seconds of the exact pairs within the threshold and of those of an approximate index, and the index's recall."""
+    import faiss
+
+    faiss.omp_set_num_threads(2)
+    rows = np.arange(len(vectors))
+    times: dict[str, list[float]] = {}
+    recall: dict[str, float] = {}
+    for _ in range(repeats):
+        started = time.perf_counter()
+        cosine, exact = Cosine(vectors, threshold), set()
+        for at in range(0, len(rows), ROWS):  # each pair once
+            pairs = similar_pairs(cosine, rows[at : at + ROWS], rows[at:])
+            exact |= {(int(a), int(b)) for a, b in zip(pairs.left, pairs.right, strict=True) if a < b}
+        times.setdefault("exact", []).append(time.perf_counter() - started)
+        started = time.perf_counter()
+        index = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+        index.add(vectors)
+        built = time.perf_counter() - started
+        for candidates in (16, 64):
+            started = time.perf_counter()
+            index.hnsw.efSearch = candidates
+            cosines, others = index.search(vectors, 100)
+            left, place = np.nonzero(cosines >= threshold)
+            found = {(int(min(a, b)), int(max(a, b))) for a, b in zip(left, others[left, place], strict=True) if a != b}
+            name = f"index_{candidates}"
+            times.setdefault(name, []).append(built + time.perf_counter() - started)
+            recall[name] = round(len(found & exact) / max(len(exact), 1), 4)
+        print({name: round(own[-1], 1) for name, own in times.items()}, recall, len(exact))
+    median = {name: round(statistics.median(own), 1) for name, own in times.items()}
+    return {
+        "texts": len(vectors),
+        "pairs": len(exact),
+        "seconds": median,
+        "recall": recall,
+        "index_over_exact": {name: round(median[name] / median["exact"], 2) for name in recall},
+    }
+
+
 def main() -> None:
     """Time the stage in fresh processes, check a part against plain loops, write the figures."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -150,6 +211,7 @@ def main() -> None:
     options.add_argument("--texts", type=int, default=100_000)
     options.add_argument("--checked", type=int, default=5_000)
     options.add_argument("--repeats", type=int, default=3)
+    options.add_argument("--peer", action="store_true")
     options.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.one:
@@ -177,8 +239,11 @@ def main() -> None:
         "seconds": statistics.median(run["seconds"] for run in runs),
         "peak_mb": max(run["peak_mb"] for run in runs),
         "product_of_all_pairs_seconds": round(product_seconds(made, vectors.shape[1]), 1),
+        "source": "published data sets" if DATA.exists() else "sentences of docstrings",
         "checked": {"texts": len(some), "removed": len(ours), "equal_to_plain_loops": equal},
     }
+    if asked.peer:
+        result["against_an_approximate_index"] = against_an_index(vectors, limits.near_duplicate_cosine, asked.repeats)
     Path(ROOT / "benchmarks/results/curation.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
 
 
