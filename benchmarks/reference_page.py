@@ -1,6 +1,7 @@
 """Write docs/reference.md from the typed parameters and task file: `python benchmarks/reference_page.py`."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,69 @@ Made from the typed parameters, the task model and the comments of `params.yaml`
 `python benchmarks/reference_page.py`. A value outside its bounds and an unknown key are refused before anything runs.
 `-S group.key=value` changes a parameter for one call (see [commands](commands.md#-s)).
 """
+UNITS = {
+    **dict.fromkeys(
+        (
+            "shots",
+            "validation",
+            "pool",
+            "test",
+            "texts",
+            "chunk",
+            "conversation",
+            "diversity_every",
+            "redraw",
+            "min_texts_per_label",
+            "max_texts",
+            "nearest",
+            "neighbours",
+            "batch",
+        ),
+        "texts",
+    ),
+    **dict.fromkeys(
+        (
+            "max_refused",
+            "max_unparsable",
+            "max_invalid",
+            "max_duplicates",
+            "max_contaminated",
+            "max_off_task",
+            "max_judged_wrong",
+        ),
+        "share of the planned texts",
+    ),
+    **dict.fromkeys(("near_duplicate", "near_duplicate_jaccard", "contaminated_jaccard"), "Jaccard similarity"),
+    **dict.fromkeys(("near_duplicate_cosine", "contaminated_cosine"), "cosine similarity"),
+    **dict.fromkeys(("min_words", "max_words"), "words"),
+    **dict.fromkeys(("min_characters", "max_characters"), "characters"),
+    **dict.fromkeys(("max_tokens", "token_budget"), "tokens"),
+    **dict.fromkeys(("min_steps", "max_steps"), "steps of training"),
+    **dict.fromkeys(("price_in", "price_out"), "money per million tokens"),
+    **dict.fromkeys(("seed", "seeds", "temperature", "learning_rate", "weight_decay"), ""),
+    "top_p": "probability",
+    "max_label_gap": "share of the texts",
+    "off_task": "share of the real texts",
+    "draws": "subsets",
+    "judges": "judges",
+    "budgets": "texts per question",
+    "epochs": "passes over the texts",
+    "warmup": "share of the steps",
+    "copied_words": "share of the words",
+    "frozen_layers": "layers",
+    "resamples": "resamples",
+    "confidence": "probability",
+    "gammas": "agreement",
+    "threads": "threads",
+    "memory": "share of the GPU's",
+    "tensor_parallel": "GPUs",
+    "data_parallel": "copies of the model",
+    "concurrency": "requests at a time",
+    "attempts": "tries",
+    "timeout": "seconds",
+    "money_budget": "money",
+}
+"""What the numbers of params.yaml count, by their keys; nothing where a number is just that."""
 WRONG = (
     "generator.engine=opnai",
     "generator.shots=-1",
@@ -49,9 +113,10 @@ def page() -> str:
         group = field.alias or name
         parts.append(f"### {group}\n")
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            parts.append(f"{_plain(field.annotation.__doc__)}\n")
+            if comments[group].startswith("- "):
+                parts.append(f"{_plain(field.annotation.__doc__)}\n")
             parts.append(comments[group])
-            parts.append(_table(field.annotation))
+            parts.append(_table(field.annotation, UNITS))
         else:
             parts.append(comments[group])
             rows = [
@@ -95,11 +160,15 @@ def _meaning(entry: str) -> str:
     return f"- {names}: {_escaped(said)}"
 
 
-def _table(model: type[BaseModel]) -> str:
+def _table(model: type[BaseModel], units: Mapping[str, str] | None = None) -> str:
+    """The keys of a group; with ``units`` each number says what it counts, and KeyError names one that is not known."""
     rows = []
     for name, field in model.model_fields.items():
         default = "needed" if field.is_required() else f"`{_value(field.get_default(call_default_factory=True))}`"
-        rows.append(f"| `{field.alias or name}` | {_kind(field.annotation)} | {default} | {_bounds(field)} |")
+        kind = _kind(field.annotation)
+        if units is not None and "number" in kind and (unit := units[name]):
+            kind += f" ({unit})"
+        rows.append(f"| `{field.alias or name}` | {kind} | {default} | {_bounds(field)} |")
     return "| key | kind | default | bounds |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
