@@ -107,5 +107,5 @@ def test_the_reference_names_every_parameter_with_its_default_and_what_params_ya
         for key in getattr(field.annotation, "model_fields", {}):
             assert f"| `{key}` | " in section, f"{name}.{key}"
             assert re.search(rf"\b{key}\b", section.partition("\n| key |")[0]), f"params.yaml does not say {name}.{key}"
-    assert "| `near_duplicate` | number | `0.7` | above 0, at most 1 |" in text
+    assert "| `near_duplicate` | number (Jaccard similarity) | `0.7` | above 0, at most 1 |" in text
     assert "- `texts`: planned per label." in text
