@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, get_args
 
@@ -85,6 +86,8 @@ UNITS = {
     "money_budget": "money",
 }
 """What the numbers of params.yaml count, by their keys; nothing where a number is just that."""
+SAME = 0.5
+"""From this likeness on the comment of a group of params.yaml says what its docstring does."""
 WRONG = (
     "generator.engine=opnai",
     "generator.shots=-1",
@@ -113,8 +116,9 @@ def page() -> str:
         group = field.alias or name
         parts.append(f"### {group}\n")
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            if comments[group].startswith("- "):
-                parts.append(f"{_plain(field.annotation.__doc__)}\n")
+            told = _plain(field.annotation.__doc__)
+            if SequenceMatcher(None, told, comments[group].partition("\n")[0]).ratio() < SAME:
+                parts.append(f"{told}\n")
             parts.append(comments[group])
             parts.append(_table(field.annotation, UNITS))
         else:
