@@ -147,6 +147,28 @@ def test_a_shell_is_answered_without_heavy_imports(words: str, offered: str, pro
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(("words", "at", "answer"), [
+    ("standin run -S base.ta", 3, "base.task="), ("standin run -S base.task =", 4, "city-stance"),
+    ("standin run -S base.task = sms", 5, "sms-spam"),
+    ("standin run -S generator.shots = 5 -S base.task = sms", 9, "sms-spam"), ("standin doc", 1, "doctor"),
+])  # fmt: skip
+def test_bash_which_parts_words_at_equals_signs_is_answered_with_the_last_part(
+    words: str, at: int, answer: str, project: Path
+) -> None:
+    env = {
+        "PYTHONPATH": str(ROOT / "src"),
+        "_STANDIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(at),
+    }
+    code = "import sys; sys.argv = ['standin']; from standin.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, env=env, capture_output=True, text=True, check=True
+    )
+    assert answer in done.stdout.split()
+    assert done.stderr == ""
+
+
 def test_completion_can_be_installed() -> None:
     assert "--install-completion" in call("--help")[1]
 

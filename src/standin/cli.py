@@ -285,7 +285,7 @@ def _need_project() -> None:
 def main() -> None:
     """The command ``standin``: a person's mistake is one message on stderr and status 1; Ctrl-C is status 130."""
     try:
-        app()
+        completion.in_bash(app)()
     except StandinError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.status)

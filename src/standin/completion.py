@@ -7,6 +7,36 @@ from typing import Any
 from standin.errors import check_ordinary
 
 
+def in_bash(app: Callable[[], Any]) -> Callable[[], Any]:
+    """The app, or where bash asks for the end of ``base.task=x``, one that answers as bash wants it.
+
+    Bash parts words at equals signs: it sends ``base.task``, ``=`` and ``x``, and completes ``x``. Typer gets them
+    as one word, and its answers lose what stands before ``x``.
+    """
+    import os
+
+    if os.environ.get("_STANDIN_COMPLETE") != "complete_bash":
+        return app
+    words, at = os.environ.get("COMP_WORDS", "").split(), int(os.environ.get("COMP_CWORD", "0"))
+    words += [""] * (at + 1 - len(words))
+    first = at - 1 if words[at] == "=" else at - 2
+    if first < 1 or words[first + 1] != "=":
+        return app
+    os.environ |= {"COMP_WORDS": " ".join([*words[:first], "".join(words[first : at + 1])]), "COMP_CWORD": str(first)}
+
+    def answer() -> None:
+        from contextlib import redirect_stdout, suppress
+        from io import StringIO
+
+        found = StringIO()
+        with redirect_stdout(found), suppress(SystemExit):
+            app()
+        for line in found.getvalue().splitlines():
+            print(line.removeprefix(f"{words[first]}="))  # noqa: T201
+
+    return answer
+
+
 def _quiet(find: Callable[[], Iterator[str]]) -> Callable[[str], list[str]]:
     """Those that begin as the word does; none where anything is wrong, because a shell has no place for a message."""
 
