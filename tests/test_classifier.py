@@ -432,12 +432,15 @@ def test_a_folder_without_a_classifier_is_no_warm_start_and_cannot_be_loaded(tmp
         load(tmp_path, Runtime())
 
 
-def test_the_card_says_what_was_trained_on_what_and_how_it_fares() -> None:
+def test_the_card_says_what_was_trained_on_what_and_how_it_fares(tmp_path: Path) -> None:
+    (tmp_path / "real.jsonl").write_bytes(b"rows")
     card = model_card(
         title="arm real", question="Close the road?", encoder="roberta-base", labels=["against", "favor"], rows=48,
         steps=30, seed=1, validation=(0.8123, 0.8333, 48),
+        data=tmp_path / "real.jsonl",
     )  # fmt: skip
-    for said in ("arm real", "Close the road?", "roberta-base", "against, favor", "48 texts", "30 steps", "0.812"):
+    for said in ("arm real", "Close the road?", "roberta-base", "against, favor", "48 texts", "30 steps", "0.812",
+                 "real.jsonl`, md5 df347a373b8f92aa0ae3dd920a5ec2f6", "Licence", "Intended use", "single people"):  # fmt: skip
         assert said in card
     assert card.startswith("---\npipeline_tag: text-classification\n")
 

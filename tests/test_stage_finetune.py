@@ -153,11 +153,54 @@ def test_the_saved_model_is_that_of_the_first_seed_and_the_largest_budget(encode
 
 def test_all_models_can_be_kept(encoder: Path) -> None:
     write_arm(SINGLE, budgets=(4, 6))
-    run(encoder, steps=1, save="all")
+    run(encoder, steps=1, keep="all")
     folders = {path.parent.as_posix() for path in Path("models/real").rglob("config.json")}
     folders = {folder for folder in folders if not folder.endswith(("1_Pooling", "2_Dense"))}
     below = ("budget_4_seed_1", "budget_4_seed_2", "budget_6_seed_2")
     assert folders == {"models/real", *(f"models/real/{name}" for name in below)}
+
+
+def test_the_best_seed_on_validation_texts_can_be_kept(encoder: Path) -> None:
+    write_arm(SINGLE, seeds=(1, 2, 3))
+    run(encoder, steps=2, keep="all")
+    scores = {}
+    for seed, folder in ((1, "models/real"), (2, "models/real/seed_2"), (3, "models/real/seed_3")):
+        shares = predict(load(Path(folder), Runtime(threads=1, device="cpu")), [text for text, _ in HELD], [None] * 3)
+        said = [LABELS[code] for code in shares.argmax(axis=1)]
+        scores[seed] = f1_score([label for _, label in HELD], said, labels=LABELS, average="macro", zero_division=0)
+    run(encoder, steps=2, keep="best")
+    best = max(scores, key=lambda seed: (scores[seed], -seed))
+    assert json.loads(Path("models/real/training.json").read_text())["seed"] == best
+    assert {path.name for path in Path("models/real").iterdir() if path.is_dir()} == {"1_Pooling", "2_Dense"}
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"), [([0.5, 0.5, 0.7, 0.6], 3), ([0.5, 0.4], 1), ([None, 0.1], 2), ([0.3, None], 1)]
+)
+def test_a_seed_takes_the_place_of_those_before_it_only_where_it_is_better(
+    values: list[float | None], kept: int
+) -> None:
+    trained: dict[finetune.Key, Any] = {}
+    groups = {finetune.Key("q", 6, seed): [] for seed in range(1, len(values) + 1)}
+    saved = 0
+    for key, value in zip(groups, values, strict=True):
+        trained[key] = finetune.Kept([], 1, 1, 1, None if value is None else (value, 0.5, 3))
+        saved = key.seed if finetune._folder(Path("m"), key, groups, "best", trained) else saved
+    assert saved == kept
+
+
+def test_models_are_kept_in_half_precision_and_say_what_was_predicted(encoder: Path) -> None:
+    from safetensors.numpy import load_file
+
+    write_arm(SINGLE)
+    run(encoder)
+    kept = load_file("models/real/model.safetensors")
+    assert {str(values.dtype) for values in kept.values()} == {"float16"}
+    classifier = load(Path("models/real"), Runtime(threads=1, device="cpu"))
+    assert {str(weight.dtype) for weight in classifier.model.parameters()} == {"torch.float32"}
+    shares = predict(classifier, [text for text, _ in HELD], [None] * 3)
+    said = [list(one.p.values()) for one in predictions() if one.seed == 1]
+    assert np.array(said) == pytest.approx(shares, abs=1e-6)
 
 
 def test_each_question_has_its_own_classifier_of_pairs(encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ class Finetune(Length):
     weight_decay: float = Field(0.01, ge=0)
     max_tokens: int = Field(96, ge=8)
     frozen_layers: int = Field(5, ge=0)
-    save: Literal["first", "all"] = "first"
+    keep: Literal["first", "best", "all"] = "first"
 
     @field_validator("seeds")
     @classmethod

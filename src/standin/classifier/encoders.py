@@ -167,7 +167,7 @@ def load(folder: Path, runtime: Runtime) -> Classifier:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     pooled = (folder / HEAD).exists()
     kind = AutoModel if pooled else AutoModelForSequenceClassification
-    model = kind.from_pretrained(folder, use_safetensors=True)
+    model = kind.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
     labels = tuple(model.config.id2label[code] for code in range(model.config.num_labels))
     head = torch.nn.Linear(model.config.hidden_size, len(labels)) if pooled else last_linear(model, len(labels))
     if pooled:
@@ -181,22 +181,38 @@ def tuned(folder: Path) -> Path | None:
     return folder if (folder / "config.json").exists() else None
 
 
-def save(classifier: Classifier, folder: Path, settings: Finetune, noted: Mapping[str, Any], card: str) -> None:
+def in_half(classifier: Classifier) -> None:
+    """Round every weight to half precision, as ``save`` can write it: a classifier then says what its file says."""
+    import torch
+
+    with torch.no_grad():
+        for part in (classifier.model, classifier.head):
+            for weight in part.parameters():
+                weight.copy_(weight.half())
+
+
+def save(
+    classifier: Classifier, folder: Path, settings: Finetune, noted: Mapping[str, Any], card: str, *, half: bool = False
+) -> None:
     """Write weights (safetensors), configuration, tokenizer (with ``max_tokens``), training.json and README.md.
 
     A classifier of averaged token vectors is written as sentence-transformers lays it out, its head as the module
     ``Dense``, so that ``SentenceTransformer(folder).encode(texts)`` gives the logits; one with a head of its own as
     ``AutoModelForSequenceClassification`` reads it.
 
-    ``noted``: what training.json says beside the settings. ``card``: the model card.
+    ``noted``: what training.json says beside the settings. ``card``: the model card. ``half``: in half precision, half
+    as large, the head but for ``pooling: cls`` as it is; it is read into float32.
     """
-    classifier.model.save_pretrained(folder)
+    state = classifier.model.state_dict()
+    if half:
+        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    classifier.model.save_pretrained(folder, state_dict=state)
     if classifier.pooling == "mean":
         _write_head(classifier, folder)
     tokenizer = classifier.tokenizer
     tokenizer.model_max_length = classifier.max_tokens
     tokenizer.save_pretrained(folder)
-    write_json(folder / "training.json", {**settings.model_dump(exclude={"seeds", "save"}), **noted})
+    write_json(folder / "training.json", {**settings.model_dump(exclude={"seeds", "keep"}), **noted})
     (folder / "README.md").write_text(card, encoding="utf-8", newline="\n")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from standin.classifier.card import model_card
-from standin.classifier.encoders import Classifier, Start, begin, save, tuned
+from standin.classifier.encoders import Classifier, Start, begin, in_half, save, tuned
 from standin.classifier.inputs import Inputs, inputs_of
 from standin.classifier.prediction import features, probabilities
 from standin.classifier.training import Step, fine_tune, rows_seen, steps_of
@@ -107,10 +107,11 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             read = np.stack([material.read[place] for place in places]) if material.read else None
             found = fine_tune(start, material.inputs.at(places), codes, key.seed, done, read=read)
             classifier = found.classifier
+            in_half(classifier)
             scored = _validated(classifier, validation.get(key.question))
             trained[key] = Kept(found.history, len(own), found.rows_seen, found.steps, scored)
             predictions += _predictions(classifier, item, key, test.get(key.question))
-            if folder := _folder(models, key, groups, settings.save):
+            if folder := _folder(models, key, groups, settings.keep, trained):
                 _save(classifier, folder, params, item, key, trained[key], own[0].question)
     write_rows(Path(f"data/predictions/{item}.jsonl"), predictions)
     _write_history(item, trained)
@@ -167,18 +168,27 @@ def _predictions(classifier: Classifier, arm: str, key: Key, held: Held | None) 
     ]
 
 
-def _folder(models: Path, key: Key, groups: Mapping[Key, Any], kept: str) -> Path | None:
+def _folder(models: Path, key: Key, groups: Mapping[Key, Any], keep: str, trained: Mapping[Key, Kept]) -> Path | None:
     """Where a classifier is saved: the first seed at the largest budget in ``models/<arm>/[<question>/]``.
 
-    With ``finetune.save: all`` the others go below it, to ``[budget_<n>_]seed_<seed>``.
+    With ``finetune.keep: best`` a seed at the largest budget that is better on validation texts than those before it
+    takes its place; with ``all`` the others go below it, to ``[budget_<n>_]seed_<seed>``.
     """
     own = [other for other in groups if other.question == key.question]
     home = models / key.question if key.question is not None else models
     largest = max((other.budget or 0) for other in own)
-    if (key.budget or 0) == largest and key.seed == own[0].seed:
+    if (key.budget or 0) == largest and (key.seed == own[0].seed or (keep == "best" and _best(key, trained))):
         return home
     budget = f"budget_{key.budget}_" if key.budget is not None else ""
-    return home / f"{budget}seed_{key.seed}" if kept == "all" else None
+    return home / f"{budget}seed_{key.seed}" if keep == "all" else None
+
+
+def _best(key: Key, trained: Mapping[Key, Kept]) -> bool:
+    """Whether a classifier's macro-F1 on validation texts is higher than of all seeds before it at its budget."""
+    rivals = [found.validation for other, found in trained.items()
+              if (other.question, other.budget) == (key.question, key.budget) and other != key]  # fmt: skip
+    own = trained[key].validation
+    return own is not None and all(rival is None or own[0] > rival[0] for rival in rivals)
 
 
 def _save(
@@ -193,10 +203,11 @@ def _save(
         steps=trained.steps,
         seed=key.seed,
         validation=trained.validation,
+        data=Path(f"data/arms/{arm}.jsonl"),
     )
     noted = {"arm": arm, "budget": key.budget, "question_id": key.question, "seed": key.seed}
     noted |= {"rows": trained.texts, "rows_seen": trained.seen, "steps": trained.steps}
-    save(classifier, folder, params.finetune, noted, card)
+    save(classifier, folder, params.finetune, noted, card, half=True)
 
 
 def _write_history(arm: str, trained: Mapping[Key, Kept]) -> None:

@@ -54,6 +54,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         steps=steps,
         seed=seed,
         validation=baseline,
+        data=ROWS,
     )
     noted = {"arm": None, "budget": None, "question_id": None, "seed": seed, "rows": len(rows), "steps": steps}
     save(classifier, MODEL, settings, noted | params.warmstart.model_dump(), card)

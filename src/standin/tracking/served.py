@@ -70,14 +70,16 @@ class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
 def _load(folder: Path) -> tuple[Any, Any, Any]:
     """Tokenizer, encoder and head; the head is None where the encoder has one of its own."""
+    import torch
     from safetensors.torch import load_file
     from torch import nn
     from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if not (folder / HEAD).exists():
-        return tokenizer, AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval(), None
-    model = AutoModel.from_pretrained(folder, use_safetensors=True).eval()
+        kept = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+        return tokenizer, kept.eval(), None
+    model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32).eval()
     weights = load_file(folder / HEAD)
     labels, width = weights["linear.weight"].shape
     head = nn.Linear(width, labels)
