@@ -55,7 +55,8 @@ def _of_the_page(tag: str) -> str:
     return tag
 
 
-def _render(chart: Any) -> str:
+def render(chart: Any) -> str:
+    """The chart as SVG, in the colours and sizes of the page."""
     import vl_convert
 
     spec = chart.configure_view(stroke=None).configure_axis(
@@ -65,7 +66,8 @@ def _render(chart: Any) -> str:
     return str(vl_convert.vegalite_to_svg(spec.to_json()))
 
 
-def _values(rows: Sequence[Mapping[str, Any]]) -> Any:
+def values(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Rows as a chart's data."""
     import altair as alt
 
     return alt.Data(values=[dict(row) for row in rows])  # type: ignore[no-untyped-call]
@@ -96,22 +98,22 @@ def arms(scores: Sequence[Mapping[str, Any]], confidence: float, banner: str | N
     x = alt.Scale(domain=[0, 1])
     axis = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], format=".1f")
     title = "macro-F1 on real test texts (1 is perfect)"
-    bars = alt.Chart(_values(rows)).mark_rule(strokeWidth=3, color=GREY, yOffset=9).encode(
+    bars = alt.Chart(values(rows)).mark_rule(strokeWidth=3, color=GREY, yOffset=9).encode(
         y=y, x=alt.X("low:Q", scale=x, axis=axis, title=title), x2="high:Q"
     )  # fmt: skip
-    dots = alt.Chart(_values(rows)).mark_point(filled=True, size=110, color=ACCENT, opacity=1, yOffset=9)
+    dots = alt.Chart(values(rows)).mark_point(filled=True, size=110, color=ACCENT, opacity=1, yOffset=9)
     chart = bars + dots.encode(y=y, x="value:Q")
     if floor:
-        hollow = alt.Chart(_values(floor)).mark_point(filled=False, size=80, color=INK, shape="diamond", opacity=1,
+        hollow = alt.Chart(values(floor)).mark_point(filled=False, size=80, color=INK, shape="diamond", opacity=1,
                                                       yOffset=9)  # fmt: skip
         chart += hollow.encode(y=y, x=alt.X("value:Q", scale=x, axis=axis, title=title))
-    chart += _row_texts(alt.Chart(_values([*rows, *floor])).encode(y=y))
+    chart += _row_texts(alt.Chart(values([*rows, *floor])).encode(y=y))
     chart = chart.properties(width=WIDTH, height=44 * len(scores))
     if banner:
         chart = chart.properties(title=alt.TitleParams(banner, anchor="start", color="#a33c00", fontSize=13))
     said = "; ".join(f"{row['name']} {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})" for row in scores)
     return Figure(
-        _render(chart),
+        render(chart),
         f"Macro-F1 with {confidence:.0%} intervals: {said}.",
         f"Dots are means over training seeds, lines {confidence:.0%} intervals."
         + (" The hollow diamond is what always giving the most frequent label reaches." if floor else ""),
@@ -136,13 +138,13 @@ def scale(rows: Sequence[Mapping[str, Any]], source: str) -> Figure:
     ]
     y = alt.Y("name:N", sort=[row["name"] for row in drawn], axis=None)
     x = alt.X("low:Q", title=f"\N{LEFTWARDS ARROW} more objective{GAP}more subjective \N{RIGHTWARDS ARROW}")
-    base = alt.Chart(_values(drawn))
+    base = alt.Chart(values(drawn))
     chart = base.mark_rule(strokeWidth=3, color=GREY, yOffset=9).encode(y=y, x=x, x2="high:Q")
     ours, others = ([row for row in drawn if (row["paper_stars"] is None) is own] for own in (True, False))
     if others:
-        ring = alt.Chart(_values(others)).mark_point(filled=False, size=80, color=INK, opacity=1, yOffset=9)
+        ring = alt.Chart(values(others)).mark_point(filled=False, size=80, color=INK, opacity=1, yOffset=9)
         chart += ring.encode(y=y, x="subjectivity:Q")
-    dot = alt.Chart(_values(ours)).mark_point(filled=True, size=130, color=ACCENT, opacity=1, yOffset=9)
+    dot = alt.Chart(values(ours)).mark_point(filled=True, size=130, color=ACCENT, opacity=1, yOffset=9)
     chart += dot.encode(y=y, x="subjectivity:Q")
     chart += _row_texts(base.encode(y=y))
     title = alt.TitleParams(
@@ -152,7 +154,7 @@ def scale(rows: Sequence[Mapping[str, Any]], source: str) -> Figure:
         f"{row['name']} {row['subjectivity']:.2f} ({row['low']:.2f} to {row['high']:.2f})" for row in drawn
     )
     return Figure(
-        _render(chart.properties(width=WIDTH, height=44 * len(drawn), title=title)),
+        render(chart.properties(width=WIDTH, height=44 * len(drawn), title=title)),
         f"Tasks from objective to subjective as {source} ranked them, with 95% intervals: {said}.",
         f"The filled dot is this task, rings are the paper's ten, with how subjective its crowd workers found them "
         f"(1 to 5). Places are by Bradley-Terry scores of pairwise answers of {source}; lines are 95% intervals.",
@@ -166,7 +168,7 @@ def projection(points: Sequence[Mapping[str, Any]]) -> Figure:
     kinds = sorted({str(point["kind"]) for point in points})
     single = len({point["label"] for point in points}) > MOST_PANELS
     wide, high = (WIDTH - 20, 300) if single else (180, 150)
-    chart = alt.Chart(_values(points), width=wide, height=high).mark_point(size=22, opacity=0.75, filled=True)
+    chart = alt.Chart(values(points), width=wide, height=high).mark_point(size=22, opacity=0.75, filled=True)
     encoded = chart.encode(
         x=alt.X("x:Q", title=None, axis=None),
         y=alt.Y("y:Q", title=None, axis=None),
@@ -180,7 +182,7 @@ def projection(points: Sequence[Mapping[str, Any]]) -> Figure:
         encoded = encoded.encode(facet=alt.Facet("label:N", columns=2, title=None, header=header))
     counts = ", ".join(f"{sum(p['kind'] == kind for p in points)} {kind}" for kind in kinds)
     return Figure(
-        _render(encoded),
+        render(encoded),
         f"Scatter plot of text embeddings{'' if single else ' per label'}: {counts} texts. Overlap means that the "
         "synthetic texts cover the real ones.",
         f"Embeddings in the plane of their first two principal components{'' if single else ', one panel a label'}. "
@@ -197,7 +199,7 @@ def agreement(rows: Sequence[Mapping[str, Any]], source: str, *, bounds: bool = 
 
     names = list(dict.fromkeys(str(row["name"]) for row in rows))
     legend = alt.Legend(orient="bottom", columns=1)
-    base = alt.Chart(_values(rows)).encode(
+    base = alt.Chart(values(rows)).encode(
         x=alt.X("gamma:Q", title=f"agreement {'known to be' if bounds else 'of'} at least"),
         y=alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), title="accuracy (share of texts)"),
         color=alt.Color("name:N", scale=alt.Scale(domain=names, range=SHADES), title=None, legend=legend),
@@ -209,7 +211,7 @@ def agreement(rows: Sequence[Mapping[str, Any]], source: str, *, bounds: bool = 
     said = ", ".join(f"{counted(count, 'text')} at {gamma}" for gamma, count in sorted(counts.items()))
     known = " These are lower bounds: of other texts the agreement may be as high, and is not known." if bounds else ""
     return Figure(
-        _render((base.mark_line() + shaped).properties(width=WIDTH - 20, height=220)),
+        render((base.mark_line() + shaped).properties(width=WIDTH - 20, height=220)),
         f"Accuracy against the least agreement of {source}: {said}.{known}",
         f"Test texts on which {source} agree less are left out from left to right ({said}). The sets are nested, so a "
         f"trend alone proves nothing.{known}",
@@ -226,18 +228,18 @@ def distribution(rows: Sequence[Mapping[str, Any]], title: str, caption: str) ->
     x = alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=False))
     y = alt.Y("share:Q", title="share of the texts", axis=alt.Axis(format=".0%"), scale=alt.Scale(domainMin=0))
     colour = alt.Color("kind:N", scale=scale, title=None, legend=legend)
-    real = alt.Chart(_values([row for row in rows if row["kind"] == kinds[0]])).mark_bar(opacity=0.55)
+    real = alt.Chart(values([row for row in rows if row["kind"] == kinds[0]])).mark_bar(opacity=0.55)
     stepped = []  # a line that ends where the last bin does
     for kind in kinds[1:]:
         own = [row for row in rows if row["kind"] == kind]
         stepped += [dict(row) for row in own] + [{**own[-1], "low": own[-1]["high"]}]
-    line = alt.Chart(_values(stepped)).mark_line(interpolate="step-after", strokeWidth=2.5)
+    line = alt.Chart(values(stepped)).mark_line(interpolate="step-after", strokeWidth=2.5)
     dashes = alt.StrokeDash("kind:N", scale=alt.Scale(domain=kinds, range=[[1, 0], [1, 0], [5, 3]]), legend=None)
     chart = real.encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), color=colour) + line.encode(
         x=x, y=y, color=colour, strokeDash=dashes
     )
     middle = "; ".join(f"{kind}: half below {_middle(rows, kind):.3g}" for kind in kinds)
-    return Figure(_render(chart.properties(width=WIDTH - 20, height=180)), f"{title}, histogram. {middle}.", caption)
+    return Figure(render(chart.properties(width=WIDTH - 20, height=180)), f"{title}, histogram. {middle}.", caption)
 
 
 def _middle(rows: Sequence[Mapping[str, Any]], kind: str) -> float:
@@ -257,7 +259,7 @@ def label_shares(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
     kinds = list(dict.fromkeys(str(row["kind"]) for row in rows))
     labels = list(dict.fromkeys(str(row["label"]) for row in rows))
-    base = alt.Chart(_values(rows)).encode(
+    base = alt.Chart(values(rows)).encode(
         x=alt.X("share:Q", title="share of the texts", axis=alt.Axis(format=".0%"), scale=alt.Scale(domainMin=0)),
         y=alt.Y("label:N", sort=labels, title=None),
     )
@@ -266,12 +268,12 @@ def label_shares(rows: Sequence[Mapping[str, Any]]) -> Figure:
         color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[GREY, ACCENT]), title=None, legend=legend),
         shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["circle", "triangle-up"]), legend=legend),
     )
-    line = alt.Chart(_values(_ends(rows, labels))).mark_rule(color=GRID, strokeWidth=3).encode(
+    line = alt.Chart(values(_ends(rows, labels))).mark_rule(color=GRID, strokeWidth=3).encode(
         x="low:Q", x2="high:Q", y=alt.Y("label:N", sort=labels, title=None)
     )  # fmt: skip
     said = "; ".join(f"{row['label']}, {row['kind']}: {float(row['share']):.0%}" for row in rows)
     return Figure(
-        _render((line + points).properties(width=WIDTH - 120, height=26 * len(labels))),
+        render((line + points).properties(width=WIDTH - 120, height=26 * len(labels))),
         f"Share of each label: {said}.",
         "The nearer the two marks of a label, the more alike the kinds share their labels.",
     )
@@ -295,7 +297,7 @@ def selection(points: Sequence[Mapping[str, Any]]) -> Figure:
     colours, shapes = (alt.Scale(domain=kinds, range=[MARKS[kind][part] for kind in kinds]) for part in (0, 1))
     panels = list(dict.fromkeys(str(point["panel"]) for point in points))
     rows = [{**point, "size": MARKS[str(point["kind"])][2]} for point in points]
-    chart = alt.Chart(_values(rows), width=180, height=150).mark_point(filled=True, opacity=0.8)
+    chart = alt.Chart(values(rows), width=180, height=150).mark_point(filled=True, opacity=0.8)
     encoded = chart.encode(
         x=alt.X("x:Q", title=None, axis=None),
         y=alt.Y("y:Q", title=None, axis=None),
@@ -309,7 +311,7 @@ def selection(points: Sequence[Mapping[str, Any]]) -> Figure:
         f"{panel}: {sum(p['panel'] == panel and p['kind'] == 'selected' for p in points)} selected" for panel in panels
     )
     return Figure(
-        _render(encoded),
+        render(encoded),
         f"Scatter plots of text embeddings, a panel a strategy. {counts}.",
         "Embeddings in the plane of their first two principal components. Diamonds are the real texts that the "
         "strategy chose to be labelled.",
