@@ -78,6 +78,8 @@ def test_no_text_is_a_neighbour_of_its_own_not_even_among_equals() -> None:
     own = np.array([0, 1, 2, 3, -1])
     found = neighbours.nearest_others(np.vstack([index, [[1.0, 0.1]]]), index, 2, own)
     assert found.tolist() == [[1, 2], [0, 2], [0, 1], [0, 1], [0, 1]]
+    alike = np.ones((6, 2))
+    assert neighbours.nearest_others(alike, alike, 2, np.arange(6)).tolist() == [[1, 2], [0, 2], *[[0, 1]] * 4]
 
 
 def test_a_text_alone_has_no_others_to_be_neighbours() -> None:
@@ -270,7 +272,7 @@ def test_peoples_labels_hold_for_every_seed_in_their_order(tmp_path: Path) -> No
 
 def test_an_arms_rows_give_each_seed_its_own_labels_of_the_largest_budget(tmp_path: Path) -> None:
     path = tmp_path / "round1.jsonl"
-    rows = [(1, 1, "a"), (1, 2, "a"), (1, 2, "d"), (2, 1, "b"), (2, 2, "b"), (2, 2, "c"), (2, 2, "synthetic1")]
+    rows = [(1, 1, "c"), (1, 2, "a"), (1, 2, "d"), (2, 1, "b"), (2, 2, "b"), (2, 2, "c"), (2, 2, "synthetic1")]
     write_rows(path, [ArmRow(seed=seed, budget=budget, id=name, text=f"text {name}", label="yes") for seed, budget, name in rows])  # fmt: skip
     found = labelled_before(path, POOL, [2, 1])
     assert {seed: [row.id for row in own] for seed, own in found.items()} == {2: ["b", "c"], 1: ["a", "d"]}
