@@ -20,6 +20,7 @@ FOUNDATION = {
     "config",
     "machine",
     "bounds",
+    "selecting",
     "checked",
     "choices",
     "task",
@@ -34,7 +35,7 @@ FOUNDATION = {
 }
 PLUMBING = frozenset(
     {
-        "standin/config.py", "standin/machine.py", "standin/bounds.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
+        "standin/config.py", "standin/machine.py", "standin/bounds.py", "standin/selecting.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
         "standin/stages/__init__.py", "standin/stages/runner.py",
     }
 )  # fmt: skip

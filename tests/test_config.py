@@ -67,6 +67,13 @@ def test_every_parameter_is_read_somewhere() -> None:
         ({"base": {"task": "City Topics"}}, "no task name"),
         ({"select": {"budgets": [48, 12]}}, "budgets must rise"),
         ({"select": {"budgets": [500]}}, "more than the pool's 240"),
+        ({"select": {"budgets": [0.2, 500]}}, "more than the pool's 240"),
+        ({"select": {"budgets": [0.5, 0.2]}}, "budgets must rise"),
+        ({"select": {"budgets": [0]}}, "0: a budget must be a whole number of texts .* or a fraction of the pool"),
+        ({"select": {"budgets": [1.0]}}, "1.0: a budget must be"),
+        ({"select": {"budgets": [True]}}, "True: a budget must be"),
+        ({"select": {"budgets": ["half"]}}, "'half': a budget must be"),
+        ({"select": {"pool": "generated"}}, "select.pool is 'generated': input should be 'real' or 'synthetic'"),
         ({"select": {"strategies": {"sqbd": {"evidence": "x"}}}}, "did you mean 'sqbc'"),
         ({"select": {"strategies": {"cal": {"evidence": "x"}}}}, "must be 'models/learner'"),
         ({"arms": {"mix": ["sqbc", "synthetics"]}}, "arms.mix: no source 'synthetics': did you mean 'synthetic'"),
@@ -90,6 +97,12 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(change: dict[str, Any],
     with pytest.raises(StandinError, match=message) as found:
         parse_params(change)
     assert str(found.value).startswith("params.yaml")
+
+
+def test_budgets_may_be_numbers_and_fractions_and_a_synthetic_pool_has_no_size_beforehand() -> None:
+    assert parse_params({"select": {"budgets": [0.1, 0.2, 48]}}).select.budgets == [0.1, 0.2, 48]
+    assert type(parse_params({"select": {"budgets": [48]}}).select.budgets[0]) is int
+    assert parse_params({"select": {"pool": "synthetic", "budgets": [500]}}).select.pool == "synthetic"
 
 
 def test_a_default_arm_may_be_taken_out_without_naming_the_references_anew() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from test_report import SOURCES, compared, gone, scored
 
-from standin.config import load_params
+from standin.config import STRATEGY_EVIDENCE, load_params
 from standin.corpus import Row, SelectedRow
 from standin.errors import counted
-from standin.report import beside, content, figures, lines, plane
+from standin.report import beside, content, counts, curve, figures, lines, naming, plane
 from standin.report.conclusions import conclusions
 from standin.report.counts import label_cost
 from standin.report.figures import agreement, scale
@@ -457,3 +457,49 @@ def test_rows_of_what_is_kept_know_the_labels_behind_them() -> None:
         "240",
         True,
     )
+
+
+def reached(name: str, budget: str, value: float) -> dict[str, Any]:
+    return {"name": name, "budget": budget, "value": value, "low": value - 0.05, "high": value + 0.05}
+
+
+def test_the_curve_has_a_line_for_each_way_to_choose_and_a_level_for_what_needs_no_choice() -> None:
+    rows = [
+        reached("chosen by SQBC", "24", 0.6),
+        reached("chosen by SQBC", "48", 0.7),
+        reached("synthetic texts alone", "", 0.55),
+        reached("chosen at random", "24", 0.58),
+        reached("chosen at random", "48", 0.66),
+    ]
+    figure = curve.by_budget(rows, 0.95)
+    assert figure is not None
+    assert figure.alt == (
+        "Macro-F1 by the number of texts selected: chosen by SQBC: 0.60 at 24, 0.70 at 48; "
+        "chosen at random: 0.58 at 24, 0.66 at 48; synthetic texts alone: 0.55."
+    )
+    assert "further" not in figure.caption
+    assert all(word in figure.svg for word in ("texts selected and labelled", "macro-F1", "synthetic texts alone"))
+
+
+def test_of_many_arms_the_curve_shows_those_with_budgets_first_and_counts_the_others() -> None:
+    rows = [reached(f"level {number}", "", 0.5) for number in range(6)]
+    rows += [reached("chosen at random", budget, 0.6) for budget in ("24", "48")]
+    figure = curve.by_budget(rows, 0.95)
+    assert figure is not None
+    assert "chosen at random: 0.60 at 24" in figure.alt
+    assert figure.caption.endswith("1 further arm stands in the table.")
+
+
+def test_one_budget_is_no_curve() -> None:
+    assert curve.by_budget([reached("chosen at random", "48", 0.6), reached("synthetic", "", 0.5)], 0.95) is None
+
+
+def test_a_synthetic_pool_earlier_labels_and_every_strategy_are_told() -> None:
+    strategies = {name: {"labelled_before": 12} for name in STRATEGY_EVIDENCE}
+    notes = " ".join(counts.selection_notes(strategies, 2, synthetic=True))
+    for word in ("among the synthetic ones", "12 texts were labelled in earlier rounds", "Margin sampling", "Coverage (k-centre",
+                 "SQBC with diversity (ours)", "Sampled:", "SQBC (Wagner", "CAL (Margatina"):  # fmt: skip
+        assert word in notes
+    for name in STRATEGY_EVIDENCE:
+        assert name in naming.STRATEGIES
+        assert name == "random" or name in naming.MEANINGS

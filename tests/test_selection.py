@@ -19,6 +19,8 @@ from standin.selection import cal, neighbours, ranking, registry, sqbc
 from standin.selection.pool import Settings, Texts
 
 STRATEGIES = sorted(STRATEGY_EVIDENCE)
+DRAWN = {name for name in STRATEGIES if name.endswith("_sampled")} | {"sqbc_diverse"}
+"""Strategies in which chance has its part: of equal votes the first text is drawn, and others hang on it."""
 THREE = Settings(neighbours=3, balance=True)
 
 
@@ -95,6 +97,8 @@ class TestEveryStrategy:
         after = dict(zip(shuffled.ids, select(name, shuffled).scores, strict=True))
         if name == "random":  # a draw belongs to a place, not to a text: the scores are the same set
             assert sorted(before.values()) == sorted(after.values())
+        elif name in DRAWN:
+            assert set(before) == set(after)
         else:
             assert before == pytest.approx(after, rel=1e-12)
 
@@ -114,10 +118,37 @@ class TestEveryStrategy:
         np.random.seed(2)  # noqa: NPY002
         assert select(name, pool).order.tolist() == first.order.tolist()
 
-    def test_a_text_on_both_sides_is_refused_as_its_own_neighbour(self, name: str) -> None:
-        pool = texts("synthetic", 10, 1)
-        with pytest.raises(StandinError, match="'synthetic0' is in the pool and among the labelled"):
-            select(name, pool)
+    def test_a_pool_of_the_labelled_texts_themselves_is_ranked(self, name: str) -> None:
+        found = select(name, texts("synthetic", 24, 2))
+        assert sorted(found.order.tolist()) == list(range(24))
+        assert np.isfinite(found.scores).all()
+
+    def test_a_budget_of_nothing_still_ranks_the_pool(self, name: str) -> None:
+        found = select(name, texts("pool", 30, 1), budget=0)
+        assert sorted(found.order.tolist()) == list(range(30))
+        assert ranking.tie_share(found.scores, 0) == 0
+
+    def test_equal_texts_score_as_one_would_and_none_is_lost(self, name: str) -> None:
+        single = texts("pool", 12, 1)
+        twice = reordered(single, np.arange(24) % 12)
+        twice = Texts(tuple(f"p{place}" for place in range(24)), twice.embeddings, twice.labels, twice.probabilities)
+        found = select(name, twice, budget=0)
+        assert sorted(found.order.tolist()) == list(range(24))
+        assert np.isfinite(found.scores).all()
+        if name not in DRAWN | {"random"}:
+            assert found.scores[:12].tolist() == found.scores[12:].tolist()
+
+    def test_of_one_label_a_committee_is_refused_and_nothing_else_is(self, name: str) -> None:
+        pool, labelled = (
+            Texts(given.ids, given.embeddings, np.zeros(len(given), int), np.ones((len(given), 1)))
+            for given in (texts("pool", 9, 1), texts("synthetic", 24, 2))
+        )
+        if name.startswith("sqbc"):
+            with pytest.raises(StandinError, match="24 synthetic texts hold 1 label"):
+                ranking.ranked(registry.load(name), pool, labelled, THREE, [4], generator())
+        else:
+            found = ranking.ranked(registry.load(name), pool, labelled, THREE, [4], generator())
+            assert sorted(found.order.tolist()) == list(range(9))
 
     def test_several_seeds_do_not_all_agree(self, name: str) -> None:
         tied = texts("pool", 30, 1)  # one embedding for all: nothing but the seed tells the texts apart
@@ -143,7 +174,7 @@ def test_random_needs_nothing_but_the_number_of_texts() -> None:
     assert found.scores.tolist() == generator(3).random(3).tolist()
 
 
-@pytest.mark.parametrize("name", ["sqbc", "cal"])
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "random"])
 def test_missing_evidence_is_named(name: str) -> None:
     with pytest.raises(StandinError, match=r"needs .* of the"):
         ranking.ranked(registry.load(name), Texts(("a",)), Texts(("b",)), THREE, [1], generator())
@@ -155,7 +186,7 @@ def test_more_neighbours_than_labelled_texts_is_an_error_with_both_numbers(name:
         registry.load(name)(texts("p", 5, 1), texts("s", 24, 2), Settings(25, balance=True), generator())
 
 
-@pytest.mark.parametrize("name", ["sqbc", "cal"])
+@pytest.mark.parametrize("name", ["sqbc", "cal", "coverage", "sqbc_diverse"])
 def test_an_embedding_that_is_not_a_number_is_refused(name: str) -> None:
     pool = texts("p", 5, 1)
     pool.embeddings[3, 0] = np.nan

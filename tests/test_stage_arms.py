@@ -14,7 +14,7 @@ from standin.stages import arms
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"arms", "generator.shots", "verify.by", "verify.remove", "select.budgets", "select.labels",
+DECLARED = {"arms", "generator.shots", "verify.by", "verify.remove", "select.pool", "select.budgets", "select.labels",
             "finetune.seeds", "base.task", "runtime"}  # fmt: skip
 ORACLE = Path("data/real/oracle.jsonl")
 PEOPLE = Path("data/labels/me.jsonl")
@@ -27,10 +27,17 @@ def task() -> Task:
     return restrict_task(load_task("city-topics", Path(__file__).parents[1]), {"labels"})
 
 
-def run(arm: dict[str, list[str]], *, labels: Path = ORACLE, budgets: Sequence[int] = (1, 3), **groups: Any) -> Any:
+def run(
+    arm: dict[str, list[str]],
+    *,
+    labels: Path = ORACLE,
+    budgets: Sequence[float] = (1, 3),
+    select_pool: str = "real",
+    **groups: Any,
+) -> Any:
     strategies = {name: {"evidence": evidence} for name, evidence in STRATEGY_EVIDENCE.items()}
     raw = {
-        "select": {"strategies": strategies, "budgets": list(budgets), "labels": str(labels)},
+        "select": {"strategies": strategies, "budgets": list(budgets), "labels": str(labels), "pool": select_pool},
         "arms": arm,
         "finetune": {"seeds": [1, 2]},
         **groups,
@@ -309,3 +316,34 @@ def test_a_ranking_of_texts_outside_the_pool_is_refused() -> None:
     write_selected("random", {1: ["old"], 2: ["p1"]})
     with pytest.raises(StandinError, match=r"random.jsonl: id 'old' is not in data/real/pool.jsonl"):
         run({"random": ["random"]})
+
+
+def test_selected_synthetic_texts_bring_their_own_labels_and_cost_none() -> None:
+    write_labels(ORACLE, dict.fromkeys(TRUTH))  # nobody has labelled anything
+    write_rows(
+        Path("data/synthetic/texts.jsonl"), [synthetic(f"g{n}", label) for n, label in enumerate(TRUTH.values())]
+    )
+    write_selected("sqbc", {1: ["g2", "g0", "g3", "g1"], 2: ["g1", "g2", "g0", "g3"]})
+    metrics = run({"sqbc": ["sqbc"]}, select_pool="synthetic")
+    assert ids("sqbc", 1, 3) == ["g2", "g0", "g3"]
+    assert ids("sqbc", 2, 1) == ["g1"]
+    assert metrics["arm_skipped"] == {"sqbc": False}
+    assert metrics["arm_synthetic_texts"] == {"sqbc": 3}
+    assert metrics["arm_real_labels"] == {"sqbc": 0}
+
+
+@pytest.mark.parametrize("source", ["random", "sqbc"])
+def test_selected_synthetic_texts_cost_the_shots_they_were_written_from(source: str) -> None:
+    write_rows(
+        Path("data/synthetic/texts.jsonl"), [synthetic(f"g{n}", label) for n, label in enumerate(TRUTH.values())]
+    )
+    write_selected(source, {1: ["g2", "g0", "g3", "g1"], 2: ["g1", "g2", "g0", "g3"]})
+    found = run({"only": [source]}, select_pool="synthetic", generator={"shots": 3})
+    assert found["arm_real_labels"] == {"only": 1}
+
+
+def test_a_fraction_of_the_pool_is_a_budget_in_texts() -> None:
+    write_selected("random")
+    run({"random": ["random"]}, budgets=(0.25, 0.75))
+    assert ids("random", 1, 1) == ["p3"]
+    assert ids("random", 1, 3) == ["p3", "p1", "p4"]

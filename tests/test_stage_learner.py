@@ -9,13 +9,13 @@ import pytest
 from tiny_encoder import write_tiny_encoder
 
 from standin.config import Params, parse_params
-from standin.corpus import Row, SyntheticRow, write_rows
+from standin.corpus import Row, SyntheticRow, write_json_lines, write_rows
 from standin.errors import StandinError
 from standin.stages import learner, warmstart
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"select.strategies", "finetune", "base.task", "runtime"}
+DECLARED = {"select.strategies", "select.pool", "select.labelled", "finetune", "base.task", "runtime"}
 SYNTHETIC = [("the bus is late", "transport"), ("tram late again", "transport"),
              ("the park is green", "environment"), ("a dead tree", "environment")]  # fmt: skip
 POOL = ["the bus is late", "the park is green", "a dead tree"]
@@ -47,13 +47,20 @@ def write_texts(*questions: str | None, synthetic: list[tuple[str, str]] = SYNTH
 
 
 def params(
-    encoder: Path, strategy: str = "cal", declared: set[str] = DECLARED, steps: int = 40, **chosen: Any
+    encoder: Path,
+    strategy: str = "cal",
+    declared: set[str] = DECLARED,
+    steps: int = 40,
+    labelled: str = "",
+    pool: str = "real",
+    **chosen: Any,
 ) -> Params:
     evidence = {"cal": "models/learner", "sqbc": "data/embeddings"}[strategy]
     length = {"epochs": 1.0, "min_steps": steps, "max_steps": steps}
     usual = {"batch": 4, "learning_rate": 5e-3, "frozen_layers": 0, "max_tokens": 16, "seeds": [3, 1]}
     raw = {
-        "select": {"strategies": {strategy: {"evidence": evidence}}},
+        "select": {"strategies": {strategy: {"evidence": evidence}}, "pool": pool}
+        | ({"labelled": labelled} if labelled else {}),
         "arms": {"only": [strategy]},
         "finetune": {"encoder": str(encoder)} | usual | length | chosen,
         "warmstart": length,
@@ -162,3 +169,41 @@ def test_a_question_without_synthetic_texts_is_named(encoder: Path) -> None:
     Path("data/synthetic/texts.jsonl").write_text("\n".join(kept))
     with pytest.raises(StandinError, match="holds no text of question 'rent'"):
         run(encoder)
+
+
+# Rounds
+
+
+def test_in_rounds_each_seeds_learner_is_trained_on_its_labels_so_far_and_speaks_of_the_whole_pool(
+    encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_texts(None)
+    rows = [(3, "p0", "transport"), (3, "p1", "environment"), (1, "p1", "transport"), (1, "p2", "transport")]
+    Path("data/labels").mkdir()
+    write_json_lines(
+        Path("data/labels/round1.jsonl"),
+        [{"seed": seed, "budget": 2, "id": name, "text": POOL[int(name[1])], "label": label} for seed, name, label in rows],
+    )  # fmt: skip
+    metrics = learner.run(params(encoder, labelled="data/labels/round1.jsonl"), task(), "")
+    assert metrics == {"train_rows": 2, "pool_texts": 3, "learners": 2}
+    assert {path for path in files() if path.endswith(".npz")} == {"3/pool.npz", "1/pool.npz"}
+    transport, environment = 0, 1
+    assert side("pool", "3")[2].argmax(axis=1).tolist()[:2] == [transport, environment]
+    assert set(side("pool", "1")[2].argmax(axis=1).tolist()) == {transport}
+    assert "2 fine-tuned on 2 texts labelled so far, applied to 3 pool texts" in capsys.readouterr().out
+
+
+def test_in_rounds_the_learner_judges_the_synthetic_texts_where_those_are_the_pool(encoder: Path) -> None:
+    write_texts(None)
+    write_rows(Path("data/labels/a.jsonl"), [Row(id=f"p{n}", text=POOL[n], label=label) for n, label in enumerate(("transport", "environment"))])  # fmt: skip
+    learner.run(params(encoder, labelled="data/labels/a.jsonl", pool="synthetic", steps=2), task(), "")
+    lines, _, probabilities = side("synthetic")
+    assert [line["id"] for line in lines] == ["s0", "s1", "s2", "s3"]
+    assert probabilities.shape == (4, 4)
+
+
+def test_a_question_without_a_label_so_far_is_named(encoder: Path) -> None:
+    write_texts("road", "rent")
+    write_rows(Path("data/labels/a.jsonl"), [Row(id="p0road", text=POOL[0], label="transport", question_id="road")])
+    with pytest.raises(StandinError, match=r"data/labels/a.jsonl: labels no text of question 'rent'"):
+        learner.run(params(encoder, labelled="data/labels/a.jsonl"), task(), "")

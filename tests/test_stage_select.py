@@ -17,7 +17,8 @@ from standin.stages import select
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"select.neighbours", "select.balance", "select.budgets", "finetune.seeds", "base.task", "runtime"}
+DECLARED = {"select.neighbours", "select.balance", "select.budgets", "select.pool", "select.labelled", "finetune.seeds",
+            "base.task", "runtime"}  # fmt: skip
 STRATEGIES = sorted(STRATEGY_EVIDENCE)
 # Angles in degrees on the unit circle: votes can be counted by eye.
 POOL = {"p1": 2, "p2": 17, "p3": 72, "p4": 86}
@@ -336,3 +337,115 @@ def test_a_broken_learner_file_is_named_and_never_unpickled(damage: str) -> None
         write_json_lines(Path("models/learner/labelled_ids.jsonl"), [{"id": "a"}])
     with pytest.raises(StandinError, match=r"models/learner/1/labelled.npz: not what the stage learner writes"):
         run("cal")
+
+
+# Budgets as fractions
+
+
+def test_a_fraction_is_of_the_pool_and_stands_in_texts_in_rows_and_metrics() -> None:
+    metrics = run("random", budgets=[0.25, 3])
+    assert metrics["tie_share"] == {"1": 0.0, "3": 0.0}
+    assert [row.budget for row in selected("random")] == [1] * 4 + [3] * 4
+
+
+# Rounds: select.labelled
+
+
+def write_labels(path: str = "data/labels/round1.jsonl", names: tuple[str, ...] = ("p3", "p1")) -> str:
+    write_rows(Path(path), [Row(id=name, text=f"Text {name[:2]}", label="yes", question_id=name[2:] or None) for name in names])  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_what_is_labelled_comes_first_without_a_score_and_is_not_asked_again(item: str) -> None:
+    metrics = run(item, neighbours=1, budgets=[1, 3], labelled=write_labels())
+    rows = selected(item)
+    for start in (0, 4):
+        assert [(row.id, row.score) for row in rows[start : start + 2]] == [("p3", None), ("p1", None)]
+        assert [row.rank for row in rows[start : start + 4]] == [1, 2, 3, 4]
+        assert {row.id for row in rows[start + 2 : start + 4]} == {"p2", "p4"}
+        assert None not in {row.score for row in rows[start + 2 : start + 4]}
+    assert metrics["labelled_before"] == 2
+    assert metrics["texts_ranked"] == 4
+    assert metrics["tie_share"]["1"] == 0, "a budget within the labels so far leaves nothing open"
+    assert '"score"' not in Path(f"data/selected/{item}.jsonl").read_text(encoding="utf-8").splitlines()[0]
+
+
+def test_cal_in_rounds_takes_its_neighbours_from_the_labels_so_far() -> None:
+    """Of p2 (17 degrees) and p4 (86) the nearest labelled texts are p1 (2) and p3 (72)."""
+    run("cal", neighbours=1, budgets=[4], labelled=write_labels())
+    scores = {row.id: row.score for row in selected("cal")[2:]}
+    expected = {"p2": entropy([0.9, 0.1], [0.6, 0.4]), "p4": entropy([0.3, 0.7], [0.5, 0.5])}
+    assert scores == pytest.approx(expected, rel=1e-5)
+
+
+def test_coverage_in_rounds_is_of_the_labels_so_far_and_not_of_the_synthetic_texts() -> None:
+    run("coverage", budgets=[3], labelled=write_labels(names=("p1",)))
+    rows = selected("coverage")
+    assert [row.id for row in rows[:3]] == ["p1", "p4", "p2"] or [row.id for row in rows[:3]] == ["p1", "p4", "p3"]
+    assert rows[1].score == pytest.approx(1 - np.cos(np.radians(84)))
+    assert rows[2].score == pytest.approx(1 - np.cos(np.radians(15)), abs=1e-6), "p2, 15 degrees from p1"
+
+
+def test_an_arms_rows_are_rounds_of_their_own_for_each_seed() -> None:
+    rounds = {1: ["p1"], 2: ["p4", "p2"]}
+    rows = [
+        {"seed": seed, "budget": 2, "id": name, "text": f"Text {name}", "label": "yes"}
+        for seed, names in rounds.items()
+        for name in names
+    ]
+    write_json_lines(Path("data/labels/round1.jsonl"), rows)
+    metrics = run("random", seeds=[1, 2], budgets=[3], labelled="data/labels/round1.jsonl")
+    for seed, names in rounds.items():
+        own = [row for row in selected("random") if row.seed == seed]
+        assert [row.id for row in own[: len(names)]] == names
+        assert {row.id for row in own} == set(POOL)
+    assert metrics["labelled_before"] == 2
+
+
+def test_questions_have_labels_so_far_of_their_own() -> None:
+    write_pool("bikes", "rents")
+    run("random", budgets=[2], labelled=write_labels(names=("p1rents", "p4bikes", "p2rents")))
+    found = {(row.question_id, row.rank): row.id for row in selected("random")}
+    assert [found["rents", 1], found["rents", 2], found["bikes", 1]] == ["p1rents", "p2rents", "p4bikes"]
+    assert len(found) == 8
+
+
+def test_a_pool_that_is_labelled_whole_leaves_nothing_to_select() -> None:
+    with pytest.raises(StandinError, match="every text of the pool is labelled"):
+        run("random", labelled=write_labels(names=tuple(POOL)))
+
+
+def test_a_round_says_how_many_were_labelled_before(capsys: pytest.CaptureFixture[str]) -> None:
+    run("random", budgets=[3], labelled=write_labels())
+    assert "4 texts ranked for 1 seed, 2 labelled before;" in capsys.readouterr().out
+
+
+# The synthetic pool
+
+
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_of_a_synthetic_pool_every_synthetic_text_is_ranked(item: str, capsys: pytest.CaptureFixture[str]) -> None:
+    predicted = [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.5, 0.5], [0.2, 0.8], [0.4, 0.6]]
+    write_side("labelled", [(name, None) for name in SYNTHETIC], [angle for angle, _ in SYNTHETIC.values()], predicted)
+    metrics = run(item, pool="synthetic", neighbours=2, budgets=[2, 0.5])
+    for start in (0, 6):
+        assert {row.id for row in selected(item)[start : start + 6]} == set(SYNTHETIC)
+    assert metrics["texts_ranked"] == 6
+    assert "6 synthetic texts ranked" in capsys.readouterr().out
+
+
+def test_of_a_synthetic_pool_sqbc_asks_the_other_synthetic_texts() -> None:
+    """At 0, 10, 20 (no, no, yes) and 70, 80, 90 (yes, yes, no): c and f have neighbours that agree, the others split."""
+    run("sqbc", pool="synthetic", neighbours=2, balance=False)
+    split = {row.id for row in selected("sqbc") if row.score is not None and row.score > 0}
+    assert split == {"a", "b", "d", "e"}
+
+
+def test_in_rounds_a_synthetic_pool_is_judged_by_the_learner_of_the_labels_so_far() -> None:
+    predicted = [[0.9, 0.1], [0.5, 0.5], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.8, 0.2]]
+    write_side("synthetic", [(name, None) for name in SYNTHETIC], [angle for angle, _ in SYNTHETIC.values()], predicted)
+    run("margin", pool="synthetic", labelled=write_labels())
+    rows = selected("margin")
+    assert [row.id for row in rows[:3]] == ["b", "f", "a"]
+    assert rows[0].rank == 1, "real labels take no place among synthetic texts"

@@ -1,4 +1,4 @@
-"""params.yaml as typed values. The only place where a default lives (with ``bounds`` and ``machine``, its parts).
+"""params.yaml as typed values. The only place where a default lives (its parts: bounds, machine, selecting).
 
 Every group is named after the stage that reads it. ``runtime`` and ``tracking`` are listed by no stage: they are not
 meant to change a result. A stage gets a view that holds only what ``dvc.yaml`` declares for it, so reading an
@@ -15,11 +15,14 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from standin.bounds import Curate as Curate
 from standin.bounds import Validate as Validate
 from standin.checked import Group as Group
-from standin.checked import Within, explain, read_yaml, shown
+from standin.checked import explain, read_yaml, shown
 from standin.choices import DEFAULT_REFERENCES, PATTERN_ENGINES, RESERVED_ARMS, Engine, JudgeEngine
 from standin.errors import StandinError, counted, nearest
 from standin.machine import Runtime as Runtime
 from standin.machine import Tracking as Tracking
+from standin.selecting import STRATEGY_EVIDENCE as STRATEGY_EVIDENCE
+from standin.selecting import Evidence as Evidence
+from standin.selecting import Select as Select
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TASK_NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -158,44 +161,6 @@ class Subjectivity(Group):
     judges: int = Field(3, ge=2, le=5)
 
 
-class Evidence(Group):
-    """What a strategy reads beside the pool and the synthetic texts: one path, a dependency of its stage."""
-
-    evidence: str
-
-
-STRATEGY_EVIDENCE = {
-    "random": "data/real/pool.jsonl",
-    "sqbc": "data/embeddings",
-    "cal": "models/learner",
-}
-
-
-class Select(Group):
-    """Strategies, their evidence, the labelling budgets (texts, per question) and who labels."""
-
-    strategies: dict[str, Evidence] = Field(
-        default_factory=lambda: {name: Evidence(evidence=STRATEGY_EVIDENCE[name]) for name in ("random", "sqbc")}
-    )
-    budgets: list[int] = Field(default_factory=lambda: [48], min_length=1)
-    neighbours: int = Field(10, ge=1)
-    balance: bool = True
-    labels: Within = "data/real/oracle.jsonl"
-
-    @model_validator(mode="after")
-    def _strategies_exist(self) -> Self:
-        for name, given in self.strategies.items():
-            if name not in STRATEGY_EVIDENCE:
-                raise ValueError(f"no strategy {name!r}: {nearest(name, STRATEGY_EVIDENCE)}")
-            if given.evidence != STRATEGY_EVIDENCE[name]:
-                raise ValueError(
-                    f"strategies.{name}.evidence must be {STRATEGY_EVIDENCE[name]!r}, not {given.evidence!r}"
-                )
-        if sorted(set(self.budgets)) != self.budgets or self.budgets[0] < 1:
-            raise ValueError(f"budgets must rise and start at 1 or more, found {self.budgets}")
-        return self
-
-
 class Length(Group):
     """How long a training is: ``epochs`` passes over its texts, but no fewer and no more steps than these.
 
@@ -302,9 +267,10 @@ class Params(Group):
         for name in self.evaluate.references:
             if name not in compared:
                 raise ValueError(f"evaluate.references: there is no arm {name!r}: {nearest(name, compared)}")
-        if self.select.budgets[-1] > self.prepare.pool:
+        largest = max(self.select.budgets)
+        if self.select.pool == "real" and largest > self.prepare.pool:
             raise ValueError(
-                f"select.budgets holds {self.select.budgets[-1]}, more than the pool's "
+                f"select.budgets holds {largest}, more than the pool's "
                 f"{counted(self.prepare.pool, 'text')} (prepare.pool): lower the budget or enlarge the pool"
             )
         return self

@@ -67,13 +67,16 @@ class ArmRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedRow:
-    """The place of one pool text in one ranking; it is selected where ``rank <= budget``. Ranks start at 1."""
+    """The place of one pool text in one ranking; it is selected where ``rank <= budget``. Ranks start at 1.
+
+    A text that was labelled in an earlier round stands before all others, without a score.
+    """
 
     seed: int
     budget: int
     rank: int
     id: str
-    score: float
+    score: float | None = None
     question_id: str | None = None
 
 

@@ -9,6 +9,17 @@ from standin.report.naming import chosen
 Key = tuple[str, str]
 """Arm and budget, as ``reports/arms/texts.csv`` writes them; the budget is "" where no selected text is in the arm."""
 Counted = Mapping[str, str]
+SAID = {
+    "margin": "Margin sampling selects the texts whose two likeliest labels a trained learner finds nearly as likely.",
+    "coverage": (
+        "Coverage (k-centre greedy, Sener and Savarese 2018) selects texts one by one, always the one farthest from "
+        "all that are labelled or selected."
+    ),
+    "sqbc_diverse": (
+        "SQBC with diversity (ours) selects texts one by one by the disagreement of their committee times the distance "
+        "to what is selected already."
+    ),
+}
 
 
 def arm_counts(rows: Sequence[Counted]) -> dict[Key, dict[str, str | None]]:
@@ -81,9 +92,18 @@ def selection_rows(
     ]
 
 
-def selection_notes(strategies: Mapping[str, Mapping[str, Any]], seeds: int) -> list[str]:
-    """What a reader must know of the strategies used; ``strategies``: name -> metrics of its stage."""
+def selection_notes(strategies: Mapping[str, Mapping[str, Any]], seeds: int, *, synthetic: bool = False) -> list[str]:
+    """What a reader must know of the strategies used.
+
+    strategies: name -> metrics of its stage. synthetic: whether they chose among the synthetic texts.
+    """
     notes = []
+    if synthetic:
+        notes.append("Texts were chosen among the synthetic ones (select.pool): no label was paid for them.")
+    if before := max((int(metrics.get("labelled_before", 0)) for metrics in strategies.values()), default=0):
+        notes.append(
+            f"{counted(before, 'text was', 'texts were')} labelled in earlier rounds and count in each budget."
+        )
     if seeds > 1:
         notes.append(
             "Changes with the seed: the share of the selected texts that another seed would not select, for ties, "
@@ -92,12 +112,15 @@ def selection_notes(strategies: Mapping[str, Mapping[str, Any]], seeds: int) -> 
         )
     else:
         notes.append("One seed shows ties alone: what a redrawn committee or learner changes takes several seeds.")
-    if "sqbc" in strategies:
+    if any(name.startswith("sqbc") for name in strategies):
         notes.append(
             "SQBC (Wagner et al. 2025) asks the nearest synthetic texts to vote with their prompted labels and selects "
             "the texts they disagree on; equal votes are broken at random."
         )
-    if "cal" in strategies:
+    notes += [said for name, said in SAID.items() if name in strategies]
+    if any(name.endswith("_sampled") for name in strategies):
+        notes.append("Sampled: texts are drawn, each with a chance proportional to its score (Kirsch et al. 2023).")
+    if any(name.startswith("cal") for name in strategies):
         notes.append(
             "CAL (Margatina et al. 2021) selects the texts that a trained learner judges unlike their nearest labelled "
             "neighbours."

@@ -6,10 +6,26 @@ Sources = Mapping[str, Sequence[str]]
 MAJORITY = "majority"
 MOST_FREQUENT = "always the most frequent label"
 FIXED = {"real": "all labelled texts", "shots": "the labelled examples", "synthetic": "synthetic"}
-STRATEGIES = {"random": "at random", "sqbc": "by SQBC", "cal": "by CAL"}
+STRATEGIES = {
+    "random": "at random",
+    "sqbc": "by SQBC",
+    "cal": "by CAL",
+    "margin": "by margin",
+    "coverage": "for coverage",
+    "sqbc_diverse": "by SQBC with diversity",
+    "sqbc_sampled": "by SQBC's odds",
+    "cal_sampled": "by CAL's odds",
+    "margin_sampled": "by margin's odds",
+}
 MEANINGS = {
     "sqbc": "SQBC chooses the real texts whose label the synthetic texts nearest to them disagree on.",
     "cal": "CAL chooses the real texts that a trained classifier judges unlike the labelled texts nearest to them.",
+    "margin": "Margin chooses the real texts between whose two likeliest labels a trained classifier hardly decides.",
+    "coverage": "Coverage chooses real texts far from each other and from the labelled texts.",
+    "sqbc_diverse": "SQBC with diversity chooses texts as SQBC does, but far from each other.",
+    "sqbc_sampled": "By SQBC's odds, real texts are drawn, the likelier the more their committee disagrees.",
+    "cal_sampled": "By CAL's odds, real texts are drawn, the likelier the higher CAL's score.",
+    "margin_sampled": "By margin's odds, real texts are drawn, the likelier the smaller their margin.",
 }
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
@@ -16,10 +16,23 @@ from standin.selection.pool import Scores, Settings, Strategy, Texts
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``order``: positions in the pool, to be labelled first to last. ``scores``: by position in the pool."""
+    """``order``: positions in the pool, to be labelled first to last. ``scores``: by position in the pool.
+
+    The first ``before`` of the order are labelled since earlier rounds; their score is NaN.
+    """
 
     order: npt.NDArray[np.intp]
     scores: Scores
+    before: int = 0
+
+    def behind(self, first: npt.NDArray[np.intp], rest: npt.NDArray[np.intp]) -> "Ranking":
+        """A ranking of part of a pool as one of the whole pool, behind the texts labelled before.
+
+        first: positions in the whole pool of the texts labelled before, in their order. rest: of this ranking's texts.
+        """
+        scores = np.full(len(first) + len(rest), np.nan)
+        scores[rest] = self.scores
+        return Ranking(np.concatenate([first, rest[self.order]]), scores, len(first))
 
 
 def ranked(
@@ -32,8 +45,7 @@ def ranked(
 ) -> Ranking:
     """Score a pool and rank all of it; a budget takes the ranking's beginning, so smaller budgets lie within larger.
 
-    Raises StandinError where the pool is empty, a budget is larger than the pool, or a text is in the pool and among
-    the labelled (it would be its own neighbour).
+    Raises StandinError where the pool is empty or a budget is larger than the pool.
     """
     if not len(pool):
         raise StandinError("the pool is empty: there is no text to select")
@@ -42,9 +54,7 @@ def ranked(
             f"select.budgets holds {max(budgets)}, but the pool has {counted(len(pool), 'text')}: "
             "lower the budget or enlarge the pool (prepare.pool)"
         )
-    if both := set(pool.ids).intersection(labelled.ids):
-        raise StandinError(f"text {min(both)!r} is in the pool and among the labelled texts")
-    scores = strategy(pool, labelled, settings, generator)
+    scores = strategy(pool, labelled, replace(settings, budget=max(budgets)), generator)
     return Ranking(rank(scores, generator), scores)
 
 
@@ -61,6 +71,8 @@ def rank(scores: Scores, generator: np.random.Generator) -> npt.NDArray[np.intp]
 
 def tie_share(scores: Scores, budget: int) -> float:
     """Share of the selected texts that tie-breaking chose, not the score; 0 where the budget cuts between scores."""
+    if budget < 1:
+        return 0.0
     boundary = np.sort(scores)[-budget]
     above = int((scores > boundary).sum())
     if above + int((scores == boundary).sum()) == budget:

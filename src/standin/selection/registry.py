@@ -13,6 +13,16 @@ def load(name: str) -> Strategy:
         from standin.selection.sqbc import scores
     elif name == "cal":
         from standin.selection.cal import scores
+    elif name == "margin":
+        from standin.selection.margin import scores
+    elif name == "coverage":
+        from standin.selection.coverage import scores
+    elif name == "sqbc_diverse":
+        from standin.selection.sqbc_diverse import scores
+    elif name.endswith("_sampled") and name in STRATEGY_EVIDENCE:
+        from standin.selection.sampled import sampled
+
+        return sampled(load(name.removesuffix("_sampled")))
     else:
         raise StandinError(f"no strategy {name!r}: {nearest(name, STRATEGY_EVIDENCE)}")
     return scores

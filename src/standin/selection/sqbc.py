@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from standin.errors import StandinError, counted
-from standin.selection.neighbours import nearest
+from standin.selection.neighbours import nearest_others
 from standin.selection.pool import Integers, Scores, Settings, Texts, required
 
 
@@ -25,6 +25,7 @@ def scores(pool: Texts, synthetic: Texts, settings: Settings, generator: np.rand
     """
     embeddings = required(synthetic.embeddings, "embeddings of the synthetic texts")
     labels = required(synthetic.labels, "labels of the synthetic texts").astype(np.intp)
+    own = pool.places_in(synthetic.ids)
     if len(np.unique(labels)) < 2:
         raise StandinError(
             f"the {len(labels)} synthetic texts hold {counted(len(np.unique(labels)), 'label')}, "
@@ -33,13 +34,15 @@ def scores(pool: Texts, synthetic: Texts, settings: Settings, generator: np.rand
     if settings.balance:
         members = balanced(labels, generator)
         embeddings, labels = embeddings[members], labels[members]
+        own = pool.places_in([synthetic.ids[member] for member in members])
         if settings.neighbours > len(labels):
             raise StandinError(
                 f"select.neighbours is {settings.neighbours}, but only {len(labels)} of the {len(synthetic)} synthetic "
                 "texts are left after balancing: lower select.neighbours, raise generator.texts, "
                 "or set select.balance: false"
             )
-    committees = nearest(required(pool.embeddings, "embeddings of the pool"), embeddings, settings.neighbours)
+    texts = required(pool.embeddings, "embeddings of the pool")
+    committees = nearest_others(texts, embeddings, settings.neighbours, own)
     return vote_entropy(votes(labels[committees], int(labels.max()) + 1))
 
 

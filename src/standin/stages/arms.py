@@ -9,6 +9,7 @@ from typing import Any
 from standin.config import SOURCES, STRATEGY_EVIDENCE, Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_rows
 from standin.errors import StandinError, counted, nearest
+from standin.selection.budgets import in_texts
 from standin.sheets import write_sheet
 from standin.task import Task
 
@@ -24,10 +25,14 @@ Ranked = dict[tuple[int, int | None], list[Row]]
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that arms are made of: labelled rows per fixed source, selected rows per strategy (labels where known)."""
+    """All that arms are made of: labelled rows per fixed source, selected rows per strategy (labels where known).
+
+    ``generated``: strategies chose among the synthetic texts, whose labels are there already.
+    """
 
     fixed: dict[str, list[Row]]
     ranked: dict[str, Ranked]
+    generated: bool = False
 
     def rows(self, sources: Sequence[str], seed: int, budget: int | None) -> list[Row]:
         """An arm's rows in the order of its sources; a text that stands in two of them appears once."""
@@ -47,13 +52,13 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     labels_path = Path(params.select.labels)
     labels = _labels(labels_path, task.label_names)
     used = {source for sources in params.arms.values() for source in sources}
-    material = _material(used, labels, params.finetune.seeds, params.select.budgets)
+    material, chosen = _material(used, labels, params)
     if labels:
         _require_labels(material, labels_path)
     counts: list[dict[str, Any]] = []
     skipped: dict[str, bool] = {}
     for arm, sources in params.arms.items():
-        budgets = params.select.budgets if set(sources) & set(material.ranked) else [None]
+        budgets: Sequence[int | None] = chosen if set(sources) & set(material.ranked) else [None]
         reason = _skipped(sources, material, labels_path, labelled=bool(labels))
         if reason:
             print(f"arms: {arm} is skipped: {reason}")  # noqa: T201
@@ -76,8 +81,12 @@ def _shots_behind(sources: Sequence[str], params: Params) -> list[Row]:
     synthetic texts. All shots count, shown or not: all were labelled for it.
     """
     used = params.generator.shots > 0 or (params.verify.by == "classifier" and params.verify.remove)
+    generated = params.select.pool == "synthetic"
     synthetic = any(
-        source == "synthetic" or STRATEGY_EVIDENCE.get(source, POOL.as_posix()) != POOL.as_posix() for source in sources
+        source == "synthetic"
+        or (generated and source not in SOURCES)
+        or STRATEGY_EVIDENCE.get(source, POOL.as_posix()) != POOL.as_posix()
+        for source in sources
     )
     return [row for row in read_rows(SHOTS, Row) if row.label is not None] if used and synthetic else []
 
@@ -117,18 +126,26 @@ def _labels(path: Path, names: list[str]) -> dict[str, Row]:
     return labels
 
 
-def _material(used: set[str], labels: dict[str, Row], seeds: list[int], budgets: list[int]) -> Material:
-    """Read the sources the arms name, and no other."""
+def _material(used: set[str], labels: dict[str, Row], params: Params) -> tuple[Material, list[int]]:
+    """Read the sources the arms name, and no other; with the budgets of those that are strategies, in texts."""
     fixed: dict[str, list[Row]] = {}
     if "shots" in used:
         fixed["shots"] = _labelled_rows(SHOTS, read_rows(SHOTS, Row))
     if "synthetic" in used:
         fixed["synthetic"] = _labelled_rows(SYNTHETIC, read_rows(SYNTHETIC, SyntheticRow))
     strategies = sorted(used - set(SOURCES))
-    pool = {row.id: _with_label(row, labels) for row in read_rows(POOL, Row)} if strategies or "real" in used else {}
+    generated = params.select.pool == "synthetic"
+    pool: dict[str, Row] = {}
+    if (strategies and not generated) or "real" in used:
+        pool = {row.id: _with_label(row, labels) for row in read_rows(POOL, Row)}
     if "real" in used:
         fixed["real"] = list(pool.values())
-    return Material(fixed, {strategy: _ranked(strategy, pool, seeds, budgets) for strategy in strategies})
+    if strategies and generated:
+        pool = {row.id: row for row in read_rows(SYNTHETIC, SyntheticRow)}
+    budgets = in_texts(params.select.budgets, pool.values()) if strategies else []
+    source = SYNTHETIC if generated else POOL
+    ranked = {name: _ranked(name, pool, source, params.finetune.seeds, budgets) for name in strategies}
+    return Material(fixed, ranked, generated), budgets
 
 
 def _labelled_rows(path: Path, rows: Sequence[Row]) -> list[Row]:
@@ -150,14 +167,14 @@ def _with_label(row: Row, labels: dict[str, Row]) -> Row:
     return replace(row, label=found.label if found else None)
 
 
-def _ranked(strategy: str, pool: dict[str, Row], seeds: list[int], budgets: list[int]) -> Ranked:
+def _ranked(strategy: str, pool: dict[str, Row], source: Path, seeds: list[int], budgets: list[int]) -> Ranked:
     """The selected texts, in the ranking's order. Raises StandinError where the ranking is of other seeds or texts."""
     path = Path(f"data/selected/{strategy}.jsonl")
     wanted: Ranked = {(seed, budget): [] for seed in seeds for budget in budgets}
     for row in read_rows(path, SelectedRow):
         if row.rank <= row.budget and (row.seed, row.budget) in wanted:
             if row.id not in pool:
-                raise StandinError(f"{path}: id {row.id!r} is not in {POOL}. Run `dvc repro select`.")
+                raise StandinError(f"{path}: id {row.id!r} is not in {source}. Run `dvc repro select`.")
             wanted[row.seed, row.budget].append(pool[row.id])
     if lacking := [key for key, rows in wanted.items() if not rows]:
         seed, budget = lacking[0]
@@ -187,10 +204,10 @@ def _lacking(what: str, rows: Sequence[Row]) -> list[str]:
 
 def _skipped(sources: Sequence[str], material: Material, path: Path, *, labelled: bool) -> str | None:
     """Why an arm cannot be made, or None."""
-    real = [source for source in sources if source == "real" or source in material.ranked]
+    real = [source for source in sources if source == "real" or (source in material.ranked and not material.generated)]
     if real and not labelled:
         return f"{', '.join(real)} needs labels, and {path} holds none"
-    if not real and not any(material.fixed[source] for source in sources):
+    if not real and not any(source in material.ranked or material.fixed[source] for source in sources):
         return f"its sources hold no labelled text: {', '.join(sources)}"
     return None
 

@@ -17,6 +17,7 @@ from standin.config import Params
 from standin.corpus import Row, SyntheticRow, by_question, read_rows, write_json, write_json_lines
 from standin.errors import StandinError, counted
 from standin.progress import progress
+from standin.selection.earlier import labelled_before
 from standin.task import Task
 
 POOL = Path("data/real/pool.jsonl")
@@ -40,13 +41,16 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
 
     One classifier per seed and question, trained on the question's synthetic texts and their prompted labels: what it
     says stands in ``<seed>/``. Where a task has no synthetic texts, the warm start serves as it is, one for all seeds
-    (``warmstart/``), and the rows it was trained on are the labelled texts.
+    (``warmstart/``), and the rows it was trained on are the labelled texts. In rounds (``select.labelled``) each seed's
+    classifier is trained on the labels so far, and speaks of the whole pool, labelled or not.
     """
     shutil.rmtree(LEARNER, ignore_errors=True)
     if not any(given.evidence == LEARNER.as_posix() for given in params.select.strategies.values()):
         print("learner: no strategy in select.strategies needs one")  # noqa: T201
         write_json(LEARNER / "none.json", {"reason": "no strategy in select.strategies needs a learner"})
         return {"train_rows": 0}
+    if Path(params.select.labelled) != SYNTHETIC:
+        return _in_rounds(params, task)
     pool, synthetic = by_question(read_rows(POOL, Row)), by_question(read_rows(SYNTHETIC, SyntheticRow))
     warm = tuned(WARMSTART)
     if not synthetic and warm is None:
@@ -73,19 +77,57 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
                     classifier = _trained(start, synthetic[question], labelled, seed, done)
                     of_pool = _said(classifier, pool[question], candidates)
                     sides.append((of_pool, _said(classifier, synthetic[question], labelled)))
-                _write(str(seed), sides)
+                _write(str(seed), {"pool": [of for of, _ in sides], "labelled": [of for _, of in sides]})
     else:
         classifier = start.classifier(seeds[0])
         rows = [row for own in pool.values() for row in own]
         other = read_rows(WARMSTART_ROWS, Row)
         said = _said(classifier, rows, _inputs(start, rows)), _said(classifier, other, _inputs(start, other))
-        _write("warmstart", [said])
+        _write("warmstart", {"pool": said[:1], "labelled": said[1:]})
     learned = sum(len(rows) for rows in synthetic.values())
     texts = sum(len(rows) for rows in pool.values())
     learners = len(seeds) if synthetic else 1
     what = f"{learners} fine-tuned on {counted(learned, 'synthetic text')}" if learned else "the warm start as it is"
     print(f"learner: {what}, applied to {counted(texts, 'pool text')}")  # noqa: T201
     return {"train_rows": learned, "pool_texts": texts, "learners": learners}
+
+
+def _in_rounds(params: Params, task: Task) -> Mapping[str, Any]:
+    """CAL as published: every seed's learner is fine-tuned on the texts of the pool that have a label so far.
+
+    ``<seed>/pool.npz`` says what it thinks of the pool, ``<seed>/synthetic.npz`` of the synthetic texts where those are
+    chosen from.
+    """
+    pool, seeds, settings = read_rows(POOL, Row), params.finetune.seeds, params.finetune
+    path = Path(params.select.labelled)
+    before = labelled_before(path, {row.id: row for row in pool}, seeds)
+    labelled = {seed: by_question(own) for seed, own in before.items()}
+    sides: dict[str, dict[str | None, list[Row]]] = {"pool": by_question(pool)}
+    if params.select.pool == "synthetic":
+        sides["synthetic"] = by_question(read_rows(SYNTHETIC, SyntheticRow))
+    asked = list(sides["pool"])
+    if lacking := [question for question in asked for seed in seeds if not labelled[seed].get(question)]:
+        raise StandinError(f"{path}: labels no text of question {lacking[0]!r}: its learner has nothing to learn.")
+    start = begin(settings, task.label_names, params.runtime, tuned(WARMSTART))
+    material = {side: {question: _inputs(start, own) for question, own in rows.items()} for side, rows in sides.items()}
+    steps = (steps_of(rows_seen(len(own), settings, settings.batch), settings.batch)
+             for of in labelled.values() for own in of.values())  # fmt: skip
+    with progress("learner", sum(steps), "steps") as done:
+        for seed in seeds:
+            said: dict[str, list[Said]] = {side: [] for side in sides}
+            for question in asked:
+                own = labelled[seed][question]
+                classifier = _trained(start, own, _inputs(start, own), seed, done)
+                for side, rows in sides.items():
+                    if question in rows:
+                        said[side].append(_said(classifier, rows[question], material[side][question]))
+            _write(str(seed), said)
+    learned = sum(len(own) for own in labelled[seeds[0]].values())
+    print(  # noqa: T201
+        f"learner: {len(seeds)} fine-tuned on {counted(learned, 'text')} labelled so far, applied to "
+        f"{counted(len(pool), 'pool text')}"
+    )
+    return {"train_rows": learned, "pool_texts": len(pool), "learners": len(seeds)}
 
 
 def _inputs(start: Start, rows: Sequence[Row]) -> Inputs:
@@ -101,11 +143,11 @@ def _said(classifier: Classifier, rows: Sequence[Row], inputs: Inputs) -> Said:
     return Said(rows, *embed(classifier, inputs))
 
 
-def _write(name: str, sides: Sequence[tuple[Said, Said]]) -> None:
-    """``<name>/pool.npz`` and ``<name>/labelled.npz``; the ids of their rows, alike for all, beside the folders."""
+def _write(name: str, sides: Mapping[str, Sequence[Said]]) -> None:
+    """``<name>/<side>.npz`` for every side; the ids of their rows, alike for all learners, beside the folders."""
     folder = LEARNER / name
     folder.mkdir(parents=True)
-    for side, said in zip(("pool", "labelled"), zip(*sides, strict=True), strict=True):
+    for side, said in sides.items():
         np.savez(
             folder / f"{side}.npz",
             embeddings=np.concatenate([one.embeddings for one in said]),

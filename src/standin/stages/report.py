@@ -1,7 +1,7 @@
 """Stage report: one self-contained page from what the other stages left."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -27,6 +27,7 @@ from standin.report import (
     beside,
     content,
     counts,
+    curve,
     figures,
     labelling,
     lines,
@@ -97,6 +98,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "agreement": ("Accuracy by agreement", agreement),
         "selection": ("Which real texts were chosen", gather_plane(params, task, projected)),
         **beside.pictures({name: _table(REPORTS / f"diversity/{name}.csv") for name in beside.TABLES}, task.language),
+        "budgets": ("Macro-F1 by the number of labels", curve.by_budget(arms["by_budget"], params.evaluate.confidence)),
         "scale": ("The task among others, from objective to subjective", figures.scale(*placed) if placed else None),
     }
     filled["pictures"] = {
@@ -153,7 +155,7 @@ def gather_arms(params: Params) -> dict[str, Any]:
     lost = [{**row, "name": content.arm_name(row, params.arms)} for row in _table(REPORTS / "evaluate/learned.csv")]
     names = [content.arm_name(row, params.arms) for row in scored if row["arm"] != MAJORITY]
     unlearned = {(row["arm"], row["budget"]) for row in lost}
-    largest = {"", str(max(params.select.budgets, default=""))}
+    largest = {"", str(max((int(row["budget"]) for row in scored if row["budget"]), default=""))}
     some = [row["budget"] in largest or len(plotted) <= MOST_ROWS for row in scored]
     concluded, elsewhere = conclusions(compared, params.arms, list(params.select.strategies))
     confidence = params.evaluate.confidence
@@ -161,6 +163,11 @@ def gather_arms(params: Params) -> dict[str, Any]:
         "scope": scope,
         "scores": lines.scores(list(compress(plotted, some)), confidence) if plotted else None,
         "not_drawn": some.count(False),
+        "by_budget": [
+            {"name": content.arm_name({**row, "budget": ""}, params.arms), **row}
+            for row in scored
+            if row["arm"] != MAJORITY and (row["arm"], row["budget"]) not in unlearned
+        ],
         "floor": next((row["value"] for row in plotted if row["name"] == MOST_FREQUENT), None),
         "arms": content.arm_rows(scores, params.arms, behind),
         "comparisons": compared,
@@ -179,7 +186,11 @@ def gather_arms(params: Params) -> dict[str, Any]:
         "calibrated": reliability.rows(_table(REPORTS / "evaluate/reliability.csv"), params.arms),
         "concluded": lines.differences(concluded, confidence) if concluded else None,
         "elsewhere": elsewhere,
-        "meanings": [said for name, said in MEANINGS.items() if any(name in used for used in params.arms.values())],
+        "meanings": [
+            said.replace("real texts", "synthetic texts", 1) if params.select.pool == "synthetic" else said
+            for name, said in MEANINGS.items()
+            if any(name in used for used in params.arms.values())
+        ],
         "no_scores": scope["scope"],
         "skipped": [content.arm_name({"arm": arm, "budget": ""}, params.arms) for arm in scope["skipped_arms"]],
     }
@@ -249,8 +260,8 @@ def gather_selection(params: Params) -> dict[str, Any]:
         "selection": [
             row for name, found in metrics.items() for row in counts.selection_rows(name, found, behind, params.arms)
         ],
-        "budgets": params.select.budgets,
-        "selection_notes": counts.selection_notes(metrics, seeds),
+        "budgets": sorted({int(budget) for found in metrics.values() for budget in found["tie_share"]}),
+        "selection_notes": counts.selection_notes(metrics, seeds, synthetic=params.select.pool == "synthetic"),
         "several_seeds": seeds > 1,
     }
 
@@ -261,7 +272,7 @@ def gather_plane(params: Params, task: Task, projected: Sequence[Mapping[str, st
     rankings = {name: read_rows(Path(f"data/selected/{name}.jsonl"), SelectedRow) for name in names}
     rows = [*read_rows(POOL, Row), *read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)]
     questions = {question.id: question.text for question in task.questions}
-    seed, budget = params.finetune.seeds[0], max(params.select.budgets, default=0)
+    seed, budget = params.finetune.seeds[0], _largest(row for rows in rankings.values() for row in rows)
     found = plane.points(projected, rankings, rows, questions, seed, budget)
     columns = ["panel", "kind", "id", "x", "y"]
     write_sheet(REPORTS / "report/selection.csv", columns, ([str(point[name]) for name in columns] for point in found))
@@ -269,14 +280,14 @@ def gather_plane(params: Params, task: Task, projected: Sequence[Mapping[str, st
 
 
 def gather_labelling(params: Params, comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The texts to label first, by the strategy that has shown itself; None where nothing was selected."""
-    if not params.select.strategies:
+    """The texts to label first, by the strategy that has shown itself; None where no real text was selected."""
+    if not params.select.strategies or params.select.pool == "synthetic":
         return None
     strategy, reason = labelling.advised(comparisons, params.arms, list(params.select.strategies))
     path, file = Path(f"data/selected/{strategy}.jsonl"), Path(params.select.labels)
     labelled = {row.id for row in read_rows(file, Row) if row.label is not None}
-    seed, budget = params.finetune.seeds[0], max(params.select.budgets)
-    found = labelling.to_label(read_rows(path, SelectedRow), read_rows(POOL, Row), labelled, seed, budget)
+    ranked, seed = read_rows(path, SelectedRow), params.finetune.seeds[0]
+    found = labelling.to_label(ranked, read_rows(POOL, Row), labelled, seed, _largest(ranked))
     inside = not file.is_absolute() and ".." not in file.parts
     link = quote(f"../{file.as_posix()}") if inside else None
     return {
@@ -323,6 +334,11 @@ def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.
 def numbers(rows: Sequence[Mapping[str, str]], measure: str, names: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of one measure, with the columns of these names as numbers."""
     return [{**row, **{name: float(row[name]) for name in names}} for row in rows if row["measure"] == measure]
+
+
+def _largest(rows: Iterable[SelectedRow]) -> int:
+    """The largest budget, in texts."""
+    return max((row.budget for row in rows), default=0)
 
 
 def _table(path: Path) -> list[dict[str, str]]:

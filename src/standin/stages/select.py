@@ -1,10 +1,11 @@
 """Rank the pool by one strategy: every pool text gets its score and rank, for each seed and budget.
 
-Knows no real label: what the selected texts hold is for the stage ``arms``.
+Knows no real label but those that earlier rounds gave: what the selected texts hold is for the stage ``arms``.
 """
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SelectedRow, SyntheticRow, by_question, read_json_lines, read_rows, write_rows
 from standin.errors import StandinError, counted, nearest
+from standin.selection.budgets import in_texts
+from standin.selection.earlier import labelled_before
 from standin.selection.pool import Floats, Settings, Texts
 from standin.selection.ranking import Ranking, generator_for, ranked, seed_share, tie_share
 from standin.selection.registry import load
@@ -23,39 +26,79 @@ POOL = Path("data/real/pool.jsonl")
 SYNTHETIC = Path("data/synthetic/texts.jsonl")
 LEARNER = Path("models/learner")
 
+Rows = dict[str | None, list[Row]]
 Sides = dict[str | None, tuple[Texts, Texts]]
-"""Per question: its pool, and the labelled texts beside it."""
+"""Per question: the texts to choose from, and the labelled texts beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What may be chosen from, ``rows``, and what was labelled before, ``before`` (empty in the first round).
+
+    ``synthetic``: the rows are synthetic texts.
+    """
+
+    rows: Rows
+    before: Rows
+    synthetic: bool
+
+    def candidates(self, question: str | None) -> list[Row]:
+        """The question's rows that nobody has labelled yet, in their order."""
+        labelled = {row.id for row in self.before.get(question, ())}
+        return [row for row in self.rows[question] if row.id not in labelled]
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/selected/<item>.jsonl`` for the strategy ``item``."""
-    settings = Settings(params.select.neighbours, params.select.balance)
-    budgets, seeds = params.select.budgets, params.finetune.seeds
-    evidence = _sides(item, seeds)
+    if item not in STRATEGY_EVIDENCE:
+        raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
+    settings, seeds = Settings(params.select.neighbours, params.select.balance), params.finetune.seeds
+    rows, rounds = _rounds(params)
+    budgets = in_texts(params.select.budgets, [row for own in rows.values() for row in own])
+    evidence = _sides(item, rounds)
     rankings = {
-        (seed, question): _ranked(item, seed, question, pool, labelled, settings, budgets)
+        (seed, question): _ranked(item, seed, question, rounds[seed], evidence[seed][question], settings, budgets)
         for seed in seeds
-        for question, (pool, labelled) in evidence[seed].items()
+        for question in rows
     }
-    pools = {question: pool for question, (pool, _) in evidence[seeds[0]].items()}
-    write_rows(Path(f"data/selected/{item}.jsonl"), _rows(pools, rankings, seeds, budgets))
-    ties = {budget: fmean(tie_share(ranking.scores, budget) for ranking in rankings.values()) for budget in budgets}
-    told = {"tie_share": ties} | (_seed_shares(pools, rankings, seeds, budgets) if len(seeds) > 1 else {})
-    texts = sum(len(pool) for pool in pools.values())
+    ids = {question: [row.id for row in own] for question, own in rows.items()}
+    write_rows(Path(f"data/selected/{item}.jsonl"), _rows(ids, rankings, seeds, budgets))
+    ties = {budget: fmean(_ties(ranking, budget) for ranking in rankings.values()) for budget in budgets}
+    told = {"tie_share": ties} | (_seed_shares(ids, rankings, seeds, budgets) if len(seeds) > 1 else {})
+    texts = sum(len(own) for own in ids.values())
     name = "seed_share" if len(seeds) > 1 else "tie_share"
     cut = ", ".join(f"{share:.0%} of {budget}" for budget, share in told[name].items())
     what = "changed by the seed" if len(seeds) > 1 else "chosen by tie-breaking (one seed tells no more)"
-    print(f"select {item}: {counted(texts, 'text')} ranked for {counted(len(seeds), 'seed')}; {what}: {cut}")  # noqa: T201
+    before = sorted({sum(rankings[seed, question].before for question in ids) for seed in seeds})
+    labelled = f", {before[0]:,} labelled before" if before[-1] else ""
+    kind = counted(texts, "synthetic text" if params.select.pool == "synthetic" else "text")
+    print(f"select {item}: {kind} ranked for {counted(len(seeds), 'seed')}{labelled}; {what}: {cut}")  # noqa: T201
     return {
         "texts_ranked": texts,
-        "questions_ranked": len(pools),
+        "questions_ranked": len(ids),
         **{name: {str(budget): round(share, 4) for budget, share in shares.items()} for name, shares in told.items()},
         "learners": len({id(sides) for sides in evidence.values()}) if STRATEGY_EVIDENCE[item] == str(LEARNER) else 0,
+        **({"labelled_before": before[-1]} if before[-1] else {}),
     }
 
 
+def _rounds(params: Params) -> tuple[Rows, dict[int, Round]]:
+    """All rows that are ranked, by question, and each seed's round: one object for all where nothing is labelled."""
+    synthetic, seeds = params.select.pool == "synthetic", params.finetune.seeds
+    path = SYNTHETIC if synthetic else POOL
+    rows: Rows = by_question(read_rows(SYNTHETIC, SyntheticRow) if synthetic else read_rows(POOL, Row))
+    if not rows:
+        more = "Raise generator.texts." if synthetic else "Enlarge prepare.pool."
+        raise StandinError(f"{path}: the pool is empty: there is no text to select. {more}")
+    if Path(params.select.labelled) == SYNTHETIC:
+        return rows, dict.fromkeys(seeds, Round(rows, {}, synthetic))
+    pool = read_rows(POOL, Row) if synthetic else [row for own in rows.values() for row in own]
+    before = labelled_before(Path(params.select.labelled), {row.id: row for row in pool}, seeds)
+    return rows, {seed: Round(rows, by_question(own), synthetic) for seed, own in before.items()}
+
+
 def _seed_shares(
-    pools: Mapping[str | None, Texts],
+    pools: Mapping[str | None, Sequence[str]],
     rankings: Mapping[tuple[int, str | None], Ranking],
     seeds: list[int],
     budgets: list[int],
@@ -72,107 +115,144 @@ def _seed_shares(
     }
 
 
+def _ties(ranking: Ranking, budget: int) -> float:
+    """The share of the selected texts that ties decided; those labelled before are decided."""
+    if budget <= ranking.before:
+        return 0.0
+    new = budget - ranking.before
+    return tie_share(ranking.scores[ranking.order[ranking.before :]], new) * (new / budget)
+
+
 def _ranked(
-    item: str, seed: int, question: str | None, pool: Texts, labelled: Texts, settings: Settings, budgets: list[int]
+    item: str,
+    seed: int,
+    question: str | None,
+    of: Round,
+    sides: tuple[Texts, Texts],
+    settings: Settings,
+    budgets: list[int],
 ) -> Ranking:
+    """One question's ranking for one seed, behind the texts that were labelled before."""
+    first = [] if of.synthetic else [row.id for row in of.before.get(question, ())]
+    rest, whole = sides[0], len(of.rows[question])
     try:
-        return ranked(load(item), pool, labelled, settings, budgets, generator_for(seed, question, item))
+        if first and not len(rest):
+            raise StandinError("every text of the pool is labelled: there is none left to select")
+        if budgets[-1] > whole:
+            raise StandinError(
+                f"select.budgets holds {budgets[-1]}, but the pool has {counted(whole, 'text')}: "
+                "lower the budget or enlarge the pool (prepare.pool)"
+            )
+        new = [max(0, budget - len(first)) for budget in budgets]
+        found = ranked(load(item), *sides, settings, new, generator_for(seed, question, item))
     except StandinError as error:
         where = f"question {question!r}: " if question is not None else ""
         raise StandinError(f"strategy {item!r}: {where}{error}") from None
+    if not first:
+        return found
+    place = {row.id: position for position, row in enumerate(of.rows[question])}
+    positions = (np.array([place[name] for name in ids], dtype=np.intp) for ids in (first, rest.ids))
+    return found.behind(*positions)
 
 
 def _rows(
-    pools: Mapping[str | None, Texts],
+    pools: Mapping[str | None, Sequence[str]],
     rankings: Mapping[tuple[int, str | None], Ranking],
     seeds: list[int],
     budgets: list[int],
 ) -> Iterator[SelectedRow]:
-    """One row per seed, budget and pool text; these strategies rank alike for every budget."""
+    """One row per seed, budget and pool text; a strategy ranks alike for every budget."""
     for seed in seeds:
         for budget in budgets:
-            for question, pool in pools.items():
+            for question, ids in pools.items():
                 ranking = rankings[seed, question]
                 for rank, position in enumerate(ranking.order.tolist(), 1):
                     yield SelectedRow(
                         seed=seed,
                         budget=budget,
                         rank=rank,
-                        id=pool.ids[position],
-                        score=float(ranking.scores[position]),
+                        id=ids[position],
+                        score=None if rank <= ranking.before else float(ranking.scores[position]),
                         question_id=question,
                     )
 
 
-def _sides(item: str, seeds: list[int]) -> dict[int, Sides]:
+def _sides(item: str, rounds: Mapping[int, Round]) -> dict[int, Sides]:
     """Read what the strategy needs, and nothing else. Seeds share one object where they have the same evidence."""
-    if item not in STRATEGY_EVIDENCE:
-        raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
-    pool = by_question(read_rows(POOL, Row))
-    if not pool:
-        raise StandinError(f"{POOL}: the pool is empty: there is no text to select. Enlarge prepare.pool.")
-    if STRATEGY_EVIDENCE[item] == "data/embeddings":
-        return dict.fromkeys(seeds, _embedded(pool))
     if STRATEGY_EVIDENCE[item] == "models/learner":
-        return _by_seed(pool, seeds)
-    alone: Sides = {question: (Texts(_ids(rows)), Texts(())) for question, rows in pool.items()}
-    return dict.fromkeys(seeds, alone)
+        return _by_seed(rounds)
+    found: dict[int, Sides] = {}
+    made: dict[int, Sides] = {}  # by round
+    for seed, one in rounds.items():
+        if id(one) not in made:
+            made[id(one)] = _embedded(one, item) if STRATEGY_EVIDENCE[item] == "data/embeddings" else _alone(one)
+        found[seed] = made[id(one)]
+    return found
 
 
-def _embedded(pool: dict[str | None, list[Row]]) -> Sides:
-    """The pool and the question's synthetic texts, with the encoder's embeddings and the prompted labels.
+def _alone(of: Round) -> Sides:
+    return {question: (Texts(_ids(of.candidates(question))), Texts(())) for question in of.rows}
 
-    Where rows have a question the embeddings are those of question and text together, as in the paper.
+
+def _embedded(of: Round, item: str) -> Sides:
+    """The candidates and the question's synthetic texts, with the encoder's embeddings and the prompted labels.
+
+    Coverage has the texts labelled before in their place where there are any, and none beside a synthetic pool in the
+    first round. Where rows have a question the embeddings are those of question and text together, as in the paper.
     """
     from standin.measures.embeddings import PAIRS, read_embeddings
 
-    asked = any(row.question is not None for rows in pool.values() for row in rows)
+    asked = any(row.question is not None for rows in of.rows.values() for row in rows)
     folders = (Path("data/embeddings") / name for name in ("real", "generated"))
     real, generated = (read_embeddings(folder / PAIRS if asked else folder) for folder in folders)
     synthetic = by_question(read_rows(SYNTHETIC, SyntheticRow))
     sides: Sides = {}
-    for question, rows in pool.items():
-        committee = synthetic.get(question, [])
+    for question in of.rows:
+        rows, committee, before = of.candidates(question), synthetic.get(question, []), of.before.get(question, [])
         codes = {label: code for code, label in enumerate(sorted({str(row.label) for row in committee}))}
         labels = np.array([codes[str(row.label)] for row in committee], dtype=np.intp)
-        sides[question] = (
-            Texts(_ids(rows), real.of(_ids(rows))),
-            Texts(_ids(committee), generated.of(_ids(committee)), labels),
-        )
+        beside = Texts(_ids(committee), generated.of(_ids(committee)), labels)
+        if item == "coverage" and (of.before or of.synthetic):
+            beside = Texts(_ids(before), real.of(_ids(before)))
+        sides[question] = (Texts(_ids(rows), (generated if of.synthetic else real).of(_ids(rows))), beside)
     return sides
 
 
-def _by_seed(pool: dict[str | None, list[Row]], seeds: list[int]) -> dict[int, Sides]:
+def _by_seed(rounds: Mapping[int, Round]) -> dict[int, Sides]:
     """Each seed's own learner, or the warm start as it is, which is one for all seeds."""
     if (LEARNER / "warmstart").is_dir():
-        return dict.fromkeys(seeds, _learned(pool, LEARNER / "warmstart"))
-    if lacking := [seed for seed in seeds if not (LEARNER / str(seed) / "pool.npz").exists()]:
+        return dict.fromkeys(rounds, _learned(next(iter(rounds.values())), LEARNER / "warmstart"))
+    if lacking := [seed for seed in rounds if not (LEARNER / str(seed) / "pool.npz").exists()]:
         raise StandinError(
             f"{LEARNER}: there is no learner of seed {lacking[0]}. `dvc repro learner` trains one for every seed where "
             "a strategy needs them."
         )
-    return {seed: _learned(pool, LEARNER / str(seed)) for seed in seeds}
+    return {seed: _learned(one, LEARNER / str(seed)) for seed, one in rounds.items()}
 
 
-def _learned(pool: dict[str | None, list[Row]], folder: Path) -> Sides:
-    """The pool and the texts the learner was trained on, with its embeddings and probabilities.
+def _learned(of: Round, folder: Path) -> Sides:
+    """The candidates and the texts the learner was trained on, with its embeddings and probabilities.
 
     Neighbours stay within the question; a learner that was trained on rows of other questions alone (warm start) has
-    all of them as labelled set.
+    all of them as labelled set. In rounds it was trained on texts of the pool: those are the labelled set.
     """
-    candidates, _ = _learner(folder / "pool.npz")
-    labelled, labelled_questions = _learner(folder / "labelled.npz")
-    position = {identifier: row for row, identifier in enumerate(candidates.ids)}
-    of_other_questions = not set(labelled_questions) & set(pool)
-    sides: Sides = {}
-    for question, rows in pool.items():
-        if missing := [row.id for row in rows if row.id not in position]:
-            raise StandinError(
-                f"{LEARNER}/pool_ids.jsonl: lacks pool text {missing[0]!r} ({len(missing)} in all): `dvc repro learner`"
+    pool, _ = _learner(folder / "pool.npz")
+    if of.before:
+        beside, sides = pool, {question: _ids(of.before.get(question, [])) for question in of.rows}
+    else:
+        beside, asked = _learner(folder / "labelled.npz")
+        of_other_questions = not set(asked) & set(of.rows)
+        sides = {
+            question: tuple(
+                name for name, found in zip(beside.ids, asked, strict=True) if of_other_questions or found == question
             )
-        own = [row for row, found in enumerate(labelled_questions) if of_other_questions or found == question]
-        sides[question] = (_taken(candidates, [position[row.id] for row in rows]), _taken(labelled, own))
-    return sides
+            for question in of.rows
+        }
+    candidates = _learner(folder / ("synthetic.npz" if of.before else "labelled.npz"))[0] if of.synthetic else pool
+    return {
+        question: (_taken(candidates, _ids(of.candidates(question))), _taken(beside, own))
+        for question, own in sides.items()
+    }
 
 
 def _learner(path: Path) -> tuple[Texts, list[str | None]]:
@@ -187,12 +267,20 @@ def _learner(path: Path) -> tuple[Texts, list[str | None]]:
     return texts, [line.get("question_id") for line in lines]
 
 
-def _taken(texts: Texts, rows: list[int]) -> Texts:
+def _taken(texts: Texts, ids: Sequence[str]) -> Texts:
+    """Those of the texts, in the order of ``ids``. Raises StandinError where the learner never saw one."""
+
     def of(values: Floats | None) -> Floats | None:
         return None if values is None else values[rows]
 
-    return Texts(tuple(texts.ids[row] for row in rows), of(texts.embeddings), None, of(texts.probabilities))
+    place = {identifier: row for row, identifier in enumerate(texts.ids)}
+    if missing := [identifier for identifier in ids if identifier not in place]:
+        raise StandinError(
+            f"{LEARNER}/pool_ids.jsonl: lacks pool text {missing[0]!r} ({len(missing)} in all): `dvc repro learner`"
+        )
+    rows = [place[identifier] for identifier in ids]
+    return Texts(tuple(ids), of(texts.embeddings), None, of(texts.probabilities))
 
 
-def _ids(rows: list[Row] | list[SyntheticRow]) -> tuple[str, ...]:
+def _ids(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(row.id for row in rows)
