@@ -233,9 +233,10 @@ def _plain(doc: str | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Markdown's signs as themselves, but for what stands between backticks."""
+    """Markdown's signs as themselves, but for what stands between backticks; those that mean nothing stay bare."""
     parts = text.split("`")
-    return "`".join(part if n % 2 else re.sub(r"([|*<>\[\]_~])", r"\\\1", part) for n, part in enumerate(parts))
+    signs = re.compile(r"([|*<>~]|(?<!\w)_|_(?!\w)|\](?=\())")
+    return "`".join(part if n % 2 else signs.sub(r"\\\1", part) for n, part in enumerate(parts))
 
 
 def _models(model: type[BaseModel], seen: tuple[type[BaseModel], ...] = ()) -> list[type[BaseModel]]:

@@ -36,6 +36,8 @@ SIMPLE: dict[str, Callable[[], nodes.Element]] = {
     "tbody": nodes.tbody,
 }
 """Kind of an element -> what stands for it."""
+ALIGNED = {"number": "right", "center": "center"}
+"""Class of a table's cell -> the side that its words keep to."""
 
 
 def slug(heading: str) -> str:
@@ -72,7 +74,7 @@ class MarkdownParser(Parser):
             kind = token.type.removesuffix("_open")
             place = self.sections[-1] if isinstance(parent, nodes.document) else parent
             if kind == "heading":
-                self._heading(int(token.tag[1]), next(tokens))
+                self._heading(token, next(tokens))
                 next(tokens)
             elif kind == "table":
                 self._table(tokens, place)
@@ -81,14 +83,11 @@ class MarkdownParser(Parser):
             elif kind in SIMPLE:
                 made = SIMPLE[kind]()
                 made.line = self.line
+                made.attributes |= token.attrs  # a list's first number
                 place += made
                 self._read(tokens, made)
             elif kind in ("th", "td"):
-                entry, text = nodes.entry(), nodes.paragraph()
-                entry["classes"] += ["number"] if "right" in str(token.attrs.get("style", "")) else []
-                entry += text
-                place += entry
-                self._read(tokens, text)
+                self._read(tokens, self._cell(token, place))
             elif kind == "inline":
                 self._read(iter(token.children or []), place)
             else:
@@ -98,7 +97,7 @@ class MarkdownParser(Parser):
         """What has nothing inside it."""
         if token.type == "text":
             return nodes.Text(token.content)
-        if token.type in ("softbreak", "hardbreak"):
+        if token.type == "softbreak":
             return nodes.Text("\n")
         if token.type == "code_inline":
             return nodes.literal("", token.content)
@@ -109,14 +108,20 @@ class MarkdownParser(Parser):
             return nodes.image(uri=str(token.attrs["src"]), alt=token.content)
         if token.type == "hr":
             return nodes.transition()
-        raise SphinxError(
-            f"{self.page}.md, line {self.line}: Markdown of the kind {token.type!r} is not read here "
+        raise self._unread(token)
+
+    def _unread(self, token: Token) -> SphinxError:
+        where = " inside a list or quotation" if token.type == "heading_open" else ""
+        return SphinxError(
+            f"{self.page}.md, line {self.line}: Markdown of the kind {token.type!r}{where} is not read here "
             f"({token.content[:60]!r}): write it otherwise, or teach docs/markdown_pages.py"
         )
 
-    def _heading(self, level: int, inline: Token) -> None:
-        """Open a section below the last one of a smaller level."""
-        del self.sections[level:]
+    def _heading(self, token: Token, inline: Token) -> None:
+        """Open a section below the last one of a smaller level. Raises SphinxError inside a list or quotation."""
+        if token.level:
+            raise self._unread(token)
+        del self.sections[int(token.tag[1]) :]
         words = "".join(child.content for child in inline.children or [])
         anchor = slug(words)
         self.slugs[anchor] += 1
@@ -136,6 +141,13 @@ class MarkdownParser(Parser):
         for _ in head:
             group.insert(0, nodes.colspec(colwidth=1))
         place += nodes.table("", group)
+
+    def _cell(self, token: Token, row: nodes.Element) -> nodes.Element:
+        """The node that a cell's words stand in."""
+        style = str(token.attrs.get("style", ""))
+        text = nodes.paragraph()
+        row += nodes.entry("", text, classes=[name for name, side in ALIGNED.items() if side in style])
+        return text
 
     def _link(self, href: str, place: nodes.Element) -> nodes.Element:
         """The node that a link's words stand in: a plain one where it leads to a file that is no page here."""

@@ -61,9 +61,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Read]:
         found[path.name] = Read()
         found[path.name].feed(path.read_text(encoding="utf-8"))
         found[path.name].loaded = [
-            each for each in found[path.name].loaded if not (folder / each.partition("?")[0]).exists()
-            and not each.endswith(".html") and each != "#"
-        ]  # fmt: skip
+            each
+            for each in found[path.name].loaded
+            if re.match(r"([a-z]+:)?//|data:", each)
+            or (each != "#" and not (folder / re.split("[?#]", each)[0]).exists())
+        ]
+    styles = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.css"))
+    found["index.html"].loaded += re.findall(r"@import[^;]*|url\([\"']?(?:[a-z]+:)?//[^)]*", styles)
     return found
 
 
@@ -94,7 +98,7 @@ def test_nothing_is_loaded_from_elsewhere(built: dict[str, Read]) -> None:
 def test_headings_tables_code_and_figures_are_what_they_are(tmp_path: Path) -> None:
     docs = copied(tmp_path, limits=(
         "\n## Twice\n\n## Twice\n\n| a | n |\n|---|--:|\n| `xy` | 2 |\n\n1. one\n2. *two* **three**\n\n> said\n\n"
-        "```python\nprint(1)  # a\n```\n\n[a](#twice-1), [b](science.md#opinions), [c](../README.md), <https://x.org>\n"
+        "4. four\n\nas '[^\\n]' and --preview\n\n```python\nprint(1)  # a\n```\n\n[a](#twice-1), [b](science.md#opinions), [c](../README.md), <https://x.org>\n"
         "\n![A line](default-run.svg)\n"
     ))  # fmt: skip
     assert build(docs, tmp_path / "to") == (0, "")
@@ -102,7 +106,7 @@ def test_headings_tables_code_and_figures_are_what_they_are(tmp_path: Path) -> N
     for part in (
         '<section id="twice-1">', '<td class="number"><p>2</p></td>', "<em>two</em> <strong>three</strong>", "<blockquote>",
         '<div class="highlight-python', '<a class="reference internal" href="science.html#opinions">b</a>',
-        'href="https://x.org"', 'alt="A line"', '<code class="docutils literal notranslate"><span class="pre">xy',
+        ' start="4">', "as '[^\\n]' and --preview", 'href="https://x.org"', 'alt="A line"', '<code class="docutils literal notranslate"><span class="pre">xy',
     ):  # fmt: skip
         assert part in page, part
     assert "README.md" not in page, "what is no page here is words"
@@ -113,6 +117,8 @@ def test_headings_tables_code_and_figures_are_what_they_are(tmp_path: Path) -> N
     [
         ("\n[a](science.md#nowhere)\n", "science.md has no heading #nowhere"),
         ("\n[a](nowhere.md)\n", "there is no page nowhere.md"),
+        ("\none  \ntwo\n", "limits.md, line {line}: Markdown of the kind 'hardbreak' is not read here"),
+        ("\n- # In a list\n", "limits.md, line {line}: Markdown of the kind 'heading_open' inside a list or quotation"),
         ("\n<div>hidden</div>\n", "limits.md, line {line}: Markdown of the kind 'html_block' is not read here"),
         ("\na <b>bold</b> word\n", "limits.md, line {line}: Markdown of the kind 'html_inline' is not read here"),
     ],
