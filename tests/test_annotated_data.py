@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import permutations
@@ -15,7 +17,7 @@ from standin.config import parse_params
 from standin.corpus import Row, write_rows
 from standin.engines import registry
 from standin.sources.files import Reading, read_raw
-from standin.stages import evaluate, subjectivity
+from standin.stages import evaluate, prepare, subjectivity
 from standin.task import Columns, Label, Task, load_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,3 +121,40 @@ def test_bands_of_agreement_give_a_mean_and_a_curve_as_lower_bounds_and_no_alpha
         texts, accuracy, source = found[gamma]
         assert (int(texts), source) == (len(kept), "agreement_bands")
         assert float(accuracy) == pytest.approx(right, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_user_brings_votes_by_data_add_and_names_them_and_their_measurement_in_the_task_file() -> None:
+    rows = given(OFFENSIVENESS)
+    for name, part in (("train", rows[150:]), ("test", rows[:150])):
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), "utf-8")
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text("utf-8"), "utf-8")
+    standin = (sys.executable, "-c", "from standin.cli import main; main()")
+    for call in (
+        ("git", "init", "--quiet"),
+        (sys.executable, "-m", "dvc", "init", "--quiet"),
+        (*standin, "data", "add", "offensive", "train.jsonl", "--test", "test.jsonl"),
+    ):
+        subprocess.run(call, check=True, capture_output=True)
+    path = Path("tasks/offensive.yaml")
+    said = path.read_text("utf-8")
+    assert "    annotations: null\n" in said
+    path.write_text(
+        said.replace("  columns:\n", "  measurement: ordinal\n  columns:\n").replace(
+            "    annotations: null\n", "    annotations: annotations\n"
+        ),
+        "utf-8",
+    )
+    task = load_task("offensive")
+    params = parse_params(
+        {"prepare": {"shots": 10, "validation": 10, "pool": 60, "test": 150}, "subjectivity": {"texts": 0}}
+    )
+    prepare.run(params, task, "")
+    metrics = subjectivity.run(params, task, "")
+    # the level that the task names, of the votes for the texts that the stage looks at
+    texts = [row["text"] for row in map(json.loads, Path("data/real/test.jsonl").read_text("utf-8").splitlines())]
+    votes = {row["text"]: [str(vote) for vote in row["annotations"]] for row in rows}
+    assert metrics["texts"] == len(texts) > 140
+    assert metrics["krippendorff_alpha"] == pytest.approx(
+        alpha_by_pairs([votes[t] for t in texts], "ordinal"), abs=1e-6
+    )

@@ -55,18 +55,30 @@ def test_thresholds_are_each_label_s_own() -> None:
     assert confident_errors(p, given) == {2: 1}
 
 
-def test_agrees_with_the_definition_written_as_sets() -> None:
-    rng = np.random.default_rng(3)
-    p = rng.dirichlet(np.ones(4), 300)
-    given = np.concatenate([np.arange(4), rng.integers(0, 4, 296)])
-    thresholds = [np.mean([p[k, j] for k in range(300) if given[k] == j]) for j in range(4)]
-    wanted = {}
+@pytest.mark.parametrize(("labels", "seed"), [(2, 1), (2, 2), (3, 3), (4, 4), (7, 5), (20, 6)])
+def test_suspects_and_their_ranking_are_those_of_the_definition(
+    labels: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Northcutt, Jiang and Chuang 2021, sections 3.1 and 3.2: the sets of the confident joint, one loop a cell.
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(labels, 0.7), 300)
+    given = np.concatenate([np.repeat(np.arange(labels), 5), rng.integers(0, labels, 300 - 5 * labels)])
+    thresholds = [np.mean([p[k, j] for k in range(300) if given[k] == j]) for j in range(labels)]
+    joint: dict[tuple[int, int], list[int]] = {(i, j): [] for i in range(labels) for j in range(labels)}
     for k in range(300):
-        confident = {j: p[k, j] for j in range(4) if p[k, j] >= thresholds[j]}
-        if confident and (best := max(confident, key=lambda j: confident[j])) != given[k]:
-            wanted[k] = best
-    assert confident_errors(p, given) == wanted
+        if confident := [j for j in range(labels) if p[k, j] >= thresholds[j]]:
+            joint[int(given[k]), max(confident, key=lambda j: p[k, j])].append(k)
+    wanted = {k: j for (i, j), cell in joint.items() if i != j for k in cell}
     assert wanted
+    assert confident_errors(p, given) == wanted
+    # ranked by the normalised margin, rounded as it is written, the lowest first
+    margin = {k: p[k, given[k]] - max(p[k, j] for j in range(labels) if j != given[k]) for k in wanted}
+    score = {k: round(float((margin[k] + 1) / 2), module.DIGITS) for k in wanted}
+    monkeypatch.setattr(module, "out_of_fold", lambda *_: p)
+    rows = [row(k, f"label {label:02}") for k, label in enumerate(given)]
+    found = [(each.id, each.score, each.suggested) for each in suspects(rows, np.zeros((300, 1), np.float32)).ranked]
+    ranked = sorted(wanted, key=lambda k: (score[k], k))
+    assert found == [(f"s{k}", score[k], f"label {wanted[k]:02}") for k in ranked]
 
 
 @pytest.mark.parametrize("labels", [2, 4])
