@@ -12,12 +12,14 @@ from scipy.stats import entropy
 from standin.config import STRATEGY_EVIDENCE, Params, parse_params
 from standin.corpus import Row, SelectedRow, SyntheticRow, read_rows, write_json, write_json_lines, write_rows
 from standin.errors import StandinError
+from standin.labelling.labels import Labelled, write_labels
 from standin.measures.embeddings import Embeddings, read_embeddings, write_embeddings
 from standin.stages import select
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"select.neighbours", "select.balance", "select.budgets", "finetune.seeds", "base.task", "runtime"}
+DECLARED = {"select.neighbours", "select.balance", "select.budgets", "select.labels", "finetune.seeds", "base.task",
+            "runtime"}  # fmt: skip
 STRATEGIES = sorted(STRATEGY_EVIDENCE)
 # Angles in degrees on the unit circle: votes can be counted by eye.
 POOL = {"p1": 2, "p2": 17, "p3": 72, "p4": 86}
@@ -103,6 +105,7 @@ def write_learner(*learners: str) -> None:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_pool(None)
+    write_rows(Path("data/real/oracle.jsonl"), [Row(id="p1", text="Text p1", label="no")])
     write_evidence(None)
     write_learner("1", "2", "3")
 
@@ -336,3 +339,36 @@ def test_a_broken_learner_file_is_named_and_never_unpickled(damage: str) -> None
         write_json_lines(Path("models/learner/labelled_ids.jsonl"), [{"id": "a"}])
     with pytest.raises(StandinError, match=r"models/learner/1/labelled.npz: not what the stage learner writes"):
         run("cal")
+
+
+# Where people label
+
+PEOPLE = Path("data/labels/me.jsonl")
+
+
+def test_without_labels_all_seeds_share_one_selection_so_that_a_budget_is_what_a_person_labels(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("random", seeds=[1, 2, 3], budgets=[2])
+    chosen = {row.id for row in selected("random") if row.rank <= 2}
+    assert f"a budget of 2 means {len(chosen)} texts to label, all seeds together" in capsys.readouterr().out
+    assert len(chosen) > 2
+    write_rows(Path("data/real/oracle.jsonl"), [])
+    run("random", seeds=[1, 2, 3], budgets=[2])
+    assert "a budget of 2 means 2 texts to label, one selection for all seeds" in capsys.readouterr().out
+    rows = selected("random")
+    assert {row.seed for row in rows} == {1, 2, 3}
+    assert len({row.id for row in rows if row.rank <= 2}) == 2
+
+
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_a_second_round_leaves_out_what_was_labelled_in_the_first_and_nothing_of_its_own(item: str) -> None:
+    of = {"p1": 1, "p3": None}
+    write_labels(
+        PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=number) for name, number in of.items()]
+    )
+    run(item, labels=str(PEOPLE), seeds=[1, 2])
+    assert {row.id for row in selected(item)} == {"p2", "p3", "p4"}
+    write_labels(PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=1) for name in POOL])
+    with pytest.raises(StandinError, match="every text was labelled in earlier rounds"):
+        run(item, labels=str(PEOPLE), seeds=[1, 2])

@@ -248,7 +248,7 @@ class Evaluate(Group):
     gammas: list[float] = Field(default_factory=lambda: [0.0, 0.4, 0.6, 0.8, 1.0])
 
 
-SOURCES = ("real", "shots", "synthetic")
+SOURCES = ("real", "labelled", "shots", "synthetic")
 
 
 class Params(Group):

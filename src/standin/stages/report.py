@@ -22,6 +22,7 @@ from standin.corpus import (
 )
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
+from standin.labelling.labels import read_labels
 from standin.language_codes import short_code
 from standin.report import beside, content, counts, figures, labelling, lines, measured, plane, seeds, words
 from standin.report.conclusions import conclusions
@@ -256,7 +257,7 @@ def gather_labelling(params: Params, comparisons: Sequence[Mapping[str, Any]]) -
         return None
     strategy, reason = labelling.advised(comparisons, params.arms, list(params.select.strategies))
     path, file = Path(f"data/selected/{strategy}.jsonl"), Path(params.select.labels)
-    labelled = {row.id for row in read_rows(file, Row) if row.label is not None}
+    labelled = set(read_labels(file))
     seed, budget = params.finetune.seeds[0], max(params.select.budgets)
     found = labelling.to_label(read_rows(path, SelectedRow), read_rows(POOL, Row), labelled, seed, budget)
     inside = not file.is_absolute() and ".." not in file.parts

@@ -1,10 +1,11 @@
 """Rank the pool by one strategy: every pool text gets its score and rank, for each seed and budget.
 
-Knows no real label: what the selected texts hold is for the stage ``arms``.
+Knows no real label: what the selected texts hold is for the stage ``arms``. Where people label, all seeds share one
+selection, so that a budget of 24 means 24 texts, and those labelled in earlier rounds are left out.
 """
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -14,12 +15,14 @@ import numpy as np
 from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SelectedRow, SyntheticRow, by_question, read_json_lines, read_rows, write_rows
 from standin.errors import StandinError, counted, nearest
+from standin.labelling.labels import read_labels
 from standin.selection.pool import Floats, Settings, Texts
 from standin.selection.ranking import Ranking, generator_for, ranked, seed_share, tie_share
 from standin.selection.registry import load
 from standin.task import Task
 
 POOL = Path("data/real/pool.jsonl")
+ORACLE = Path("data/real/oracle.jsonl")
 SYNTHETIC = Path("data/synthetic/texts.jsonl")
 LEARNER = Path("models/learner")
 
@@ -31,12 +34,16 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/selected/<item>.jsonl`` for the strategy ``item``."""
     settings = Settings(params.select.neighbours, params.select.balance)
     budgets, seeds = params.select.budgets, params.finetune.seeds
-    evidence = _sides(item, seeds)
-    rankings = {
+    people, earlier = _labelled(Path(params.select.labels))
+    drawn = seeds[:1] if people else seeds
+    evidence = _sides(item, drawn, earlier)
+    shared = {seed: drawn[0] if people else seed for seed in seeds}
+    found = {
         (seed, question): _ranked(item, seed, question, pool, labelled, settings, budgets)
-        for seed in seeds
+        for seed in drawn
         for question, (pool, labelled) in evidence[seed].items()
     }
+    rankings = {(seed, question): found[own, question] for seed, own in shared.items() for question in evidence[own]}
     pools = {question: pool for question, (pool, _) in evidence[seeds[0]].items()}
     write_rows(Path(f"data/selected/{item}.jsonl"), _rows(pools, rankings, seeds, budgets))
     ties = {budget: fmean(tie_share(ranking.scores, budget) for ranking in rankings.values()) for budget in budgets}
@@ -46,12 +53,45 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     cut = ", ".join(f"{share:.0%} of {budget}" for budget, share in told[name].items())
     what = "changed by the seed" if len(seeds) > 1 else "chosen by tie-breaking (one seed tells no more)"
     print(f"select {item}: {counted(texts, 'text')} ranked for {counted(len(seeds), 'seed')}; {what}: {cut}")  # noqa: T201
+    _say_union(item, pools, rankings, budgets, people)
     return {
         "texts_ranked": texts,
         "questions_ranked": len(pools),
         **{name: {str(budget): round(share, 4) for budget, share in shares.items()} for name, shares in told.items()},
         "learners": len({id(sides) for sides in evidence.values()}) if STRATEGY_EVIDENCE[item] == str(LEARNER) else 0,
     }
+
+
+def _labelled(path: Path) -> tuple[bool, set[str]]:
+    """Whether people label, and the ids of the texts that they labelled in earlier rounds.
+
+    They do where the file is theirs, and where the simulation's is empty; that one is not opened to find out.
+    """
+    if path == ORACLE:
+        return not path.stat().st_size, set()
+    return True, {each.id for each in read_labels(path).values() if each.round is not None}
+
+
+def _say_union(
+    item: str,
+    pools: Mapping[str | None, Texts],
+    rankings: Mapping[tuple[int, str | None], Ranking],
+    budgets: list[int],
+    people: bool,
+) -> None:
+    """Say how many different texts all seeds and questions chose: so many labels does a budget mean for a person."""
+    for budget in budgets:
+        texts = {
+            pools[question].ids[position]
+            for (_, question), ranking in rankings.items()
+            for position in ranking.order[:budget].tolist()
+        }
+        shared = ", one selection for all seeds" if people else ", all seeds together"
+        asked = f"{len(pools)} questions" if len(pools) > 1 else ""
+        print(  # noqa: T201
+            f"select {item}: a budget of {budget} means {counted(len(texts), 'text')} to label{shared}"
+            f"{f' and {asked}' if asked else ''}"
+        )
 
 
 def _seed_shares(
@@ -104,13 +144,22 @@ def _rows(
                     )
 
 
-def _sides(item: str, seeds: list[int]) -> dict[int, Sides]:
-    """Read what the strategy needs, and nothing else. Seeds share one object where they have the same evidence."""
+def _sides(item: str, seeds: list[int], earlier: Collection[str]) -> dict[int, Sides]:
+    """Read what the strategy needs, and nothing else, without the texts labelled in earlier rounds.
+
+    Seeds share one object where they have the same evidence.
+    """
     if item not in STRATEGY_EVIDENCE:
         raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
     pool = by_question(read_rows(POOL, Row))
     if not pool:
         raise StandinError(f"{POOL}: the pool is empty: there is no text to select. Enlarge prepare.pool.")
+    pool = by_question([row for rows in pool.values() for row in rows if row.id not in earlier])
+    if not pool:
+        raise StandinError(
+            f"{POOL}: every text was labelled in earlier rounds: there is none left to select. Add texts, or train on "
+            "them by an arm of the source labelled and take the strategies out of params.yaml."
+        )
     if STRATEGY_EVIDENCE[item] == "data/embeddings":
         return dict.fromkeys(seeds, _embedded(pool))
     if STRATEGY_EVIDENCE[item] == "models/learner":
