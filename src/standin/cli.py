@@ -21,6 +21,7 @@ from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.help import STATUS, examples
 from standin.judging import register as register_judging
+from standin.labelling.commands import register as register_labelling
 from standin.predicting.commands import register as register_predicting
 from standin.releasing import register as register_releasing
 from standin.reviewing.commands import register as register_reviewing
@@ -39,6 +40,7 @@ register_cleaning(app)
 register_reviewing(app)
 register_judging(app)
 register_predicting(app)
+register_labelling(app)
 starting.register(app)
 doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
