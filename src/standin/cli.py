@@ -89,6 +89,7 @@ def run(
     _need_project()
     from standin.choices import LOCAL_ENGINES
     from standin.embedded import check_spelling
+    from standin.labelling.labels import check_labels_file
     from standin.overrides import load_with
 
     params, task = load_with(change or [])  # mistakes are explained here, before DVC reads the files
@@ -97,6 +98,8 @@ def run(
         llms.append((params.verify.engine, params.verify.model))
     if params.subjectivity.texts:
         llms.append((params.subjectivity.engine, params.subjectivity.model))
+    if (labels := Path(params.select.labels)).parent != Path("data/real"):  # those a run writes itself
+        check_labels_file(labels)
     local = [model for engine, model in llms if engine in LOCAL_ENGINES]
     check_spelling(params.embed.model, params.finetune.encoder, *local)
     if preview is None:

@@ -59,6 +59,18 @@ def read_labels(path: Path, names: Sequence[str] | None = None) -> dict[str, Lab
     Raises:
         StandinError: another kind of file, a broken line, an unknown label, two labels of one id.
     """
+    check_labels_file(path)
+    first = next((value for _, value in read_json_lines(path)), {})
+    found = _answers(path) if "digest" in first else _rows(path)
+    for labelled in found.values() if names is not None else ():
+        for label in labelled.votes.values():
+            if label is not None and names is not None and label not in names:
+                raise StandinError(f"{path}: id {labelled.id!r} has the label {label!r}: {nearest(label, names)}")
+    return found
+
+
+def check_labels_file(path: Path) -> None:
+    """Raise StandinError where the file that ``select.labels`` names is not there, or of another kind."""
     if path.suffix != ".jsonl":
         raise StandinError(
             f"{path}: params.yaml, select.labels, names a JSON Lines file of labels, and this is none. "
@@ -70,13 +82,6 @@ def read_labels(path: Path, names: Sequence[str] | None = None) -> dict[str, Lab
             "it, `standin label import FILE` reads answers into it; until then set select.labels to "
             "data/real/oracle.jsonl."
         )
-    first = next((value for _, value in read_json_lines(path)), {})
-    found = _answers(path) if "digest" in first else _rows(path)
-    for labelled in found.values() if names is not None else ():
-        for label in labelled.votes.values():
-            if label is not None and names is not None and label not in names:
-                raise StandinError(f"{path}: id {labelled.id!r} has the label {label!r}: {nearest(label, names)}")
-    return found
 
 
 def _rows(path: Path) -> dict[str, Labelled]:

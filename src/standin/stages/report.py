@@ -22,6 +22,7 @@ from standin.corpus import (
 )
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
+from standin.labelling.asked import union
 from standin.labelling.labels import read_labels
 from standin.language_codes import short_code
 from standin.report import beside, content, counts, figures, labelling, lines, measured, plane, seeds, words
@@ -66,7 +67,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "shares": lines.shares(diversity["shares"]) if diversity["shares"] else None,
         "weakest": measured.weakest(diversity["shares"]),
         **gather_selection(params),
-        "advised": gather_labelling(params, arms["comparisons"]),
+        "advised": gather_labelling(params, task, arms["comparisons"]),
         "held_out": counts.held_out_notes(prepared, curated),
         "curated": counts.curation_notes(curated),
         "several_questions": len(task.questions) > 1,
@@ -251,7 +252,7 @@ def gather_plane(params: Params, task: Task, projected: Sequence[Mapping[str, st
     return figures.selection(found) if found else None
 
 
-def gather_labelling(params: Params, comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def gather_labelling(params: Params, task: Task, comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """The texts to label first, by the strategy that has shown itself; None where nothing was selected."""
     if not params.select.strategies:
         return None
@@ -259,15 +260,23 @@ def gather_labelling(params: Params, comparisons: Sequence[Mapping[str, Any]]) -
     path, file = Path(f"data/selected/{strategy}.jsonl"), Path(params.select.labels)
     labelled = set(read_labels(file))
     seed, budget = params.finetune.seeds[0], max(params.select.budgets)
-    found = labelling.to_label(read_rows(path, SelectedRow), read_rows(POOL, Row), labelled, seed, budget)
+    names = params.select.strategies
+    ranked = {name: read_rows(Path(f"data/selected/{name}.jsonl"), SelectedRow) for name in names}
+    found = labelling.to_label(ranked[strategy], read_rows(POOL, Row), labelled, seed, budget)
+    chosen = union(ranked, budget)
     inside = not file.is_absolute() and ".." not in file.parts
     link = quote(f"../{file.as_posix()}") if inside else None
     return {
         **found,
-        "simulated": file == ORACLE,
+        "simulated": file == ORACLE and bool(labelled),
+        "named": file != ORACLE,
         "first": labelling.FIRST,
         "reason": reason,
         "seed": seed,
+        "budget": budget,
+        "union": len(chosen),
+        "answered": len(labelled.intersection(chosen)),
+        "people": f"data/labels/{task.name}.jsonl",
         "link": link,
         "file": file.as_posix() if inside else file.name,
         "ranking": path.as_posix(),
