@@ -267,10 +267,32 @@ def test_doccano_s_texts_are_found_by_their_words_and_argilla_s_responses_by_the
     assert read_labels(FILE)["p2"].votes == {"u-7": "housing"}
 
 
+def test_a_label_that_was_rejected_in_prodigy_is_no_answer() -> None:
+    marks = {"_input_hash": 1, "_task_hash": 2}
+    rows = [
+        {"text": TEXTS["p1"], "label": "transport", "answer": "accept", **marks},
+        {"text": TEXTS["p2"], "label": "transport", "answer": "reject", **marks},
+        {"text": TEXTS["p3"], "label": "housing", "answer": "accept", **marks},
+    ]
+    write_json_lines(Path("prodigy.jsonl"), rows)
+    label("import", "prodigy.jsonl")
+    assert labels() == {"p1": "transport", "p3": "housing"}
+
+
 def test_other_words_for_labels_are_mapped() -> None:
     write_json_lines(Path("a.jsonl"), [{"id": "p1", "label": "Verkehr"}])
     label("import", "a.jsonl", "--value", "Verkehr=transport")
     assert labels() == {"p1": "transport"}
+
+
+def test_whose_sheet_it_is_says_the_sheet_or_else_the_import() -> None:
+    label("export", "anna.csv", "--annotator", "anna")
+    label("export", "texts.csv")
+    fill({"p1": "transport"}, "anna.csv")
+    fill({"p1": "housing"})
+    label("import", "anna.csv", "--annotator", "ben")
+    label("import", "texts.csv", "--annotator", "ben")
+    assert read_labels(FILE)["p1"].votes == {"anna": "transport", "ben": "housing"}
 
 
 # In the terminal

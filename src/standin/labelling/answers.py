@@ -143,7 +143,8 @@ def _answers(table: Table, annotator: str) -> list[Answer]:
     if table.all(lambda one: isinstance(one.get("fields"), dict) and isinstance(one.get("responses"), dict)):
         return _of_tool(table, "Argilla", _argilla)
     columns = set(table.columns)
-    if "label" in columns and columns & {"text_id", "id", "text"}:
+    prodigy = columns & {"answer", "_task_hash"}  # there a label may have been rejected
+    if "label" in columns and columns & {"text_id", "id", "text"} and not prodigy:
         return [_flat(table, number, record, annotator) for number, record in table.records]
     if export := export_of(table, "text", None) if table.unit in ("line", "record") else None:
         return [answer for number, record in export.table.records for answer in _shaped(number, record, annotator)]
@@ -169,7 +170,7 @@ def _of_tool(table: Table, tool: str, read: Any) -> list[Answer]:
 def _label_studio(table: Table, number: int, record: Mapping[str, Any]) -> Iterator[Answer]:
     """An answer for each annotation that was not skipped; nobody's answer is one empty one."""
     data, any_ = record["data"], False
-    for annotation in record["annotations"] or []:
+    for place, annotation in enumerate(record["annotations"] or [], 1):
         results = [] if annotation.get("was_cancelled") else annotation.get("result") or []
         chosen = [part for one in results if one.get("type") == "choices" for part in choices_in(one["value"])]
         if not chosen:
@@ -177,7 +178,7 @@ def _label_studio(table: Table, number: int, record: Mapping[str, Any]) -> Itera
         any_ = True
         person = annotation.get("completed_by")
         person = person.get("id", person.get("email")) if isinstance(person, dict) else person
-        yield _answer(number, data, _person(person, "1"), single(table, number, chosen))
+        yield _answer(number, data, _person(person, str(place)), single(table, number, chosen))
     if not any_:
         yield _answer(number, data, "", "")
 

@@ -30,7 +30,7 @@ def export(path: Path, rows: Sequence[Row], task: Task, labels: Mapping[str, Lab
         rows: the texts.
         task: its labels with descriptions.
         labels: what people said already; of the annotator's answers the sheet shows the label.
-        annotator: who will fill the sheet in.
+        annotator: who will fill the sheet in; empty leaves that to the import.
 
     Returns:
         The files that were written.
