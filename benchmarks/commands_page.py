@@ -42,7 +42,7 @@ which are Hydra's, because DVC itself reads it: what a preview or a dry run is g
 def commands(command: Any, name: str = "standin") -> Iterator[tuple[str, Any]]:
     """Every command below one that people can call, with its whole name."""
     inner = getattr(command, "commands", None)
-    if inner is None:
+    if inner is None or command.invoke_without_command:
         yield name, command
     for each in sorted(inner or {}):
         if not inner[each].hidden:

@@ -358,9 +358,26 @@ def test_too_few_texts_are_said_to_be_too_few(project: Path, tmp_path: Path) -> 
     assert "look at: the texts are too few to be split" in said
 
 
-def test_unlabelled_texts_get_the_size_of_a_pool_alone(project: Path, tmp_path: Path) -> None:
+def test_unlabelled_texts_are_the_pool_whatever_its_size(project: Path, tmp_path: Path) -> None:
     said = add("raw", file(tmp_path / "a.jsonl", *((unlike(n), None) for n in range(60))), label=None).summary()
-    assert set(options_in(said)) == {"base.task", "prepare.pool", "select.budgets"}
+    assert options_in(said) == {"base.task": "raw", "select.budgets": "[12]"}
+
+
+def test_a_labelled_test_file_joins_unlabelled_texts_later(project: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "a.jsonl"
+    texts.write_text("".join(json.dumps({"text": unlike(n)}) + "\n" for n in range(60)), encoding="utf-8")
+    add("raw", texts, label=None)
+    labelled = file(tmp_path / "test.jsonl", *((unlike(n), ("first", "second")[n % 2]) for n in range(60, 80)))
+    path = project / "tasks/raw.yaml"
+    with pytest.raises(StandinError, match=r"source.test is None, but test.jsonl goes to 'data/raw/raw/test.jsonl'"):
+        add("raw", texts, test=labelled, replace=True)
+    known = (
+        path.read_text().replace("test: null", "test: data/raw/raw/test.jsonl").replace("label: null", "label: label")
+    )
+    path.write_text(known)
+    found = add("raw", texts, test=labelled, replace=True)
+    assert {row.label for row in found.parts["train"].rows} == {None}
+    assert {row.label for row in found.parts["test"].rows} == {"first", "second"}
 
 
 def test_sizes_are_those_of_the_projects_own_parameters(project: Path, tmp_path: Path) -> None:

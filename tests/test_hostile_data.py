@@ -26,6 +26,7 @@ from standin.compare.revisions import _read_into
 from standin.corpus import Row, json_objects, read_json, read_json_lines, read_rows
 from standin.engines import replay
 from standin.errors import StandinError, surroundings
+from standin.labelling.labels import read_labels
 from standin.names import MOST_CHARACTERS, fault
 from standin.overrides import load_with
 from standin.sheets import Cell, protected, sheet_rows, sheet_text
@@ -37,7 +38,6 @@ from standin.sources.removing import leaving
 from standin.sources.shaping import shape
 from standin.sources.starter import starter
 from standin.sources.tables import read_table
-from standin.stages.arms import _labels
 from standin.task import Columns, Label, Question, Task, load_task
 from standin.tracking.trees import Workspace
 
@@ -68,7 +68,7 @@ def test_json_that_cannot_be_read_is_a_message_with_its_line(tmp_path: Path, lin
     path = written(tmp_path / "a.jsonl", GOOD + line + "\n")
     readers: list[Callable[[Path], object]] = [
         read_table, lambda path: list(read_json_lines(path)), lambda path: read_rows(path, Row),
-        lambda path: replay.load(str(path), ""), lambda path: _labels(path, ["ham"]),
+        lambda path: replay.load(str(path), ""), lambda path: read_labels(path, ["ham"]),
     ]  # fmt: skip
     for read in readers:
         with pytest.raises(StandinError, match=r"a\.jsonl, " + message):
@@ -102,7 +102,7 @@ def test_a_small_json_file_that_is_broken_is_a_message(tmp_path: Path, content: 
 def test_a_labels_file_holds_texts(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     row = {"id": "1", "text": "one", "label": "ham"} | changes
     with pytest.raises(StandinError, match=message):
-        _labels(written(tmp_path / "labels.jsonl", json.dumps(row)), ["ham", "spam"])
+        read_labels(written(tmp_path / "labels.jsonl", json.dumps(row)), ["ham", "spam"])
 
 
 def test_a_record_without_label_in_a_file_that_has_some_is_a_message(tmp_path: Path) -> None:

@@ -352,10 +352,10 @@ def test_labels_are_mixed_in_the_order_of_a_split() -> None:
     assert 10 < first_half["a"] < 40
 
 
-def test_texts_without_labels_make_a_pool_only() -> None:
+def test_texts_without_labels_are_the_pool_all_of_them() -> None:
     given_rows = [Row(id=str(n), text=f"text {n}") for n in range(30)]
     found = drawn(given_rows, Sizes(shots=64, validation=48, pool=20, test=288))
-    assert (len(found.pool), found.shots, found.validation, found.test) == (20, (), (), ())
+    assert (len(found.pool), found.shots, found.validation, found.test) == (30, (), (), ())
 
 
 def test_sizes_that_do_not_fit_name_split_numbers_and_key() -> None:

@@ -10,6 +10,8 @@ import pytest
 from standin.config import STRATEGY_EVIDENCE, parse_params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, read_rows, write_rows
 from standin.errors import StandinError
+from standin.labelling.labels import Labelled, digest
+from standin.labelling.labels import write_labels as write_labels_of
 from standin.stages import arms
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
@@ -244,16 +246,61 @@ def test_labels_from_people_are_enough_where_every_selected_text_has_one() -> No
     assert [row.label for row in read_rows(Path("data/arms/random.jsonl"), ArmRow)] == ["community", "housing"]
 
 
-def test_missing_labels_are_counted_by_strategy_and_budget_with_the_file_to_fill() -> None:
-    write_labels(PEOPLE, {"p3": "community", "p1": None})
-    with pytest.raises(StandinError) as caught:
-        run({"random": ["random"], "real": ["real"], "synthetic": ["synthetic"]}, labels=PEOPLE)
-    message = str(caught.value)
-    assert message.startswith("data/labels/me.jsonl: labels are missing:")
-    assert "random, budget 1 (all seeds): 1 of 2 texts, first id 'p2'" in message  # p3 of seed 1, p2 of seed 2
-    assert "random, budget 3 (all seeds): 3 of 4 texts, first id 'p1'" in message
-    assert "real (the whole pool): 3 of 4 texts" in message
-    assert "Label these texts in data/labels/me.jsonl" in message
+def test_an_arm_whose_labels_are_missing_is_skipped_with_their_numbers_and_the_others_are_made(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_labels(PEOPLE, {"p3": "community", "p1": "housing"})
+    metrics = run(
+        {"random": ["random"], "real": ["real"], "labelled": ["labelled"], "synthetic": ["synthetic"]}, labels=PEOPLE
+    )
+    said = capsys.readouterr().out
+    assert "a budget of 3 means 4 texts to label in all (strategies and seeds together); data/labels/me.jsonl" in said
+    assert "answers 2\n" in said
+    assert (
+        "arms: random is skipped: random (budget 1, all seeds): 1 of 2 texts without a label yet, first id 'p2'" in said
+    )
+    assert "arms: real is skipped: real (the whole pool): 2 of 4 texts without a label yet, first id 'p2'" in said
+    assert metrics["arm_skipped"] == {"random": True, "real": True, "labelled": False, "synthetic": False}
+    assert ids("labelled", 2, None) == ["p1", "p3"], "what people have labelled so far"
+
+
+def test_a_budget_whose_labels_are_missing_is_left_out_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    write_labels(PEOPLE, {"p3": "community", "p2": "housing"})
+    run({"random": ["random"]}, labels=PEOPLE)
+    assert "arms: random is left out at budget 3: random (budget 3, all seeds): 2 of 4" in capsys.readouterr().out
+    assert ids("random", 1, 1) == ["p3"]
+    assert ids("random", 1, 3) == []
+
+
+def answered(**votes: dict[str, str | None]) -> None:
+    write_labels_of(
+        PEOPLE, [Labelled(id=name, digest=digest(f"Text {name}"), votes=own) for name, own in votes.items()]
+    )
+
+
+def test_texts_on_which_people_are_divided_are_left_out_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    answered(p1={"a": "housing"}, p2={"a": "housing", "b": "transport"}, p3={"a": None}, p4={"a": "community"})
+    run({"real": ["real"]}, labels=PEOPLE)
+    assert "arms: real: 2 of 4 texts left out: people are divided, or could not say" in capsys.readouterr().out
+    assert ids("real", 1, None) == ["p1", "p4"]
+
+
+def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy() -> None:
+    of = {"p1": 1, "p2": None, "p3": None, "p4": None}
+    found = [
+        Labelled(id=name, digest=digest(f"Text {name}"), votes={"a": "housing"}, round=number)
+        for name, number in of.items()
+    ]
+    write_labels_of(PEOPLE, found)
+    write_selected("random", {1: ["p3", "p4", "p2"], 2: ["p3", "p4", "p2"]})
+    run({"random": ["random"]}, labels=PEOPLE)
+    assert ids("random", 1, 1) == ["p1", "p3"], "a budget of one means one new text"
+
+
+def test_labels_of_a_changed_text_are_refused_by_their_digest() -> None:
+    write_labels_of(PEOPLE, [Labelled(id="p1", digest=digest("Text one"), votes={"a": "housing"})])
+    with pytest.raises(StandinError, match=r"id 'p1' was another text in the labels file"):
+        run({"labelled": ["labelled"]}, labels=PEOPLE)
 
 
 @pytest.mark.parametrize("labels", [{}, dict.fromkeys(TRUTH)])

@@ -212,13 +212,36 @@ def test_a_warm_start_text_that_stands_in_a_split_is_left_out(task: Callable[...
     assert prepare.run(params(), mini, "")["real_texts"]["warmstart"] == 2
 
 
-def test_unlabelled_texts_give_a_pool_and_empty_files(
+def test_unlabelled_texts_are_the_pool_all_of_them_beside_empty_files(
     task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(Path("data/raw/mini/train.jsonl"), [{"id": row["id"], "text": row["text"]} for row in raw(30)])
     prepare.run(params(), task(columns={"label": None}), "")
-    assert {split: len(real(split)) for split in SPLITS} == dict.fromkeys(SPLITS, 0) | {"pool": 20}
-    assert "the pool has no labels" in capsys.readouterr().out
+    assert {split: len(real(split)) for split in SPLITS} == dict.fromkeys(SPLITS, 0) | {"pool": 30}
+    said = capsys.readouterr().out
+    assert "the pool has no labels" in said
+    assert "further texts" not in said
+
+
+def test_texts_that_the_sizes_leave_over_are_counted(
+    task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(Path("data/raw/mini/train.jsonl"), raw(60))
+    prepare.run(params(), task(), "")
+    assert "; 16 further texts stand in no split, by the sizes in params.yaml (prepare)" in capsys.readouterr().out
+
+
+def test_a_labelled_test_file_joins_later_and_the_pool_stays(task: Callable[..., Task]) -> None:
+    write(Path("data/raw/mini/train.jsonl"), [{"id": row["id"], "text": row["text"]} for row in raw(30)])
+    prepare.run(params(), task(columns={"label": None}), "")
+    before = real("pool")
+    write(Path("data/raw/mini/test.jsonl"), [row | {"id": f"t{row['id']}"} for row in raw(60)[30:]])
+    prepare.run(params(), task(columns={}, test="data/raw/mini/test.jsonl"), "")
+    assert real("pool") == before
+    assert len(real("test")) == 10
+    assert {row.label for row in real("test")} == {"against", "favor"}
+    with pytest.raises(StandinError, match="there is no label column 'label'"):
+        prepare.run(params(), task(columns={}), "")
 
 
 def test_equal_inputs_give_equal_bytes_and_another_seed_another_draw(task: Callable[..., Task]) -> None:

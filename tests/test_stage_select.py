@@ -12,13 +12,14 @@ from scipy.stats import entropy
 from standin.config import STRATEGY_EVIDENCE, Params, parse_params
 from standin.corpus import Row, SelectedRow, SyntheticRow, read_rows, write_json, write_json_lines, write_rows
 from standin.errors import StandinError
+from standin.labelling.labels import Labelled, write_labels
 from standin.measures.embeddings import Embeddings, read_embeddings, write_embeddings
 from standin.stages import select
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"select.neighbours", "select.balance", "select.budgets", "select.pool", "select.labelled", "finetune.seeds",
-            "base.task", "runtime"}  # fmt: skip
+DECLARED = {"select.neighbours", "select.balance", "select.budgets", "select.pool", "select.labelled", "select.labels",
+            "finetune.seeds", "base.task", "runtime"}  # fmt: skip
 STRATEGIES = sorted(STRATEGY_EVIDENCE)
 # Angles in degrees on the unit circle: votes can be counted by eye.
 POOL = {"p1": 2, "p2": 17, "p3": 72, "p4": 86}
@@ -104,6 +105,7 @@ def write_learner(*learners: str) -> None:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_pool(None)
+    write_rows(Path("data/real/oracle.jsonl"), [Row(id="p1", text="Text p1", label="no")])
     write_evidence(None)
     write_learner("1", "2", "3")
 
@@ -351,14 +353,14 @@ def test_a_fraction_is_of_the_pool_and_stands_in_texts_in_rows_and_metrics() -> 
 # Rounds: select.labelled
 
 
-def write_labels(path: str = "data/labels/round1.jsonl", names: tuple[str, ...] = ("p3", "p1")) -> str:
+def write_earlier(path: str = "data/labels/round1.jsonl", names: tuple[str, ...] = ("p3", "p1")) -> str:
     write_rows(Path(path), [Row(id=name, text=f"Text {name[:2]}", label="yes", question_id=name[2:] or None) for name in names])  # fmt: skip
     return path
 
 
 @pytest.mark.parametrize("item", STRATEGIES)
 def test_what_is_labelled_comes_first_without_a_score_and_is_not_asked_again(item: str) -> None:
-    metrics = run(item, neighbours=1, budgets=[1, 3], labelled=write_labels())
+    metrics = run(item, neighbours=1, budgets=[1, 3], labelled=write_earlier())
     rows = selected(item)
     for start in (0, 4):
         assert [(row.id, row.score) for row in rows[start : start + 2]] == [("p3", None), ("p1", None)]
@@ -373,14 +375,14 @@ def test_what_is_labelled_comes_first_without_a_score_and_is_not_asked_again(ite
 
 def test_cal_in_rounds_takes_its_neighbours_from_the_labels_so_far() -> None:
     """Of p2 (17 degrees) and p4 (86) the nearest labelled texts are p1 (2) and p3 (72)."""
-    run("cal", neighbours=1, budgets=[4], labelled=write_labels())
+    run("cal", neighbours=1, budgets=[4], labelled=write_earlier())
     scores = {row.id: row.score for row in selected("cal")[2:]}
     expected = {"p2": entropy([0.9, 0.1], [0.6, 0.4]), "p4": entropy([0.3, 0.7], [0.5, 0.5])}
     assert scores == pytest.approx(expected, rel=1e-5)
 
 
 def test_coverage_in_rounds_is_of_the_labels_so_far_and_not_of_the_synthetic_texts() -> None:
-    run("coverage", budgets=[3], labelled=write_labels(names=("p1",)))
+    run("coverage", budgets=[3], labelled=write_earlier(names=("p1",)))
     rows = selected("coverage")
     assert [row.id for row in rows[:3]] == ["p1", "p4", "p2"] or [row.id for row in rows[:3]] == ["p1", "p4", "p3"]
     assert rows[1].score == pytest.approx(1 - np.cos(np.radians(84)))
@@ -405,7 +407,7 @@ def test_an_arms_rows_are_rounds_of_their_own_for_each_seed() -> None:
 
 def test_questions_have_labels_so_far_of_their_own() -> None:
     write_pool("bikes", "rents")
-    run("random", budgets=[2], labelled=write_labels(names=("p1rents", "p4bikes", "p2rents")))
+    run("random", budgets=[2], labelled=write_earlier(names=("p1rents", "p4bikes", "p2rents")))
     found = {(row.question_id, row.rank): row.id for row in selected("random")}
     assert [found["rents", 1], found["rents", 2], found["bikes", 1]] == ["p1rents", "p2rents", "p4bikes"]
     assert len(found) == 8
@@ -413,11 +415,11 @@ def test_questions_have_labels_so_far_of_their_own() -> None:
 
 def test_a_pool_that_is_labelled_whole_leaves_nothing_to_select() -> None:
     with pytest.raises(StandinError, match="every text of the pool is labelled"):
-        run("random", labelled=write_labels(names=tuple(POOL)))
+        run("random", labelled=write_earlier(names=tuple(POOL)))
 
 
 def test_a_round_says_how_many_were_labelled_before(capsys: pytest.CaptureFixture[str]) -> None:
-    run("random", budgets=[3], labelled=write_labels())
+    run("random", budgets=[3], labelled=write_earlier())
     assert "4 texts ranked for 1 seed, 2 labelled before;" in capsys.readouterr().out
 
 
@@ -445,7 +447,40 @@ def test_of_a_synthetic_pool_sqbc_asks_the_other_synthetic_texts() -> None:
 def test_in_rounds_a_synthetic_pool_is_judged_by_the_learner_of_the_labels_so_far() -> None:
     predicted = [[0.9, 0.1], [0.5, 0.5], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.8, 0.2]]
     write_side("synthetic", [(name, None) for name in SYNTHETIC], [angle for angle, _ in SYNTHETIC.values()], predicted)
-    run("margin", pool="synthetic", labelled=write_labels())
+    run("margin", pool="synthetic", labelled=write_earlier())
     rows = selected("margin")
     assert [row.id for row in rows[:3]] == ["b", "f", "a"]
     assert rows[0].rank == 1, "real labels take no place among synthetic texts"
+
+
+# Where people label
+
+PEOPLE = Path("data/labels/me.jsonl")
+
+
+def test_without_labels_all_seeds_share_one_selection_so_that_a_budget_is_what_a_person_labels(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("random", seeds=[1, 2, 3], budgets=[2])
+    chosen = {row.id for row in selected("random") if row.rank <= 2}
+    assert f"a budget of 2 means {len(chosen)} texts to label, all seeds together" in capsys.readouterr().out
+    assert len(chosen) > 2
+    write_rows(Path("data/real/oracle.jsonl"), [])
+    run("random", seeds=[1, 2, 3], budgets=[2])
+    assert "a budget of 2 means 2 texts to label, one selection for all seeds" in capsys.readouterr().out
+    rows = selected("random")
+    assert {row.seed for row in rows} == {1, 2, 3}
+    assert len({row.id for row in rows if row.rank <= 2}) == 2
+
+
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_a_second_round_leaves_out_what_was_labelled_in_the_first_and_nothing_of_its_own(item: str) -> None:
+    of = {"p1": 1, "p3": None}
+    write_labels(
+        PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=number) for name, number in of.items()]
+    )
+    run(item, labels=str(PEOPLE), seeds=[1, 2])
+    assert {row.id for row in selected(item)} == {"p2", "p3", "p4"}
+    write_labels(PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=1) for name in POOL])
+    with pytest.raises(StandinError, match="every text was labelled in earlier rounds"):
+        run(item, labels=str(PEOPLE), seeds=[1, 2])

@@ -21,6 +21,7 @@ from standin.compare.commands import register as register_compare
 from standin.errors import StandinError, surroundings
 from standin.help import STATUS, examples
 from standin.judging import register as register_judging
+from standin.labelling.commands import register as register_labelling
 from standin.predicting.commands import register as register_predicting
 from standin.releasing import register as register_releasing
 from standin.reviewing.commands import register as register_reviewing
@@ -39,6 +40,7 @@ register_cleaning(app)
 register_reviewing(app)
 register_judging(app)
 register_predicting(app)
+register_labelling(app)
 starting.register(app)
 doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)
@@ -87,6 +89,7 @@ def run(
     _need_project()
     from standin.choices import LOCAL_ENGINES
     from standin.embedded import check_spelling
+    from standin.labelling.labels import check_labels_file
     from standin.overrides import load_with
 
     params, task = load_with(change or [])  # mistakes are explained here, before DVC reads the files
@@ -95,6 +98,8 @@ def run(
         llms.append((params.verify.engine, params.verify.model))
     if params.subjectivity.texts:
         llms.append((params.subjectivity.engine, params.subjectivity.model))
+    if (labels := Path(params.select.labels)).parent != Path("data/real"):  # those a run writes itself
+        check_labels_file(labels)
     local = [model for engine, model in llms if engine in LOCAL_ENGINES]
     check_spelling(params.embed.model, params.finetune.encoder, *local)
     if preview is None:

@@ -217,7 +217,7 @@ class Evaluate(Group):
     scored_labels: list[str] = Field(default_factory=list)
 
 
-SOURCES = ("real", "shots", "synthetic")
+SOURCES = ("real", "labelled", "shots", "synthetic")
 
 
 class Params(Group):

@@ -51,6 +51,48 @@ def arm_rows(
     return list(found.values())
 
 
+def plotted(
+    scores: Sequence[Mapping[str, str]], arms: Sources, counts: Mapping[tuple[str, str], Mapping[str, str | None]]
+) -> list[dict[str, Any]]:
+    """Each arm's score with its name, whether it trains on synthetic texts, and the real labels behind it."""
+    return [
+        {
+            "name": arm_name(row, arms),
+            "synthetic": "synthetic" in arms.get(row["arm"], ()),
+            "real_labels": counts.get((row["arm"], row["budget"]), {}).get("real_labels"),
+            **{name: float(row[name]) for name in ("value", "low", "high")},
+        }
+        for row in scores
+    ]
+
+
+def differences(compared: Sequence[Mapping[str, Any]], arms: Sources) -> list[dict[str, Any]]:
+    """The comparisons with the names of both arms."""
+    return [
+        {
+            **row,
+            "a": arm_name({**row, "arm": row["arm_a"]}, arms),
+            "b": arm_name({**row, "arm": row["arm_b"]}, arms),
+        }
+        for row in compared
+    ]
+
+
+def by_agreement(rows: Sequence[Mapping[str, str]], arms: Sources) -> list[dict[str, Any]]:
+    """The points of accuracy by agreement, with the arm's name and its line; without those that no text reaches."""
+    return [
+        {
+            "name": arm_name(row, arms),
+            "gamma": float(row["gamma"]),
+            "accuracy": float(row["accuracy"]),
+            "texts": int(row["texts"]),
+            **{name: float(row[name]) if row[name] else None for name in ("fitted", "r2", "rho")},
+        }
+        for row in rows
+        if row["accuracy"]
+    ]
+
+
 def retained_rows(
     scores: Sequence[Mapping[str, Any]],
     arms: Sources,

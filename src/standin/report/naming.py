@@ -5,7 +5,12 @@ from collections.abc import Mapping, Sequence
 Sources = Mapping[str, Sequence[str]]
 MAJORITY = "majority"
 MOST_FREQUENT = "always the most frequent label"
-FIXED = {"real": "all labelled texts", "shots": "the labelled examples", "synthetic": "synthetic"}
+FIXED = {
+    "real": "all labelled texts",
+    "labelled": "the texts labelled so far",
+    "shots": "the labelled examples",
+    "synthetic": "synthetic",
+}
 STRATEGIES = {
     "random": "at random",
     "sqbc": "by SQBC",

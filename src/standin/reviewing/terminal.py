@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -203,8 +203,8 @@ def by_line(prompt: str) -> str | None:
     return line.rstrip("\r\n")
 
 
-def by_key(prompt: str) -> str | None:
-    """Ask for one key, without Enter."""
+def by_key(prompt: str, words: Mapping[str, str] = OF) -> str | None:
+    """Ask for one key, without Enter; ``words`` says what to show for it."""
     import typer
 
     print(prompt, end="", flush=True)  # noqa: T201
@@ -213,7 +213,7 @@ def by_key(prompt: str) -> str | None:
     except EOFError:
         key = ""
     key = "q" if key in ("", "\x04", "\x1a") else key
-    print(OF.get(key.lower(), ""), flush=True)  # noqa: T201
+    print(words.get(key.lower(), ""), flush=True)  # noqa: T201
     return key
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from standin.corpus import ArmRow, Row, read_json_lines, read_rows
 from standin.errors import StandinError
+from standin.labelling.labels import digest, read_labels
 
 
 def labelled_before(path: Path, pool: Mapping[str, Row], seeds: Sequence[int]) -> dict[int, list[Row]]:
@@ -24,8 +25,7 @@ def labelled_before(path: Path, pool: Mapping[str, Row], seeds: Sequence[int]) -
         rows = read_rows(path, ArmRow)
         found = {seed: _known(path, pool, _largest(rows, seed)) for seed in seeds}
     else:
-        own = [(row.id, row.text, row.label) for row in read_rows(path, Row) if row.label is not None]
-        found = dict.fromkeys(seeds, _known(path, pool, own))
+        found = dict.fromkeys(seeds, _answered(path, pool))
     if lacking := [seed for seed in seeds if not found[seed]]:
         raise StandinError(
             f"{path}: labels no text of the pool (seed {lacking[0]}): select.labelled names the labels so far, "
@@ -34,21 +34,40 @@ def labelled_before(path: Path, pool: Mapping[str, Row], seeds: Sequence[int]) -
     return found
 
 
+def _answered(path: Path, pool: Mapping[str, Row]) -> list[Row]:
+    """What people answered; in closed rounds where the file knows rounds, as the open one must not move meanwhile."""
+    labels = read_labels(path)
+    rounds = any(each.round is not None for each in labels.values())
+    found = []
+    for name, each in labels.items():
+        if name not in pool or each.label is None or (rounds and each.round is None):
+            continue
+        if each.digest != digest(pool[name].text):
+            raise _other_text(path, name, each.text, pool[name].text)
+        found.append(replace(pool[name], label=each.label))
+    return found
+
+
+def _other_text(path: Path, name: str, there: str | None, here: str) -> StandinError:
+    was = f"is {there!r} there" if there is not None else "was another text there"
+    return StandinError(
+        f"{path}: id {name!r} {was} but {here!r} in the pool: the labels were given to other texts. Export the texts "
+        "again and label those."
+    )
+
+
 def _largest(rows: Sequence[ArmRow], seed: int) -> list[tuple[str, str, str]]:
     own = [row for row in rows if row.seed == seed]
     budget = max((row.budget or 0 for row in own), default=0)
     return [(row.id, row.text, row.label) for row in own if (row.budget or 0) == budget]
 
 
-def _known(path: Path, pool: Mapping[str, Row], rows: Sequence[tuple[str, str, str | None]]) -> list[Row]:
+def _known(path: Path, pool: Mapping[str, Row], rows: Sequence[tuple[str, str, str]]) -> list[Row]:
     found: dict[str, Row] = {}
     for identifier, text, label in rows:
         if identifier not in pool:
             continue
         if pool[identifier].text != text:
-            raise StandinError(
-                f"{path}: id {identifier!r} is {text!r} there but {pool[identifier].text!r} in the pool: "
-                "the labels were given to other texts. Export the texts again and label those."
-            )
+            raise _other_text(path, identifier, text, pool[identifier].text)
         found.setdefault(identifier, replace(pool[identifier], label=label))
     return list(found.values())

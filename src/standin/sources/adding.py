@@ -96,7 +96,8 @@ def add(
             names = opened["train"].names.get(str(columns.label), {})
             votes = columns.annotations if isinstance(columns.annotations, str) else None
             reading = _reading(tables, columns.text, columns.label, {**names, **(values or {})}, votes)
-        parts = {part: rows_of(table, reading, part) for part, table in tables.items()}
+        lacking = task is not None and test is not None  # a test that was labelled later joins unlabelled texts
+        parts = {part: rows_of(table, reading, part, lacking and part == "train") for part, table in tables.items()}
         for part, found in parts.items():
             if not found.rows:
                 raise StandinError(f"{sources[part]}: no row is left after those without text and with unwanted labels")
@@ -171,7 +172,8 @@ def _as_copied(opened: Opened, reading: Reading, part: str, copy: Path, found: R
     if copy is opened.file or reading.columns.id is not None:
         return found
     records = Kept((number, record) for number, (_, record) in enumerate(opened.table.records, 1))
-    return rows_of(dataclasses.replace(opened.table, records=records), reading, part)
+    lacking = all(row.label is None for row in found.rows)
+    return rows_of(dataclasses.replace(opened.table, records=records), reading, part, lacking)
 
 
 def _check_repository(root: Path, name: str) -> None:

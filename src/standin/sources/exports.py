@@ -117,11 +117,12 @@ def _label_studio(table: Table, number: int, record: Record, text: str, label: s
             continue
         control = _one(table, controls, label, "control", "--label")
         values = [result["value"] for result in chosen if str(result.get("from_name")) == control]
-        votes += [_single(table, number, [part for value in values for part in _choices(value)])]
+        votes += [single(table, number, [part for value in values for part in choices_in(value)])]
     return _Item(record["data"].get(field), tuple(votes), record.get("id"))
 
 
-def _choices(value: Record) -> list[str]:
+def choices_in(value: Record) -> list[str]:
+    """The choices in a result's value, as Label Studio writes them."""
     if "rating" in value:
         return [str(value["rating"])]
     chosen = value.get("choices") or value.get("taxonomy") or []
@@ -138,7 +139,7 @@ def _prodigy(table: Table) -> Export:
         answer, vote = one.get("answer", "accept"), None
         if answer == "accept":
             chosen = one.get("accept")
-            vote = _single(table, number, list(map(str, chosen))) if chosen else one.get("label")
+            vote = single(table, number, list(map(str, chosen))) if chosen else one.get("label")
         elif answer == "reject" and "accept" not in one and len(names) == 1:
             vote = f"not {one.get('label')}"
         return _Item(one.get("text"), () if vote is None else (str(vote),), None)
@@ -167,7 +168,7 @@ def _argilla(table: Table, number: int, record: Record, text: str, label: str | 
         return _Item(fields.get(field), (), record.get("id"))
     question = _one(table, sorted(given), label, "question", "--label")
     answers = [one for one in given[question] if one.get("status") in (None, "submitted")]
-    votes = tuple(_single(table, number, _listed(one.get("value"))) for one in answers)
+    votes = tuple(single(table, number, _listed(one.get("value"))) for one in answers)
     return _Item(fields.get(field), votes, record.get("id"))
 
 
@@ -193,10 +194,11 @@ def _doccano(table: Table, number: int, record: Record) -> _Item:
         if not isinstance(one, dict) or "start_offset" in one:
             raise _refused(table, "doccano", *SPANS)
         votes.setdefault(one.get("user", place), []).append(str(one.get("label")))
-    return _Item(record["text"], tuple(_single(table, number, given) for given in votes.values()), record.get("id"))
+    return _Item(record["text"], tuple(single(table, number, given) for given in votes.values()), record.get("id"))
 
 
-def _single(table: Table, number: int, chosen: Sequence[str]) -> str:
+def single(table: Table, number: int, chosen: Sequence[str]) -> str:
+    """The one label that a person chose. Raises StandinError where there are several, or none."""
     if len(chosen) != 1:
         raise StandinError(
             f"{table.at(number)}: {len(chosen)} labels by one person ({', '.join(chosen)}); a text has exactly one "

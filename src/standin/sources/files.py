@@ -6,7 +6,7 @@ What is wrong is said with its line or row; what is left out is counted.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,15 @@ class RawRows:
     questions_not_asked: int
 
 
-def read_raw(path: Path, reading: Reading, prefix: str) -> RawRows:
+def read_raw(path: Path, reading: Reading, prefix: str, label_may_lack: bool = False) -> RawRows:
     """Read one file of real texts.
 
     Args:
         path: the file.
         reading: which columns hold what, and what the task's labels and questions are.
         prefix: begins the ids of a file without an id column, as in ``train-00012`` (the line or row number).
+        label_may_lack: whether the file may lack the label column, as texts that nobody has labelled do beside a
+            test file that somebody has.
 
     Returns:
         The rows in the file's order, labels by the task's names; labels are all None where the file has none.
@@ -59,11 +61,13 @@ def read_raw(path: Path, reading: Reading, prefix: str) -> RawRows:
     Raises:
         StandinError: naming file and line or row; see the tests for each case.
     """
-    return rows_of(read_table(path), reading, prefix)
+    return rows_of(read_table(path), reading, prefix, label_may_lack)
 
 
-def rows_of(table: Table, reading: Reading, prefix: str) -> RawRows:
+def rows_of(table: Table, reading: Reading, prefix: str, label_may_lack: bool = False) -> RawRows:
     """The rows of a table that was read; see ``read_raw``."""
+    if label_may_lack and reading.columns.label not in table.columns:
+        reading = replace(reading, columns=reading.columns.model_copy(update={"label": None}))
     _check_columns(table, reading.columns)
     _check_values(reading)
     labelled = _is_labelled(table, reading.columns.label)

@@ -52,6 +52,10 @@ def fitting(parts: Mapping[str, RawRows], params: Params) -> Fitting:
     if "test" in parts:
         there = min(Counter(row.question_id for row in parts["test"].rows if row.label is not None).values(), default=0)
         fixed = {"test": min(there, params.prepare.test)}
+    if list(asked) == ["pool"]:  # nothing is labelled: all texts are the pool
+        clean = distinct(parts["train"].rows, parts["test"].rows if "test" in parts else ())
+        pool = min(Counter(row.question_id for row in clean.rows).values(), default=0)
+        return _fitting(fixed, params, pool=pool)
     parts = {**parts, "train": _sampled(parts["train"], sum(asked.values()))}
     there = min(Counter(row.question_id for row in parts["train"].rows).values())
     possible = min(there, sum(asked.values()))
@@ -110,12 +114,18 @@ def _runs(parts: Mapping[str, RawRows], sizes: Mapping[str, int], params: Params
     return True
 
 
-def _fitting(sizes: Mapping[str, int], params: Params, near: float | None = None, said: str | None = None) -> Fitting:
+def _fitting(
+    sizes: Mapping[str, int],
+    params: Params,
+    near: float | None = None,
+    said: str | None = None,
+    pool: int | None = None,
+) -> Fitting:
     changed: dict[str, float] = {name: size for name, size in sizes.items() if size != getattr(params.prepare, name)}
     if near is not None:
         changed["near_duplicate"] = near
     options = [f"-S prepare.{name}={value}" for name, value in changed.items()]
-    pool = sizes.get("pool", params.prepare.pool)
+    pool = sizes.get("pool", params.prepare.pool) if pool is None else pool
     if pool < 2 * max(params.select.budgets):  # selecting from a pool means taking the smaller part of it
         options.append(f"-S 'select.budgets=[{max(1, pool // 5)}]'")
     return Fitting(tuple(options), said, changed)

@@ -137,7 +137,7 @@ def draw(
     """Draw the splits, question by question.
 
     Args:
-        rows: distinct rows (see ``distinct``). Where they have no labels, only the pool is drawn from them.
+        rows: distinct rows (see ``distinct``). Where they have no labels, all of them are the pool, whatever its size.
         published_test: labelled rows of a published test file, or None: then test is drawn from ``rows`` too. It stays
             as it is: where texts are nearly equal, the other split's go.
         sizes: texts per split and question.
@@ -197,11 +197,15 @@ def draw(
 
 @dataclass(slots=True)
 class _Drawing:
-    """One question while its splits are drawn: rows still free, sizes asked for, what was found and left out."""
+    """One question while its splits are drawn: rows still free, sizes asked for, what was found and left out.
+
+    ``whole``: nothing is labelled, and the pool takes every row.
+    """
 
     left: list[Row]
     asked: dict[str, int]
     where: str
+    whole: bool
     there: dict[Stratum, int] = field(init=False)
     total: int = field(init=False)
     found: dict[str, list[Row]] = field(default_factory=dict)
@@ -222,6 +226,8 @@ class _Drawing:
 
         Proportions are those of all the question's rows, whatever was left out.
         """
+        if self.whole:
+            self.asked["pool"] = len(self.left)
         check_sizes(self.asked, self.total, self.where, self.near)
         strata = _strata(self.left, place)
         open_ = {split: 0 if split in self.found else size for split, size in self.asked.items()}
@@ -238,13 +244,14 @@ class _Drawing:
 
 
 def _drawing(rows: Sequence[Row], sizes: Sizes, where: str, *, published: bool) -> _Drawing:
-    """What is to be drawn of one question: without labels the pool alone, and no test where one is published."""
+    """What is to be drawn of one question: without labels the whole pool alone, no test where one is published."""
     asked = {"test": sizes.test, "validation": sizes.validation, "shots": sizes.shots, "pool": sizes.pool}
-    if not any(row.label is not None for row in rows):
+    unlabelled = not any(row.label is not None for row in rows)
+    if unlabelled:
         asked |= {"test": 0, "validation": 0, "shots": 0}
     if published:
         asked["test"] = 0
-    return _Drawing(list(rows), asked, where)
+    return _Drawing(list(rows), asked, where, unlabelled)
 
 
 def _published(rows: Sequence[Row], size: int, needed: bool, place: Callable[[Row], bytes], where: str) -> list[Row]:

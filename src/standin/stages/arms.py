@@ -8,7 +8,8 @@ from typing import Any
 
 from standin.config import SOURCES, STRATEGY_EVIDENCE, Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_rows
-from standin.errors import StandinError, counted, nearest
+from standin.errors import StandinError, counted
+from standin.labelling.labels import Labelled, digest, read_labels
 from standin.selection.budgets import in_texts
 from standin.sheets import write_sheet
 from standin.task import Task
@@ -25,43 +26,64 @@ Ranked = dict[tuple[int, int | None], list[Row]]
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that arms are made of: labelled rows per fixed source, selected rows per strategy (labels where known).
+    """All that arms are made of: rows per fixed source, selected rows per strategy (labels where known).
 
+    ``answered``: ids of the real texts that somebody looked at; one without a label is disputed, or nobody could say.
     ``generated``: strategies chose among the synthetic texts, whose labels are there already.
     """
 
     fixed: dict[str, list[Row]]
     ranked: dict[str, Ranked]
+    answered: frozenset[str]
     generated: bool = False
 
     def rows(self, sources: Sequence[str], seed: int, budget: int | None) -> list[Row]:
-        """An arm's rows in the order of its sources; a text that stands in two of them appears once."""
+        """An arm's labelled rows in the order of its sources; a text that stands in two of them appears once."""
         found: dict[str, Row] = {}
         for source in sources:
             for row in self.ranked[source][seed, budget] if source in self.ranked else self.fixed[source]:
-                found.setdefault(row.id, row)
+                if row.label is not None:
+                    found.setdefault(row.id, row)
         return list(found.values())
+
+    def asked(self, source: str, budget: int | None) -> list[Row]:
+        """The real texts of a source whose labels an arm needs, of all seeds at the budget, each once."""
+        if source == "real":
+            return self.fixed["real"]
+        chosen = {} if self.generated else self.ranked.get(source, {})
+        return list({row.id: row for (_, of), rows in chosen.items() if of == budget for row in rows}.values())
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/arms/<arm>.jsonl`` for every arm; an arm that cannot be made is an empty file, with the reason.
 
+    A budget at which nobody has answered some of an arm's texts is left out, and said with numbers; so is an arm
+    without any other. Texts on which people are divided, or of which they could not say, are no reason: they are left
+    out alone.
+
     ``reports/arms/texts.csv`` counts, for every classifier (arm, budget, seed, question) and label, the texts, the
     generated ones among them, and the labels that people had to give (``real_labels``).
     """
     labels_path = Path(params.select.labels)
-    labels = _labels(labels_path, task.label_names)
+    labels = read_labels(labels_path, task.label_names)
     used = {source for sources in params.arms.values() for source in sources}
     material, chosen = _material(used, labels, params)
-    if labels:
-        _require_labels(material, labels_path)
+    _say_asked(material, labels_path)
     counts: list[dict[str, Any]] = []
     skipped: dict[str, bool] = {}
     for arm, sources in params.arms.items():
-        budgets: Sequence[int | None] = chosen if set(sources) & set(material.ranked) else [None]
+        budgets: list[int | None] = list(chosen) if set(sources) & set(material.ranked) else [None]
         reason = _skipped(sources, material, labels_path, labelled=bool(labels))
+        lacking = {} if reason else {budget: _lacking(sources, material, budget) for budget in budgets}
+        if lacking and all(lacking.values()):
+            reason = "; ".join(lacking.values())
         if reason:
             print(f"arms: {arm} is skipped: {reason}")  # noqa: T201
+        for budget in [] if reason else [budget for budget, what in lacking.items() if what]:
+            print(f"arms: {arm} is left out at budget {budget}: {lacking[budget]}")  # noqa: T201
+        budgets = [budget for budget in budgets if not lacking.get(budget)]
+        if not reason and (disputed := _disputed(sources, material, budgets)):
+            print(f"arms: {arm}: {disputed}")  # noqa: T201
         seeds = [] if reason else params.finetune.seeds
         write_rows(Path(f"data/arms/{arm}.jsonl"), _arm_rows(material, sources, seeds, budgets))
         behind = _shots_behind(sources, params)
@@ -112,21 +134,7 @@ def _write_counts(counts: Sequence[Mapping[str, Any]]) -> None:
     write_sheet(COUNTS, columns, ([count[column] for column in columns] for count in counts))
 
 
-def _labels(path: Path, names: list[str]) -> dict[str, Row]:
-    """The labelled rows of the labels file, by id. Raises StandinError for an unknown label or two labels of one id."""
-    labels: dict[str, Row] = {}
-    for row in read_rows(path, Row):
-        if row.label is None:
-            continue
-        if row.label not in names:
-            raise StandinError(f"{path}: id {row.id!r} has the label {row.label!r}: {nearest(row.label, names)}")
-        if (known := labels.get(row.id)) and known.label != row.label:
-            raise StandinError(f"{path}: id {row.id!r} has two labels, {known.label!r} and {row.label!r}: keep one")
-        labels[row.id] = row
-    return labels
-
-
-def _material(used: set[str], labels: dict[str, Row], params: Params) -> tuple[Material, list[int]]:
+def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tuple[Material, list[int]]:
     """Read the sources the arms name, and no other; with the budgets of those that are strategies, in texts."""
     fixed: dict[str, list[Row]] = {}
     if "shots" in used:
@@ -135,17 +143,19 @@ def _material(used: set[str], labels: dict[str, Row], params: Params) -> tuple[M
         fixed["synthetic"] = _labelled_rows(SYNTHETIC, read_rows(SYNTHETIC, SyntheticRow))
     strategies = sorted(used - set(SOURCES))
     generated = params.select.pool == "synthetic"
-    pool: dict[str, Row] = {}
-    if (strategies and not generated) or "real" in used:
-        pool = {row.id: _with_label(row, labels) for row in read_rows(POOL, Row)}
+    needed = (strategies and not generated) or used & {"real", "labelled"}
+    pool: dict[str, Row] = {row.id: _with_label(row, labels) for row in read_rows(POOL, Row)} if needed else {}
     if "real" in used:
         fixed["real"] = list(pool.values())
+    if "labelled" in used:
+        fixed["labelled"] = [row for row in pool.values() if row.label is not None]
+    earlier = [row for row in pool.values() if row.id in labels and labels[row.id].round is not None]
     if strategies and generated:
-        pool = {row.id: row for row in read_rows(SYNTHETIC, SyntheticRow)}
+        pool, earlier = {row.id: row for row in read_rows(SYNTHETIC, SyntheticRow)}, []
     budgets = in_texts(params.select.budgets, pool.values()) if strategies else []
     source = SYNTHETIC if generated else POOL
-    ranked = {name: _ranked(name, pool, source, params.finetune.seeds, budgets) for name in strategies}
-    return Material(fixed, ranked, generated), budgets
+    ranked = {name: _ranked(name, pool, source, earlier, params.finetune.seeds, budgets) for name in strategies}
+    return Material(fixed, ranked, frozenset(labels), generated), budgets
 
 
 def _labelled_rows(path: Path, rows: Sequence[Row]) -> list[Row]:
@@ -156,19 +166,25 @@ def _labelled_rows(path: Path, rows: Sequence[Row]) -> list[Row]:
     return list(rows)
 
 
-def _with_label(row: Row, labels: dict[str, Row]) -> Row:
+def _with_label(row: Row, labels: dict[str, Labelled]) -> Row:
     """The pool's row with the label given to it. Raises StandinError where the id was given to another text."""
     found = labels.get(row.id)
-    if found and found.text != row.text:
+    if found and found.digest != digest(row.text):
+        there = f"is {found.text!r}" if found.text is not None else "was another text"
         raise StandinError(
-            f"id {row.id!r} is {found.text!r} in the labels file (params.yaml, select.labels) but {row.text!r} in "
+            f"id {row.id!r} {there} in the labels file (params.yaml, select.labels) but {row.text!r} in "
             f"{POOL}: the labels were given to other texts. Export the texts again and label those."
         )
     return replace(row, label=found.label if found else None)
 
 
-def _ranked(strategy: str, pool: dict[str, Row], source: Path, seeds: list[int], budgets: list[int]) -> Ranked:
-    """The selected texts, in the ranking's order. Raises StandinError where the ranking is of other seeds or texts."""
+def _ranked(
+    strategy: str, pool: dict[str, Row], source: Path, earlier: list[Row], seeds: list[int], budgets: list[int]
+) -> Ranked:
+    """The selected texts, in the ranking's order, after those labelled in earlier rounds.
+
+    Raises StandinError where the ranking is of other seeds or texts.
+    """
     path = Path(f"data/selected/{strategy}.jsonl")
     wanted: Ranked = {(seed, budget): [] for seed in seeds for budget in budgets}
     for row in read_rows(path, SelectedRow):
@@ -179,32 +195,44 @@ def _ranked(strategy: str, pool: dict[str, Row], source: Path, seeds: list[int],
     if lacking := [key for key, rows in wanted.items() if not rows]:
         seed, budget = lacking[0]
         raise StandinError(f"{path}: holds no ranking for seed {seed} and budget {budget}. Run `dvc repro select`.")
-    return wanted
+    return {key: [*earlier, *rows] for key, rows in wanted.items()}
 
 
-def _require_labels(material: Material, path: Path) -> None:
-    """Raise StandinError naming how many texts of which source and budget lack a label, and the file to fill."""
-    lacking = []
-    for strategy, by_key in material.ranked.items():
-        for budget in dict.fromkeys(budget for _, budget in by_key):
-            rows = {row.id: row for (_, of), selected in by_key.items() if of == budget for row in selected}
-            lacking += _lacking(f"{strategy}, budget {budget} (all seeds)", list(rows.values()))
-    lacking += _lacking("real (the whole pool)", material.fixed.get("real", []))
-    if lacking:
-        raise StandinError(
-            f"{path}: labels are missing:\n  " + "\n  ".join(lacking) + f"\nLabel these texts in {path}, "
-            "or take the arms that train on them out of params.yaml."
-        )
+def _say_asked(material: Material, path: Path) -> None:
+    """Say how many different texts the strategies of the arms have chosen, and how many of them were answered."""
+    budget = max((of for by_key in material.ranked.values() for _, of in by_key if of), default=None)
+    texts = {row.id for strategy in material.ranked for row in material.asked(strategy, budget)}
+    if texts:
+        answered = len(texts & material.answered)
+        what = f"{counted(len(texts), 'text')} to label in all (strategies and seeds together)"
+        print(f"arms: a budget of {budget} means {what}; {path} answers {answered}")  # noqa: T201
 
 
-def _lacking(what: str, rows: Sequence[Row]) -> list[str]:
-    missing = [row.id for row in rows if row.label is None]
-    return [f"{what}: {len(missing)} of {counted(len(rows), 'text')}, first id {missing[0]!r}"] if missing else []
+def _lacking(sources: Sequence[str], material: Material, budget: int | None) -> str:
+    """Which texts of the arm's sources nobody has answered, with numbers; empty where there are none."""
+    found = []
+    for source in sources:
+        rows = material.asked(source, budget)
+        missing = [row.id for row in rows if row.id not in material.answered]
+        if missing:
+            what = "the whole pool" if source == "real" else f"budget {budget}, all seeds"
+            numbers = f"{len(missing)} of {counted(len(rows), 'text')}"
+            found.append(f"{source} ({what}): {numbers} without a label yet, first id {missing[0]!r}")
+    return "; ".join(found)
+
+
+def _disputed(sources: Sequence[str], material: Material, budgets: Sequence[int | None]) -> str:
+    """How many texts of the sources were answered and have no label all the same; empty where there are none."""
+    rows = {row.id: row for source in sources for budget in budgets for row in material.asked(source, budget)}
+    without = sum(row.label is None for row in rows.values())
+    why = "people are divided, or could not say"
+    return f"{without} of {counted(len(rows), 'text')} left out: {why}" if without else ""
 
 
 def _skipped(sources: Sequence[str], material: Material, path: Path, *, labelled: bool) -> str | None:
     """Why an arm cannot be made, or None."""
-    real = [source for source in sources if source == "real" or (source in material.ranked and not material.generated)]
+    chosen = () if material.generated else material.ranked
+    real = [source for source in sources if source in ("real", "labelled") or source in chosen]
     if real and not labelled:
         return f"{', '.join(real)} needs labels, and {path} holds none"
     if not real and not any(source in material.ranked or material.fixed[source] for source in sources):

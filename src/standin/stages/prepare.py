@@ -63,7 +63,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "contradicting_texts_in_test": contradictions(splits.test),
         "near_duplicates_of_shots_in_pool": len(likenesses(splits.pool, splits.shots, "shots", near)),
     }
-    _say(task, metrics)
+    used = {row.id for row in drawn} | {found.row.id for found in splits.left_out}
+    _say(task, metrics, sum(row.id not in used for row in clean.rows))
     return metrics
 
 
@@ -78,7 +79,7 @@ def _read(task: Task, part: str, path: str) -> RawRows:
     reading = Reading(
         task.source.columns, task.label_names, task.questions, task.source.values, others=part == "warmstart"
     )
-    return read_raw(Path(path), reading, prefix=part)
+    return read_raw(Path(path), reading, prefix=part, label_may_lack=part == "train" and task.source.test is not None)
 
 
 def _check_ids(files: Sequence[RawRows]) -> None:
@@ -121,7 +122,8 @@ def _label_counts(task: Task, splits: Splits) -> dict[str, dict[str, int]]:
     return {split: {label: counts[split][label] for label in task.label_names} for split in SPLITS}
 
 
-def _say(task: Task, metrics: Mapping[str, Any]) -> None:
+def _say(task: Task, metrics: Mapping[str, Any], unused: int) -> None:
+    """Say the sizes, what was left out and why, and how many texts (``unused``) the sizes of params.yaml leave over."""
     sizes = ", ".join(f"{split} {count}" for split, count in metrics["real_texts"].items() if count)
     dropped = ", ".join(
         f"{count} {key.removeprefix('dropped_').replace('_', ' ')}"
@@ -130,6 +132,7 @@ def _say(task: Task, metrics: Mapping[str, Any]) -> None:
     )
     notes = [
         *([] if any(metrics["real_labels"]["pool"].values()) else ["the pool has no labels"]),
+        *_counted(unused, "further texts stand in no split, by the sizes in params.yaml (prepare)"),
         *_counted(metrics["contradicting_texts_in_test"], "texts of test stand with different labels, as published"),
         *_counted(metrics["near_duplicates_of_shots_in_pool"], "pool texts nearly equal a text of shots"),
     ]

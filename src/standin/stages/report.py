@@ -22,6 +22,8 @@ from standin.corpus import (
 )
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
+from standin.labelling.asked import union
+from standin.labelling.labels import read_labels
 from standin.language_codes import short_code
 from standin.report import (
     beside,
@@ -78,7 +80,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "shares": lines.shares(diversity["shares"]) if diversity["shares"] else None,
         "weakest": measured.weakest(diversity["shares"]),
         **gather_selection(params),
-        "advised": gather_labelling(params, arms["comparisons"]),
+        "advised": gather_labelling(params, task, arms["comparisons"]),
         "held_out": counts.held_out_notes(prepared, curated),
         "curated": counts.curation_notes(curated),
         "several_questions": len(task.questions) > 1,
@@ -142,15 +144,7 @@ def gather_arms(params: Params) -> dict[str, Any]:
         trained = read_json(REPORTS / "finetune" / arm / "metrics.json")
         for key in (key for key in behind if key[0] == arm):
             behind[key]["read"] = counts.rows_read(trained, key[1])
-    plotted = [
-        {
-            "name": content.arm_name(row, params.arms),
-            "synthetic": "synthetic" in params.arms.get(row["arm"], ()),
-            "real_labels": behind.get((row["arm"], row["budget"]), {}).get("real_labels"),
-            **{name: float(row[name]) for name in ("value", "low", "high")},
-        }
-        for row in scored
-    ]
+    plotted = content.plotted(scored, params.arms, behind)
     kept = content.retained_rows(numbers(scores, "retained", ("value", "low", "high")), params.arms, behind)
     lost = [{**row, "name": content.arm_name(row, params.arms)} for row in _table(REPORTS / "evaluate/learned.csv")]
     names = [content.arm_name(row, params.arms) for row in scored if row["arm"] != MAJORITY]
@@ -171,14 +165,7 @@ def gather_arms(params: Params) -> dict[str, Any]:
         "floor": next((row["value"] for row in plotted if row["name"] == MOST_FREQUENT), None),
         "arms": content.arm_rows(scores, params.arms, behind),
         "comparisons": compared,
-        "differences": [
-            {
-                **row,
-                "a": content.arm_name({**row, "arm": row["arm_a"]}, params.arms),
-                "b": content.arm_name({**row, "arm": row["arm_b"]}, params.arms),
-            }
-            for row in compared
-        ],
+        "differences": content.differences(compared, params.arms),
         "outcome": outcome(scored, compared, behind, params.arms, unlearned),
         "unlearned": words.not_learned(lost, plotted, names),
         "retained": lines.retained(kept, confidence) if kept else None,
@@ -279,23 +266,31 @@ def gather_plane(params: Params, task: Task, projected: Sequence[Mapping[str, st
     return figures.selection(found) if found else None
 
 
-def gather_labelling(params: Params, comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def gather_labelling(params: Params, task: Task, comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """The texts to label first, by the strategy that has shown itself; None where no real text was selected."""
     if not params.select.strategies or params.select.pool == "synthetic":
         return None
     strategy, reason = labelling.advised(comparisons, params.arms, list(params.select.strategies))
     path, file = Path(f"data/selected/{strategy}.jsonl"), Path(params.select.labels)
-    labelled = {row.id for row in read_rows(file, Row) if row.label is not None}
-    ranked, seed = read_rows(path, SelectedRow), params.finetune.seeds[0]
-    found = labelling.to_label(ranked, read_rows(POOL, Row), labelled, seed, _largest(ranked))
+    labelled = set(read_labels(file))
+    names, seed = params.select.strategies, params.finetune.seeds[0]
+    ranked = {name: read_rows(Path(f"data/selected/{name}.jsonl"), SelectedRow) for name in names}
+    budget = _largest(ranked[strategy])
+    found = labelling.to_label(ranked[strategy], read_rows(POOL, Row), labelled, seed, budget)
+    chosen = union(ranked, budget)
     inside = not file.is_absolute() and ".." not in file.parts
     link = quote(f"../{file.as_posix()}") if inside else None
     return {
         **found,
-        "simulated": file == ORACLE,
+        "simulated": file == ORACLE and bool(labelled),
+        "named": file != ORACLE,
         "first": labelling.FIRST,
         "reason": reason,
         "seed": seed,
+        "budget": budget,
+        "union": len(chosen),
+        "answered": len(labelled.intersection(chosen)),
+        "people": f"data/labels/{task.name}.jsonl",
         "link": link,
         "file": file.as_posix() if inside else file.name,
         "ranking": path.as_posix(),
@@ -315,17 +310,7 @@ def gather_subjectivity(params: Params) -> tuple[dict[str, Any] | None, figures.
     shown = measured.subjectivity(metrics, slopes)
     who = "the LLM panel" if metrics.get("source") == "llm_panel" else "the annotators"
     bounds = metrics.get("source") == measured.BOUNDS
-    points = [
-        {
-            "name": content.arm_name(row, params.arms),
-            "gamma": float(row["gamma"]),
-            "accuracy": float(row["accuracy"]),
-            "texts": int(row["texts"]),
-            **{name: float(row[name]) if row[name] else None for name in ("fitted", "r2", "rho")},
-        }
-        for row in _table(REPORTS / "evaluate/agreement.csv")
-        if row["accuracy"]
-    ]
+    points = content.by_agreement(_table(REPORTS / "evaluate/agreement.csv"), params.arms)
     shown["who"] = who
     shown["lines"] = list({point["name"]: point for point in points if point["r2"] is not None}.values())
     return shown, figures.agreement(points, who, bounds=bounds) if points and not shown["worthless"] else None

@@ -1,6 +1,8 @@
 """Rank the pool by one strategy: every pool text gets its score and rank, for each seed and budget.
 
-Knows no real label but those that earlier rounds gave: what the selected texts hold is for the stage ``arms``.
+Knows no real label but those that earlier rounds gave: what the selected texts hold is for the stage ``arms``. Where
+people label, all seeds share one selection, so that a budget of 24 means 24 texts, and those labelled in earlier rounds
+are left out: a budget then counts new texts.
 """
 
 import zipfile
@@ -15,6 +17,7 @@ import numpy as np
 from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SelectedRow, SyntheticRow, by_question, read_json_lines, read_rows, write_rows
 from standin.errors import StandinError, counted, nearest
+from standin.labelling.labels import read_labels
 from standin.selection.budgets import in_texts
 from standin.selection.earlier import labelled_before
 from standin.selection.pool import Floats, Settings, Texts
@@ -23,6 +26,7 @@ from standin.selection.registry import load
 from standin.task import Task
 
 POOL = Path("data/real/pool.jsonl")
+ORACLE = Path("data/real/oracle.jsonl")
 SYNTHETIC = Path("data/synthetic/texts.jsonl")
 LEARNER = Path("models/learner")
 
@@ -35,12 +39,14 @@ Sides = dict[str | None, tuple[Texts, Texts]]
 class Round:
     """What may be chosen from, ``rows``, and what was labelled before, ``before`` (empty in the first round).
 
-    ``synthetic``: the rows are synthetic texts.
+    ``synthetic``: the rows are synthetic texts. ``leading``: texts labelled before stand first in a ranking and count
+    in its budgets; those of people do not, nor real ones beside synthetic rows.
     """
 
     rows: Rows
     before: Rows
     synthetic: bool
+    leading: bool
 
     def candidates(self, question: str | None) -> list[Row]:
         """The question's rows that nobody has labelled yet, in their order."""
@@ -53,13 +59,19 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     if item not in STRATEGY_EVIDENCE:
         raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
     settings, seeds = Settings(params.select.neighbours, params.select.balance), params.finetune.seeds
-    rows, rounds = _rounds(params)
-    budgets = in_texts(params.select.budgets, [row for own in rows.values() for row in own])
+    whole = read_rows(SYNTHETIC, SyntheticRow) if params.select.pool == "synthetic" else read_rows(POOL, Row)
+    budgets = in_texts(params.select.budgets, whole)
+    people, earlier = (False, set()) if params.select.pool == "synthetic" else _labelled(Path(params.select.labels))
+    drawn = seeds[:1] if people else seeds
+    rows, rounds = _rounds(params, whole, drawn, people, earlier)
     evidence = _sides(item, rounds)
-    rankings = {
+    found = {
         (seed, question): _ranked(item, seed, question, rounds[seed], evidence[seed][question], settings, budgets)
-        for seed in seeds
+        for seed in drawn
         for question in rows
+    }
+    rankings = {
+        (seed, question): found[seed if seed in drawn else drawn[0], question] for seed in seeds for question in rows
     }
     ids = {question: [row.id for row in own] for question, own in rows.items()}
     write_rows(Path(f"data/selected/{item}.jsonl"), _rows(ids, rankings, seeds, budgets))
@@ -73,6 +85,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     labelled = f", {before[0]:,} labelled before" if before[-1] else ""
     kind = counted(texts, "synthetic text" if params.select.pool == "synthetic" else "text")
     print(f"select {item}: {kind} ranked for {counted(len(seeds), 'seed')}{labelled}; {what}: {cut}")  # noqa: T201
+    if params.select.pool == "real":
+        _say_union(item, ids, rankings, budgets, people)
     return {
         "texts_ranked": texts,
         "questions_ranked": len(ids),
@@ -82,19 +96,58 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     }
 
 
-def _rounds(params: Params) -> tuple[Rows, dict[int, Round]]:
+def _labelled(path: Path) -> tuple[bool, set[str]]:
+    """Whether people label, and the ids of the texts that they labelled in earlier rounds.
+
+    They do where the file is theirs, and where the simulation's is empty; that one is not opened to find out.
+    """
+    if path == ORACLE:
+        return not path.stat().st_size, set()
+    return True, {each.id for each in read_labels(path).values() if each.round is not None}
+
+
+def _rounds(
+    params: Params, whole: Sequence[Row], seeds: list[int], people: bool, earlier: set[str]
+) -> tuple[Rows, dict[int, Round]]:
     """All rows that are ranked, by question, and each seed's round: one object for all where nothing is labelled."""
-    synthetic, seeds = params.select.pool == "synthetic", params.finetune.seeds
-    path = SYNTHETIC if synthetic else POOL
-    rows: Rows = by_question(read_rows(SYNTHETIC, SyntheticRow) if synthetic else read_rows(POOL, Row))
-    if not rows:
+    synthetic = params.select.pool == "synthetic"
+    if not whole:
         more = "Raise generator.texts." if synthetic else "Enlarge prepare.pool."
+        path = SYNTHETIC if synthetic else POOL
         raise StandinError(f"{path}: the pool is empty: there is no text to select. {more}")
+    rows: Rows = by_question([row for row in whole if row.id not in earlier])
+    if not rows:
+        raise StandinError(
+            f"{POOL}: every text was labelled in earlier rounds: there is none left to select. Add texts, or train on "
+            "them by an arm of the source labelled and take the strategies out of params.yaml."
+        )
+    leading = not synthetic and not people
     if Path(params.select.labelled) == SYNTHETIC:
-        return rows, dict.fromkeys(seeds, Round(rows, {}, synthetic))
-    pool = read_rows(POOL, Row) if synthetic else [row for own in rows.values() for row in own]
-    before = labelled_before(Path(params.select.labelled), {row.id: row for row in pool}, seeds)
-    return rows, {seed: Round(rows, by_question(own), synthetic) for seed, own in before.items()}
+        return rows, dict.fromkeys(seeds, Round(rows, {}, synthetic, leading))
+    pool = {row.id: row for row in (read_rows(POOL, Row) if synthetic else whole)}
+    before = labelled_before(Path(params.select.labelled), pool, seeds)
+    return rows, {seed: Round(rows, by_question(own), synthetic, leading) for seed, own in before.items()}
+
+
+def _say_union(
+    item: str,
+    ids: Mapping[str | None, Sequence[str]],
+    rankings: Mapping[tuple[int, str | None], Ranking],
+    budgets: list[int],
+    people: bool,
+) -> None:
+    """Say how many different texts all seeds and questions chose: so many labels does a budget mean for a person."""
+    for budget in budgets:
+        texts = {
+            ids[question][position]
+            for (_, question), ranking in rankings.items()
+            for position in ranking.order[:budget].tolist()
+        }
+        shared = ", one selection for all seeds" if people else ", all seeds together"
+        asked = f" and {len(ids)} questions" if len(ids) > 1 else ""
+        print(  # noqa: T201
+            f"select {item}: a budget of {budget} means {counted(len(texts), 'text')} to label{shared}{asked}"
+        )
 
 
 def _seed_shares(
@@ -133,7 +186,7 @@ def _ranked(
     budgets: list[int],
 ) -> Ranking:
     """One question's ranking for one seed, behind the texts that were labelled before."""
-    first = [] if of.synthetic else [row.id for row in of.before.get(question, ())]
+    first = [row.id for row in of.before.get(question, ())] if of.leading else []
     rest, whole = sides[0], len(of.rows[question])
     try:
         if first and not len(rest):

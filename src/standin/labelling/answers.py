@@ -1,0 +1,271 @@
+"""Answers of people, read back from the file that they filled in or that their tool exports; taken only whole."""
+
+import json
+import tempfile
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from standin.corpus import Row
+from standin.errors import StandinError, counted, first_line, nearest
+from standin.labelling.labels import Labelled, digest
+from standin.labelling.store import Store, Vote
+from standin.measures.agreement import agreement, krippendorff_alpha
+from standin.sheets import plain
+from standin.sources.cells import cell_text, missing
+from standin.sources.exports import choices_in, export_of, single
+from standin.sources.opening import Options, open_file
+from standin.sources.tables import Table
+
+MOST_FINDINGS = 8
+UNSURE = "?"
+"""Written for a label: the person could not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One person's answer as the file has it; empty strings where it says nothing."""
+
+    number: int
+    id: str
+    text: str
+    digest: str
+    annotator: str
+    label: str
+
+
+class Pool:
+    """The pool's texts, to be found by id, by digest or, where a tool kept neither, by their words."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._by_id = {row.id: row for row in rows}
+        self._by_digest = {digest(row.text): row for row in rows}
+        self._by_words = {_bare(row.text): row for row in rows}
+
+    def find(self, answer: Answer) -> Row:
+        """The text of an answer. Raises StandinError for a text that is not in the pool, or has changed."""
+        row = self._by_id.get(answer.id)
+        if row is not None and answer.digest in ("", digest(row.text)) and _bare(answer.text) in ("", _bare(row.text)):
+            return row
+        words = self._by_words.get(_bare(answer.text)) if answer.text else None
+        if other := self._by_digest.get(answer.digest) or words:
+            return other
+        if row is not None:
+            raise StandinError(f"text {answer.id!r} is another one in the pool now: export it again, and ask again")
+        if not answer.id:
+            raise StandinError("neither id nor text say which text of the pool it is: put the column 'text_id' back")
+        known = nearest(answer.id, self._by_id)
+        raise StandinError(f"column 'text_id' holds {answer.id[:40]!r}, which is no text of the pool: {known}")
+
+
+def read_answers(
+    path: Path,
+    pool: Sequence[Row],
+    labels: Sequence[str],
+    values: Mapping[str, str],
+    store: Store,
+    annotator: str,
+    options: Options,
+) -> tuple[list[Vote], list[str]]:
+    """The votes of a file.
+
+    Args:
+        path: a filled-in sheet (CSV, .xlsx), an export of Label Studio (JSON, JSON-MIN, CSV), Argilla, doccano or
+            Prodigy, or JSON Lines with id and label.
+        pool: the texts that may be answered.
+        labels: the task's.
+        values: the file's words for labels -> labels, beside the labels themselves.
+        store: what people said already.
+        annotator: who answered, where the file does not say.
+        options: encoding and sheet of the file.
+
+    Returns:
+        What changes, and what was found, in sentences.
+
+    Raises:
+        StandinError: the file cannot be read, or rows are wrong: they are named and nothing is taken.
+    """
+    with tempfile.TemporaryDirectory(prefix="standin-labels-") as folder:
+        table = open_file(path, options, "text", Path(folder)).table
+    texts, named = Pool(pool), {name.casefold(): name for name in labels} | dict(values)
+    votes: dict[tuple[str, str], Vote] = {}
+    found: Counter[str] = Counter()
+    wrong: list[str] = []
+    read = _answers(table, annotator)
+    for answer in read:
+        if not answer.label:
+            found["empty"] += 1
+            continue
+        try:
+            vote = Vote(texts.find(answer), answer.annotator, _label(answer.label, labels, named))
+            _check_double(votes.get((vote.row.id, vote.annotator)), vote)
+        except StandinError as error:
+            wrong.append(f"{table.at(answer.number)}: {error}")
+            continue
+        known = store.vote_of(vote.row, vote.annotator)
+        kind = "new" if known.gone else "same" if known.label == vote.label else "changed"
+        found["repeated" if (vote.row.id, vote.annotator) in votes else kind] += 1
+        votes[vote.row.id, vote.annotator] = vote
+    if wrong:
+        more = [f"and {len(wrong) - MOST_FINDINGS} more"] if len(wrong) > MOST_FINDINGS else []
+        raise StandinError("\n".join([*wrong[:MOST_FINDINGS], *more, "Nothing was taken from the file."]))
+    return list(votes.values()), _said(found, len(read) - found["empty"])
+
+
+def _label(said: str, labels: Sequence[str], named: Mapping[str, str]) -> str | None:
+    """A label as the task writes it, None for a question mark. Raises StandinError for any other word."""
+    if said == UNSURE:
+        return None
+    label = said if said in labels else named.get(said, named.get(said.casefold()))
+    if not label:
+        raise StandinError(
+            f"column 'label' holds {said[:60]!r}: {nearest(said, labels)}; {UNSURE} where none can be said, or leave "
+            "it empty"
+        )
+    return label
+
+
+def _check_double(known: Vote | None, vote: Vote) -> None:
+    if known is not None and known.label != vote.label:
+        raise StandinError(
+            f"text {vote.row.id!r} has two answers by {vote.annotator!r}, {known.label or UNSURE!r} and "
+            f"{vote.label or UNSURE!r}: leave one of the rows, or say in a column 'annotator' who gave each"
+        )
+
+
+def _answers(table: Table, annotator: str) -> list[Answer]:
+    """Every answer of a file. Raises StandinError where it is no table of answers."""
+    if table.all(lambda one: isinstance(one.get("data"), dict) and "annotations" in one):
+        return _of_tool(table, "Label Studio", _label_studio)
+    if table.all(lambda one: isinstance(one.get("fields"), dict) and isinstance(one.get("responses"), dict)):
+        return _of_tool(table, "Argilla", _argilla)
+    columns = set(table.columns)
+    prodigy = columns & {"answer", "_task_hash"}  # there a label may have been rejected
+    if "label" in columns and columns & {"text_id", "id", "text"} and not prodigy:
+        return [_flat(table, number, record, annotator) for number, record in table.records]
+    if export := export_of(table, "text", None) if table.unit in ("line", "record") else None:
+        return [answer for number, record in export.table.records for answer in _shaped(number, record, annotator)]
+    raise StandinError(
+        f"{table.path}: no column 'label' beside 'text_id', 'id' or 'text'; found: {', '.join(table.columns)[:200]}. "
+        "`standin label export` makes a sheet with all columns"
+    )
+
+
+def _of_tool(table: Table, tool: str, read: Any) -> list[Answer]:
+    found = []
+    for number, record in table.records:
+        try:
+            found += list(read(table, number, record))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise StandinError(
+                f"{table.at(number)}: no record as {tool} exports it ({first_line(error)}). Export the data again, or "
+                "take the record out."
+            ) from None
+    return found
+
+
+def _label_studio(table: Table, number: int, record: Mapping[str, Any]) -> Iterator[Answer]:
+    """An answer for each annotation that was not skipped; nobody's answer is one empty one."""
+    data, any_ = record["data"], False
+    for place, annotation in enumerate(record["annotations"] or [], 1):
+        results = [] if annotation.get("was_cancelled") else annotation.get("result") or []
+        chosen = [part for one in results if one.get("type") == "choices" for part in choices_in(one["value"])]
+        if not chosen:
+            continue
+        any_ = True
+        person = annotation.get("completed_by")
+        person = person.get("id", person.get("email")) if isinstance(person, dict) else person
+        yield _answer(number, data, _person(person, str(place)), single(table, number, chosen))
+    if not any_:
+        yield _answer(number, data, "", "")
+
+
+def _argilla(table: Table, number: int, record: Mapping[str, Any]) -> Iterator[Answer]:  # noqa: ARG001
+    """An answer for each submitted response; drafts and discarded ones do not count."""
+    data = {"text": record["fields"].get("text")} | (record.get("metadata") or {})
+    data = {"text_id": record.get("external_id") or record.get("id")} | data
+    given = [one for one in record["responses"].get("label") or [] if one.get("status") in (None, "submitted")]
+    for place, one in enumerate(given, 1):
+        yield _answer(number, data, _person(one.get("user_id"), str(place)), str(one["value"]))
+    if not given:
+        yield _answer(number, data, "", "")
+
+
+def _flat(table: Table, number: int, record: Mapping[str, Any], annotator: str) -> Answer:
+    """A row with its label: a word, a list of one (doccano), or choices (Label Studio's smaller exports)."""
+    cell = record.get("label")
+    if isinstance(cell, str) and cell.lstrip().startswith('{"choices"'):
+        try:
+            cell = json.loads(cell)
+        except ValueError:
+            raise StandinError(
+                f"{table.at(number)}: column 'label' is no JSON of choices: export the data again"
+            ) from None
+    if isinstance(cell, Mapping):
+        cell = choices_in(cell)
+    if isinstance(cell, list):
+        cell = single(table, number, [str(part) for part in cell]) if cell else None
+    return _answer(
+        number, record, _person(record.get("annotator"), annotator), "" if missing(cell) else cell_text(cell)
+    )
+
+
+def _shaped(number: int, record: Mapping[str, Any], annotator: str) -> Iterator[Answer]:
+    votes = record.get("annotations")
+    if votes:
+        yield from (_answer(number, record, f"annotator {place}", vote) for place, vote in enumerate(votes, 1))
+    else:
+        yield _answer(number, record, annotator, "" if missing(record.get("label")) else str(record["label"]))
+
+
+def _answer(number: int, data: Mapping[str, Any], annotator: str, label: str) -> Answer:
+    def cell(name: str) -> str:
+        value = data.get(name)
+        return "" if missing(value) else plain(cell_text(value))
+
+    identifier = cell("text_id") or cell("id")
+    return Answer(number, identifier, cell("text"), cell("digest").removeprefix("#"), annotator, plain(label.strip()))
+
+
+def _person(said: Any, otherwise: str) -> str:
+    return otherwise if missing(said) else cell_text(said)
+
+
+def _bare(text: str) -> str:
+    """A text without what spreadsheets change on their own: white space and invisible characters."""
+    return "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign)[0] != "C")
+
+
+def _said(found: Counter[str], answers: int) -> list[str]:
+    lines = [f"{counted(answers, 'answer')} read: {found['new']} new, {found['changed']} changed"]
+    for kind, what in (("same", "what was said already"), ("repeated", "what the file says twice")):
+        if found[kind]:
+            lines.append(f"{counted(found[kind], 'answer repeats', 'answers repeat')} {what}")
+    if found["empty"]:
+        lines.append(f"{counted(found['empty'], 'row has', 'rows have')} no label yet, and nothing changed for them")
+    return lines
+
+
+def agreement_said(labels: Sequence[Labelled]) -> list[str]:
+    """How far people agree, and which texts stay without a label, in sentences; nothing where one person labelled."""
+    votes = {each.id: [vote for vote in each.votes.values() if vote is not None] for each in labels}
+    several = [given for given in votes.values() if len(given) > 1]
+    lines = []
+    if several:
+        mean = sum(agreement(given) or 0.0 for given in several) / len(several)
+        alpha = krippendorff_alpha(several)
+        chance = f"Krippendorff's alpha {alpha:.2f}" if alpha is not None else "one label alone, so no alpha"
+        lines.append(
+            f"{counted(len(several), 'text')} with several answers: on average {mean:.0%} of them agree on a label; "
+            f"{chance}"
+        )
+    tied = [each.id for each in labels if each.label is None and votes[each.id]]
+    unsure = [each.id for each in labels if not votes[each.id]]
+    for ids, why in ((tied, "people are divided equally"), (unsure, "nobody could say")):
+        if ids:
+            shown = ", ".join(ids[:MOST_FINDINGS]) + (", ..." if len(ids) > MOST_FINDINGS else "")
+            lines.append(f"{counted(len(ids), 'text stays', 'texts stay')} without a label, as {why}: {shown}")
+    return lines

@@ -1,0 +1,108 @@
+"""Labelling in a terminal: one text at a time, a key or a word for its label, which is on disk at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from standin.corpus import Row
+from standin.errors import counted, nearest, visible
+from standin.labelling.answers import UNSURE
+from standin.labelling.store import Store, Vote
+from standin.reviewing.terminal import MOST, Ask
+
+WORDS = {"s": "skip", "u": "undo", "q": "quit", "h": "help", UNSURE: "cannot say"}
+MOST_KEYS = 9
+"""Labels that have a key each, 1 to 9; of more the name is typed."""
+HELP = f"""\
+number or name  that label
+{UNSURE}               no label can be said: the text is not asked again
+skip, undo      decide later; take the last answer of this session back
+quit            leave; everything answered is saved already"""
+
+
+def words_of(names: Sequence[str]) -> dict[str, str]:
+    """What is typed -> label or command. A label of a command's name is meant before the command."""
+    found = WORDS | {word: word for word in WORDS.values()} | {"exit": "quit"}
+    found |= {name.casefold(): name for name in names}
+    return found | {str(place): name for place, name in enumerate(names, 1) if str(place) not in found}
+
+
+@dataclass
+class Session:
+    """One sitting. ``answered`` counts what was said in it."""
+
+    texts: Sequence[Row]
+    store: Store
+    labels: dict[str, str]
+    """Name -> description."""
+    annotator: str
+    console: Any
+    ask: Ask
+    answered: int = 0
+    _back: list[tuple[int, Vote]] = field(default_factory=list)
+
+    def run(self) -> bool:
+        """Ask for each text; False where the person left before the last one."""
+        self._say(self._choices())
+        words, place = words_of(list(self.labels)), 0
+        while place < len(self.texts):
+            self._show(place)
+            said = self._asked(words)
+            if said in (None, "quit") and said not in self.labels:
+                return False
+            if said == "undo" and said not in self.labels:
+                place = self._undo(place)
+                continue
+            if said in self.labels or said == WORDS[UNSURE]:
+                self._answer(place, said if said in self.labels else None)
+            place += 1
+        return True
+
+    def _choices(self) -> str:
+        return "\n".join(f"{place}  {name}: {meant}" for place, (name, meant) in enumerate(self.labels.items(), 1))
+
+    def _asked(self, words: dict[str, str]) -> str | None:
+        """A label or command; asked again until it is one."""
+        shown = ", ".join(f"{place} {name}" for place, name in enumerate(self.labels, 1))
+        prompt = f"{shown}; {UNSURE} cannot say, skip, undo, quit, help: "
+        while (typed := self.ask(prompt)) is not None:
+            said = words.get(typed.strip().casefold())
+            if said == "help" and said not in self.labels:
+                self._say(f"{self._choices()}\n{HELP}")
+            elif said:
+                return said
+            elif typed.strip():
+                self._say(f"{typed.strip()[:20]!r} is no label: {nearest(typed.strip(), self.labels)}")
+        return None
+
+    def _answer(self, place: int, label: str | None) -> None:
+        row = self.texts[place]
+        self._back.append((place, self.store.vote_of(row, self.annotator)))
+        self.store.change([Vote(row, self.annotator, label)])
+        self.answered += 1
+        self._say(f"saved: {label or WORDS[UNSURE]}")
+
+    def _undo(self, place: int) -> int:
+        if not self._back:
+            self._say("nothing was answered in this session yet")
+            return place
+        place, before = self._back.pop()
+        self.store.change([before])
+        self.answered -= 1
+        self._say("taken back")
+        return place
+
+    def _say(self, words: str) -> None:
+        self.console.print(visible(words), markup=False, highlight=False)
+
+    def _show(self, place: int) -> None:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        row = self.texts[place]
+        self.console.rule(Text(f"text {place + 1} of {len(self.texts)}, {self.answered} answered"), align="left")
+        if row.question_id is not None:
+            self.console.print(Text.assemble(("question ", "bold"), visible(row.question or row.question_id)))
+        more = len(row.text) - MOST
+        cut = f" ... ({counted(more, 'more character')})" if more > 0 else ""
+        self.console.print(Padding(Text(visible(row.text[:MOST]) + cut), (1, 0, 1, 2)))
