@@ -28,11 +28,13 @@ class Material:
     """All that arms are made of: rows per fixed source, selected rows per strategy (labels where known).
 
     ``answered``: ids of the real texts that somebody looked at; one without a label is disputed, or nobody could say.
+    ``earlier``: those among them that were labelled in rounds before the open one.
     """
 
     fixed: dict[str, list[Row]]
     ranked: dict[str, Ranked]
     answered: frozenset[str]
+    earlier: frozenset[str]
 
     def rows(self, sources: Sequence[str], seed: int, budget: int | None) -> list[Row]:
         """An arm's labelled rows in the order of its sources; a text that stands in two of them appears once."""
@@ -44,11 +46,12 @@ class Material:
         return list(found.values())
 
     def asked(self, source: str, budget: int | None) -> list[Row]:
-        """The real texts of a source whose labels an arm needs, of all seeds at the budget, each once."""
+        """The real texts of a source that this round asks for, of all seeds at the budget, each once."""
         if source == "real":
             return self.fixed["real"]
         chosen = self.ranked.get(source, {}).items()
-        return list({row.id: row for (_, of), rows in chosen if of == budget for row in rows}.values())
+        found = {row.id: row for (_, of), rows in chosen if of == budget for row in rows}
+        return [row for row in found.values() if row.id not in self.earlier]
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
@@ -143,7 +146,7 @@ def _material(used: set[str], labels: dict[str, Labelled], seeds: list[int], bud
         fixed["labelled"] = [row for row in pool.values() if row.label is not None]
     earlier = [row for row in pool.values() if row.id in labels and labels[row.id].round is not None]
     ranked = {strategy: _ranked(strategy, pool, earlier, seeds, budgets) for strategy in strategies}
-    return Material(fixed, ranked, frozenset(labels))
+    return Material(fixed, ranked, frozenset(labels), frozenset(row.id for row in earlier))
 
 
 def _labelled_rows(path: Path, rows: Sequence[Row]) -> list[Row]:
