@@ -30,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     raw.write_text("".join(json.dumps(row) + "\n" for row in texts), encoding="utf-8")
     (root / "later.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[160:240]), encoding="utf-8")
     (root / "truth.json").write_text(json.dumps({row["id"]: row["label"] for row in rows}), encoding="utf-8")
-    made.change(base={"task": "city-plain"})
+    made.change(base={"task": "city-plain"}, subjectivity={"texts": 0}, generator={"texts": 4})
     yield made
     shutil.rmtree(root, ignore_errors=True)
 

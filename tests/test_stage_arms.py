@@ -285,7 +285,7 @@ def test_texts_on_which_people_are_divided_are_left_out_alone(capsys: pytest.Cap
     assert ids("real", 1, None) == ["p1", "p4"]
 
 
-def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy() -> None:
+def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy(capsys: pytest.CaptureFixture[str]) -> None:
     of = {"p1": 1, "p2": None, "p3": None, "p4": None}
     found = [
         Labelled(id=name, digest=digest(f"Text {name}"), votes={"a": "housing"}, round=number)
@@ -295,6 +295,9 @@ def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy() -> Non
     write_selected("random", {1: ["p3", "p4", "p2"], 2: ["p3", "p4", "p2"]})
     run({"random": ["random"]}, labels=PEOPLE)
     assert ids("random", 1, 1) == ["p1", "p3"], "a budget of one means one new text"
+    write_labels_of(PEOPLE, found[:1])
+    run({"random": ["random"]}, labels=PEOPLE)
+    assert "random (budget 3, all seeds): 3 of 3 texts without a label yet" in capsys.readouterr().out
 
 
 def test_labels_of_a_changed_text_are_refused_by_their_digest() -> None:

@@ -29,12 +29,14 @@ class Material:
     """All that arms are made of: rows per fixed source, selected rows per strategy (labels where known).
 
     ``answered``: ids of the real texts that somebody looked at; one without a label is disputed, or nobody could say.
+    ``earlier``: those among them that were labelled in rounds before the open one.
     ``generated``: strategies chose among the synthetic texts, whose labels are there already.
     """
 
     fixed: dict[str, list[Row]]
     ranked: dict[str, Ranked]
     answered: frozenset[str]
+    earlier: frozenset[str]
     generated: bool = False
 
     def rows(self, sources: Sequence[str], seed: int, budget: int | None) -> list[Row]:
@@ -47,11 +49,12 @@ class Material:
         return list(found.values())
 
     def asked(self, source: str, budget: int | None) -> list[Row]:
-        """The real texts of a source whose labels an arm needs, of all seeds at the budget, each once."""
+        """The real texts of a source that this round asks for, of all seeds at the budget, each once."""
         if source == "real":
             return self.fixed["real"]
         chosen = {} if self.generated else self.ranked.get(source, {})
-        return list({row.id: row for (_, of), rows in chosen.items() if of == budget for row in rows}.values())
+        found = {row.id: row for (_, of), rows in chosen.items() if of == budget for row in rows}
+        return [row for row in found.values() if row.id not in self.earlier]
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
@@ -150,12 +153,13 @@ def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tu
     if "labelled" in used:
         fixed["labelled"] = [row for row in pool.values() if row.label is not None]
     earlier = [row for row in pool.values() if row.id in labels and labels[row.id].round is not None]
+    before = frozenset(row.id for row in earlier)
     if strategies and generated:
         pool, earlier = {row.id: row for row in read_rows(SYNTHETIC, SyntheticRow)}, []
     budgets = in_texts(params.select.budgets, pool.values()) if strategies else []
     source = SYNTHETIC if generated else POOL
     ranked = {name: _ranked(name, pool, source, earlier, params.finetune.seeds, budgets) for name in strategies}
-    return Material(fixed, ranked, frozenset(labels), generated), budgets
+    return Material(fixed, ranked, frozenset(labels), before, generated), budgets
 
 
 def _labelled_rows(path: Path, rows: Sequence[Row]) -> list[Row]:
