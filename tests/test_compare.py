@@ -323,9 +323,19 @@ def test_the_labels_that_the_baseline_scores_are_those_compared(project: Compare
     for scored in ([], LABELS[:1], LABELS):
         runs = chosen(("good",), "HEAD", everything=False)
         for run in runs:
-            run.params["evaluate"]["scored_labels"] = scored
+            run.params = run.params | {"evaluate": {**run.params["evaluate"], "scored_labels": scored}}
         found_by.append(difference(compare(runs, Answers()), "good")["difference"])
     assert found_by[0] == found_by[2] != found_by[1]
+
+
+def test_scores_over_other_labels_are_said_not_to_compare(project: ComparedProject) -> None:
+    project.experiment("good", BETTER, {"shots": 5})
+    runs = chosen(("good",), "HEAD", everything=False)
+    assert lacking(compare(runs, Answers())) == []
+    good = next(run for run in runs if run.name == "good")
+    good.params = good.params | {"evaluate": {**good.params["evaluate"], "scored_labels": LABELS[:1]}}
+    (said,) = lacking(compare(runs, Answers()))
+    assert said.startswith("macro-F1 of good goes over other labels than the baseline's")
 
 
 def test_chamfer_over_other_numbers_of_texts_is_said_to_tell_nothing(project: ComparedProject) -> None:

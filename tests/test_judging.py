@@ -204,6 +204,7 @@ class TestReading:
                 "ann,humor,news_topic,1\nann,humor,news_topic,2\n",
                 "row 3: ann answers this question a second time; corr",
             ),
+            ("\n\nann,humor,news_topic\n", "row 4: broken CSV (3 cells under 4 columns); correct it"),
             (
                 "ann,humor,news_topic\n",
                 "row 2: broken CSV (3 cells under 4 columns); correct it, or `git checkout tasks/",

@@ -68,7 +68,9 @@ def scores(unlearned: str = "", **arms: float) -> None:
     rows = [[arm, "", "macro_f1", value] for arm, value in arms.items()] + [["majority", "", "macro_f1", 1.0]]
     Path("reports/evaluate").mkdir(parents=True, exist_ok=True)
     Path("reports/evaluate/scores.csv").write_text(sheet_text(columns, rows))
-    Path("reports/evaluate/learned.csv").write_text(sheet_text(["arm"], [[unlearned]] if unlearned else []))
+    Path("reports/evaluate/learned.csv").write_text(
+        sheet_text(["arm", "budget"], [[unlearned, ""]] if unlearned else [])
+    )
 
 
 def run(*words: str) -> str:
@@ -167,8 +169,57 @@ class TestPredict:
             "predict", "letters.csv", "--model", "models/cal"
         )
 
+    def test_a_column_of_a_person_is_not_written_over(self, project: Path) -> None:
+        Path("cars.csv").write_text("model,text\nFord,the bus is late\n")
+        assert "cars.csv: the column 'model' would be written over: rename it" in wrong("predict", "cars.csv")
+
+    def test_a_file_read_again_keeps_its_texts_and_loses_old_probabilities(self, project: Path) -> None:
+        Path("in.jsonl").write_text('{"text": "=late bus"}\n')
+        run("predict", "in.jsonl", "--to", "a.csv", "--probabilities")
+        run("predict", "a.csv", "--to", "b.csv")
+        assert Path("b.csv").read_text(encoding="utf-8-sig").splitlines()[1].startswith("'=late bus,")
+        assert list(rows("b.csv")[0]) == ["text", "predicted_label", "probability", "model"]
+        assert rows("b.csv")[0]["probability"] == rows("a.csv")[0]["probability"]
+
+    def test_what_of_the_file_is_not_read_is_said(self, project: Path) -> None:
+        Path("a.csv").write_text("text,n\nthe bus is late,1\n,\ngreen tree,2\n")
+        found = CliRunner().invoke(cli.app, ["predict", "a.csv"], catch_exceptions=False)
+        assert "a.csv: " in found.stderr
+        assert "blank" in found.stderr or "empty" in found.stderr
+
+    @pytest.mark.parametrize(("cell", "to"), [('"\\ud800"', "a.csv"), ('"\\ud800"', "a.jsonl"), (str(2**70), "a.parquet"),
+                                              ("{}", "a.parquet")])  # fmt: skip
+    def test_a_cell_that_a_format_cannot_hold_is_a_message_or_its_json_and_leaves_no_file(
+        self, project: Path, cell: str, to: str
+    ) -> None:
+        Path("in.jsonl").write_text('{"text": "the bus is late", "more": ' + cell + "}\n")
+        found = CliRunner().invoke(cli.app, ["predict", "in.jsonl", "--to", f"out/{to}"])
+        assert found.exit_code == 0 or isinstance(found.exception, StandinError)
+        assert [path.name for path in Path("out").iterdir()] == ([to] if found.exit_code == 0 else [])
+
+    def test_a_place_that_cannot_be_written_is_found_before_anything_is_read(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("standin.predicting.classifiers.read", lambda *_: pytest.fail("read"))
+        with pytest.raises(OSError, match=r"letters\.csv"):
+            CliRunner().invoke(cli.app, ["predict", "letters.csv", "--to", "letters.csv/x.csv"], catch_exceptions=False)
+
 
 class TestBestArm:
+    def test_an_arm_that_did_not_learn_at_a_smaller_budget_alone_is_not_left_out(self, project: Path) -> None:
+        columns = ["arm", "budget", "measure", "value"]
+        cells = [["real", "16", "macro_f1", 0.2], ["real", "96", "macro_f1", 0.95], ["synthetic", "", "macro_f1", 0.8]]
+        Path("reports/evaluate/scores.csv").write_text(sheet_text(columns, cells))
+        Path("reports/evaluate/learned.csv").write_text(sheet_text(["arm", "budget"], [["real", "16"]]))
+        assert best_arm() == "real"
+        Path("reports/evaluate/learned.csv").write_text(sheet_text(["arm", "budget"], [["real", "96"]]))
+        assert best_arm() == "synthetic"
+
+    def test_a_folder_of_several_classifiers_is_refused(self, project: Path) -> None:
+        assert "models: holds several classifiers: name one of models/real, models/synthetic" in wrong(
+            "predict", "letters.csv", "--model", "models"
+        )
+
     def test_the_best_arm_that_learned_and_is_here_reads(self, project: Path) -> None:
         assert best_arm() == "real"
         scores(real=0.7, synthetic=0.8, gone=0.9)
@@ -205,9 +256,12 @@ def stances(project: Path) -> Path:
 
 class TestQuestions:
     def test_each_text_is_read_as_an_answer_to_its_question(self, stances: Path) -> None:
-        Path("a.csv").write_text("text,question\nthe bus is late,trams\nthe bus is late,More trees?\n")
+        Path("a.csv").write_text(
+            "text,question,n\nthe bus is late,trams,1\nthe bus is late,More trees?,2\n ,,3\n"  # a blank text answers nothing
+        )
         run("predict", "a.csv", "--probabilities")
-        found = rows("a-predicted.csv")
+        *found, blank = rows("a-predicted.csv")
+        assert blank["predicted_label"] == ""
         assert [row["model"].split("@")[0] for row in found] == ["models/real/trams", "models/real/trees"]
         for row, words in zip(found, ("More trams?", "More trees?"), strict=True):
             (shares,) = predict(load(Path("one"), CPU), ["the bus is late"], [words])

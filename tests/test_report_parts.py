@@ -415,6 +415,14 @@ def test_the_fewest_labels_that_surely_keep_it_are_named() -> None:
     )
 
 
+def test_counts_are_read_as_the_page_writes_them() -> None:
+    rows = [{**kept_of("SQBC", "1,190 to 1,200", 0.97, 0.96, 0.99), "whole": "2,400"}]
+    assert lines.saved(rows, 0.95).replace("\N{NO-BREAK SPACE}", " ").startswith(
+        "With 50% of the labels (1,190 to 1,200 of 2,400 labels), SQBC keeps 97%"
+    )  # fmt: skip
+    assert lines.retained(rows, 0.95)["rows"][0]["note"].startswith("1,190")
+
+
 def test_where_none_surely_keeps_it_the_nearest_is_named_and_no_winner() -> None:
     rows = [
         kept_of("SQBC", "48", 0.99, 0.80, 1.2),
@@ -435,7 +443,7 @@ def test_the_figure_of_what_is_kept_has_a_line_at_all_of_it_and_says_the_labels(
     drawn = lines.retained([kept_of("random", "0", 0.5, 0.4, 0.6), kept_of("synthetic", "1200", 1.5, 1.25, 1.875)], 0.9)
     assert [row["name"] for row in drawn["rows"]] == ["synthetic", "random"]
     assert [row["note"].replace("\N{NO-BREAK SPACE}", " ") for row in drawn["rows"]] == [
-        "1,200 of 240 labels",
+        "1200 of 240 labels",
         "0 of 240 labels",
     ]
     assert (drawn["mark"], drawn["rows"][0]["right"], drawn["rows"][1]["at"]) == ("53.33%", "100.00%", "26.67%")

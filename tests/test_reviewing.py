@@ -200,6 +200,13 @@ def test_what_somebody_else_decided_meanwhile_is_shown_and_not_written_over(proj
     assert decisions() == {"s0": "edit"}, "accepted knowingly, then taken back"
 
 
+def test_two_who_decide_alike_do_not_stop_each_other(project: Path) -> None:
+    one, other = Store(FILE), Store(FILE)
+    one.decide(row(0), "accept", None, None, None)
+    other.decide(row(0), "accept", None, None, None)
+    assert decisions() == {"s0": "accept"}
+
+
 def test_a_change_of_what_somebody_else_decided_is_not_taken_back(project: Path) -> None:
     one = Store(FILE)
     key, known = one.decide(row(0), "accept", None, None, None)

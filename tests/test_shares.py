@@ -63,6 +63,22 @@ def test_intervals_hold_the_truth_as_often_as_they_say(truth: tuple[float, ...])
     assert np.mean(counted_held) < 0.6, "counting alone is biased"
 
 
+@pytest.mark.parametrize("labels", [6, 20])
+def test_many_labels_invent_no_errors(labels: int) -> None:
+    generator = np.random.default_rng(3)
+    errs = np.full((labels, labels), 0.05 / (labels - 1))
+    np.fill_diagonal(errs, 0.95)
+    truth = generator.dirichlet(np.ones(labels))
+    held, stray = [], []
+    for _ in range(30):
+        confusion = np.stack([generator.multinomial(15, row) for row in errs])
+        found = corrected_shares(generator.multinomial(5000, truth @ errs), confusion, 0.95, 150, generator)
+        held.append((found.low <= truth) & (truth <= found.high))
+        stray.append(found.stray)
+    assert np.mean(held) >= 0.9
+    assert np.mean(stray) <= 0.1
+
+
 def test_a_label_read_right_in_few_texts_is_not_taken_for_always_right() -> None:
     few, many = (corrected([50, 50], [[size, 0], [0, size]]) for size in (5, 500))
     assert few.high[0] - few.low[0] > 1.5 * (many.high[0] - many.low[0])

@@ -216,6 +216,13 @@ class Evaluate(Group):
     gammas: list[float] = Field(default_factory=lambda: [0.0, 0.4, 0.6, 0.8, 1.0])
     scored_labels: list[str] = Field(default_factory=list)
 
+    @field_validator("gammas", "scored_labels")
+    @classmethod
+    def _each_once(cls, values: list[Any]) -> list[Any]:
+        if len(set(values)) != len(values):
+            raise ValueError(f"each must stand once, found {values}")
+        return values
+
 
 SOURCES = ("real", "labelled", "shots", "synthetic")
 

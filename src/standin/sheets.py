@@ -38,7 +38,7 @@ def sheet_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     lines: list[str] = []
     # told that lines end in CR LF, the writer quotes cells that hold a CR: bare, it would begin a row of its own
     writer = csv.writer(SimpleNamespace(write=lambda line: lines.append(line.removesuffix("\r\n") + "\n")))
-    writer.writerow(columns)
+    writer.writerow([protected(column) for column in columns])
     writer.writerows([protected(cell) for cell in row] for row in rows)
     return "".join(lines)
 
@@ -58,12 +58,12 @@ def sheet_rows(content: bytes, where: object, mend: str = "`dvc repro` writes it
     """The rows of a CSV that ``sheet_text`` wrote, by column. Raises StandinError where it is broken, with ``mend``."""
     try:
         reader = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
-        columns = next(reader, [])
-        rows = [row for row in reader if row]
+        columns = [plain(column) for column in next(reader, [])]
+        rows = [(number, row) for number, row in enumerate(reader, 2) if row]
     except (csv.Error, ValueError) as error:
         raise StandinError(f"{where}: broken CSV ({error}); {mend}.") from None
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         if len(row) != len(columns):
             cells, named = counted(len(row), "cell"), counted(len(columns), "column")
             raise StandinError(f"{where}, row {number}: broken CSV ({cells} under {named}); {mend}.")
-    return [dict(zip(columns, map(plain, row), strict=True)) for row in rows]
+    return [dict(zip(columns, map(plain, row), strict=True)) for _, row in rows]

@@ -100,12 +100,24 @@ def scope(compared: Comparison) -> list[str]:
 
 def lacking(compared: Comparison) -> list[str]:
     """What was left out, and how to bring data that is not here."""
-    said = [*compared.twins, *_other_sizes(compared)]
+    said = [*compared.twins, *_other_sizes(compared), *_other_labels(compared)]
     if any("cache here" in row.reason for row in compared.rows):
         said.append("`dvc exp apply NAME` and `dvc pull` bring an experiment's data where it was pushed.")
     if any(row.reason.startswith("the baseline's") for row in compared.rows):
         said.append("`--baseline workspace`, or an experiment's name, compares with results that are here.")
     return said
+
+
+def _other_labels(compared: Comparison) -> Iterator[str]:
+    """That macro-F1 goes over other labels than the baseline's."""
+    scored = {run.name: list((run.params.get("evaluate") or {}).get("scored_labels") or [])
+              for row in compared.rows for run in row.runs}  # fmt: skip
+    first = scored[compared.rows[0].runs[0].name]
+    if others := [name for name, labels in scored.items() if labels != first]:
+        yield (
+            f"macro-F1 of {', '.join(others)} goes over other labels than the baseline's (evaluate.scored_labels): the "
+            "columns do not compare."
+        )
 
 
 def _other_sizes(compared: Comparison) -> Iterator[str]:

@@ -9,9 +9,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
-PRIOR = 0.5
-"""Added to every count where intervals are drawn (Jeffreys's prior): a label whose few test texts were all read right
-is not known to be read right always."""
 STRAY = 0.01
 """How far, in shares, predictions may lie beyond every mix of labels before it is said."""
 SUM = 1e4
@@ -47,9 +44,11 @@ def corrected_shares(
     the method of Forman (2008) and of Hopkins and King (2010), all recalled. It holds as far as the classifier errs
     within each label as it did on the texts with known labels; shares may differ as they will.
 
-    The interval is over both samples: rows of C and q are drawn from their Dirichlet posteriors (``PRIOR``), p is
-    solved for each draw, and quantiles are taken. Simulated, intervals of 95 % held the truth in 0.92 to 0.98 of the
-    cases (15 to 60 known texts a label). They hold no uncertainty of the classifier's training.
+    The interval is over both samples: rows of C and q are drawn from their Dirichlet posteriors, p is solved for each
+    draw, and quantiles are taken. The prior is 1/labels a cell (Perks 1947, recalled; Jeffreys's for two labels): a
+    label whose few test texts were all read right may not be read right always, and many labels invent no errors.
+    Simulated, intervals of 95 % held the truth in 0.90 to 0.98 of the cases (2 to 20 labels, 15 to 60 known texts a
+    label). They hold no uncertainty of the classifier's training.
 
     Args:
         predicted: how many texts each label was predicted for, shape (labels,), at least one text.
@@ -69,8 +68,9 @@ def corrected_shares(
     point, _ = _solved(known / known.sum(axis=1, keepdims=True), shares)
     drawn = np.empty((draws, len(counts)))
     beyond = np.empty(draws)
-    rows = np.stack([generator.dirichlet(row + PRIOR, draws) for row in known], axis=1)
-    texts = generator.dirichlet(counts + PRIOR, draws)
+    prior = 1 / len(counts)
+    rows = np.stack([generator.dirichlet(row + prior, draws) for row in known], axis=1)
+    texts = generator.dirichlet(counts + prior, draws)
     for place in range(draws):
         drawn[place], beyond[place] = _solved(rows[place], texts[place])
     tail = (1 - confidence) / 2

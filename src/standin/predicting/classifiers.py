@@ -12,7 +12,7 @@ import numpy.typing as npt
 from standin.config import Runtime
 from standin.corpus import Row, read_json
 from standin.errors import StandinError, nearest
-from standin.report.headline import arm_scores
+from standin.report.headline import learned_scores
 from standin.sheets import sheet_rows
 
 MODELS = Path("models")
@@ -72,6 +72,8 @@ def readers(model: Path | None, questions: dict[str, str]) -> dict[str | None, R
     found = [_reader(place, questions) for place in places if (place / "training.json").exists()]
     if not found:
         raise StandinError(f"{folder}: holds no classifier that Standin wrote; `dvc repro` or `dvc pull` brings one")
+    if len({reader.question for reader in found}) < len(found):
+        raise StandinError(f"{folder}: holds several classifiers: name one of {', '.join(map(str, places))}")
     if len({reader.labels for reader in found}) > 1:
         raise StandinError(f"{folder}: holds classifiers of other labels; name one of {', '.join(map(str, places))}")
     return {reader.question: reader for reader in found}
@@ -97,10 +99,7 @@ def best_arm() -> str:
     if not SCORES.exists():
         raise StandinError(f"{SCORES}: nothing was evaluated yet: run `dvc repro`, or name a classifier with --model")
     tables = [sheet_rows(path.read_bytes(), path) if path.exists() else [] for path in (SCORES, LEARNED)]
-    unlearned = {row["arm"] for row in tables[1]}
-    scores = {
-        arm: score for arm, score in arm_scores(tables[0]).items() if arm not in unlearned and (MODELS / arm).is_dir()
-    }
+    scores = {arm: score for arm, score in learned_scores(*tables).items() if (MODELS / arm).is_dir()}
     if not scores:
         raise StandinError(
             f"{MODELS}: no arm of {SCORES} learned and has its classifier here. `dvc pull models` brings classifiers, "

@@ -94,10 +94,11 @@ def predict(
     """
     import numpy as np
 
-    from standin.errors import counted
-    from standin.predicting.files import ADDED, target_of, write_rows_with
+    from standin.errors import counted, visible
+    from standin.predicting.files import ADDED, check_place, own, target_of, write_rows_with
 
     target = target_of(file, to, overwrite)
+    check_place(target)
     found = _read(file, model, text, question, question_column, encoding, sheet)
     blank = np.isnan(found.shares[:, 0])
     best = np.where(blank, 0, np.nan_to_num(found.shares).argmax(axis=1))
@@ -113,10 +114,11 @@ def predict(
             said[f"p.{label}"] = [
                 None if row[place] != row[place] else round(float(row[place]), 6) for row in found.shares
             ]
-    write_rows_with(target, found.table, said)
+    write_rows_with(target, found.table, said, again=own(found.table))
     counts = {label: int(((best == code) & ~blank).sum()) for code, label in enumerate(found.labels)}
     typer.echo(
-        f"{target}: {counted(len(blank), 'row')}; " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        f"{target}: {counted(len(blank), 'row')}; "
+        + ", ".join(f"{visible(name)} {count:,}" for name, count in counts.items())
     )
     if blank.any():
         typer.echo(f"{counted(int(blank.sum()), 'row has', 'rows have')} no text and no label")
@@ -141,9 +143,11 @@ def opinions(
     """
     import json
 
-    from standin.predicting.files import target_of
+    from standin.predicting.files import check_place, target_of
 
     target = target_of(file, to, overwrite) if to else None
+    if target is not None:
+        check_place(target)
     found = _read(file, model, text, question, question_column, encoding, sheet)
     rows, notes = _shares(found)
     if target is not None:
@@ -184,7 +188,9 @@ def _read(
         if text is None and column_of_texts not in table.columns and "text" in table.columns:
             column_of_texts = "text"
         texts = texts_of(table, column_of_texts)
-        asked = asked_of(table, questions, list(known), question, column)
+        asked = asked_of(table, texts, questions, list(known), question, column)
+    for note in table.notes:
+        typer.echo(f"{file}: {note}", err=True)
     with progress(f"reading {file.name}", sum(bool(each.strip()) for each in texts), "texts") as done:
         shares = read(known, texts, asked, params.runtime, done)
     return Read(table, known, asked, shares, params)

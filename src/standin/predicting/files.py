@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from standin.errors import StandinError, nearest
-from standin.sheets import Cell, write_sheet
+from standin.errors import StandinError, first_line, nearest
+from standin.sheets import Cell, plain, write_sheet
 from standin.sources.cells import missing, simple_text, text_in
 from standin.sources.labels import jsonable
 from standin.sources.tables import Table
@@ -23,16 +23,34 @@ def texts_of(table: Table, column: str) -> list[str]:
             f"{table.path}: there is no column {column!r}: {nearest(column, table.columns)}. Name the column of the "
             "texts with --text"
         )
-    return [text_in(table, number, record.get(column)) for number, record in table.records]
+    found = [text_in(table, number, record.get(column)) for number, record in table.records]
+    return [plain(text) for text in found] if own(table) and table.path.suffix.lower() == ".csv" else found
+
+
+def own(table: Table) -> bool:
+    """Whether a file holds what ``standin predict`` wrote. Raises StandinError for other columns of these names."""
+    ours = [name for name in ADDED if name in table.columns]
+    if ours and len(ours) < len(ADDED):
+        raise StandinError(
+            f"{table.path}: the column {ours[0]!r} would be written over: rename it in the file, `predict` writes "
+            f"{', '.join(ADDED)}"
+        )
+    return bool(ours)
 
 
 def asked_of(
-    table: Table, questions: Mapping[str, str], known: Sequence[str | None], question: str | None, column: str | None
+    table: Table,
+    texts: Sequence[str],
+    questions: Mapping[str, str],
+    known: Sequence[str | None],
+    question: str | None,
+    column: str | None,
 ) -> list[str | None]:
     """The question that each text answers, by its id; None for all where the classifiers know no questions.
 
     Args:
         table: the file.
+        texts: its texts; a blank one is an answer to nothing, and may name no question.
         questions: of the task, id -> text.
         known: ids of the questions that there are classifiers for.
         question: the one that all texts answer, where a person said so.
@@ -58,9 +76,12 @@ def asked_of(
             f"{table.path}: which question do the texts answer? Name it with --question ({', '.join(map(str, known))}) "
             "or the column that says it with --question-column"
         )
-    ids = {words: name for name, words in questions.items()} | {name: name for name in questions}
+    ids = {words.strip(): name for name, words in questions.items()} | {name: name for name in questions}
     found: list[str | None] = []
-    for number, record in table.records:
+    for text, (number, record) in zip(texts, table.records, strict=True):
+        if not text.strip():
+            found.append(known[0])
+            continue
         cell = record.get(column)
         said = "" if missing(cell) else simple_text(table, number, cell, column)
         if ids.get(said) not in known:
@@ -85,48 +106,85 @@ def target_of(path: Path, to: Path | None, overwrite: bool) -> Path:
     return target
 
 
-def write_rows_with(target: Path, table: Table, added: Mapping[str, Sequence[Cell]]) -> None:
-    """Write the rows of a file with further columns, which take the place of columns of their names.
+def check_place(target: Path) -> None:
+    """Make the folder of a file and see that it can be written, before anything takes long."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _unfinished(target)
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(exist_ok=False)
+    unfinished.unlink()
+
+
+def _unfinished(target: Path) -> Path:
+    return target.with_name(f".{target.name}")
+
+
+def write_rows_with(target: Path, table: Table, added: Mapping[str, Sequence[Cell]], *, again: bool = False) -> None:
+    """Write the rows of a file with further columns; ``again``: in the place of those that ``predict`` wrote before.
 
     CSV for people (formulas are made harmless, with a byte order mark for Excel); JSON Lines and Parquet as they are.
+
+    Raises StandinError where a cell cannot be written in the target's format; nothing is left of the file then.
     """
-    columns = [*(name for name in table.columns if name not in added), *added]
+    import pyarrow
+
+    gone = {name for name in table.columns if again and name.startswith("p.")} | set(added)
+    columns = [*(name for name in table.columns if name not in gone), *added]
 
     def rows() -> Iterator[dict[str, Any]]:
         for place, (_, record) in enumerate(table.records):
             values = {name: jsonable(record.get(name)) for name in columns if name not in added}
+            if again and table.path.suffix.lower() == ".csv":
+                values = {name: plain(cell) if isinstance(cell, str) else cell for name, cell in values.items()}
             yield values | {name: cells[place] for name, cells in added.items()}
 
-    unfinished = target.with_name(f".{target.name}")
+    unfinished = _unfinished(target)
     unfinished.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.suffix.lower() == ".parquet":
+    try:
+        _write(unfinished, target.suffix.lower(), columns, rows())
+        unfinished.replace(target)
+    except (UnicodeEncodeError, OverflowError, TypeError, pyarrow.ArrowException) as error:
+        raise StandinError(
+            f"{target}: a cell of {table.path} cannot be written there ({first_line(error)}): take the column out, or "
+            "write another format with --to"
+        ) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write(path: Path, suffix: str, columns: Sequence[str], rows: Iterator[dict[str, Any]]) -> None:
+    if suffix == ".parquet":
         import pyarrow
         from pyarrow import parquet
 
-        found = list(rows())
-        parquet.write_table(
-            pyarrow.table({name: _column([row[name] for row in found]) for name in columns}), unfinished
-        )
-    elif target.suffix.lower() == ".jsonl":
-        with unfinished.open("x", encoding="utf-8", newline="\n") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows())
+        found = list(rows)
+        parquet.write_table(pyarrow.table({name: _column([row[name] for row in found]) for name in columns}), path)
+    elif suffix == ".jsonl":
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     else:
-        write_sheet(unfinished, columns, ([_cell(value) for value in row.values()] for row in rows()), to_fill_in=True)
-    unfinished.replace(target)
+        write_sheet(path, columns, ([_cell(value) for value in row.values()] for row in rows), to_fill_in=True)
 
 
 def _column(cells: list[Any]) -> Any:
-    """A column of a Parquet file; one whose cells are of several kinds holds their JSON."""
+    """A column of a Parquet file; one whose cells are of several kinds, or of none of its own, holds their JSON."""
     import pyarrow
 
     try:
-        return pyarrow.array(cells)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):
-        return pyarrow.array([cell if isinstance(cell, str) or cell is None else json.dumps(cell) for cell in cells])
+        found = pyarrow.array(cells)
+        if not pyarrow.types.is_nested(found.type) or found.type.num_fields:
+            return found
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
+        pass
+    return pyarrow.array([cell if isinstance(cell, str) or cell is None else _json(cell) for cell in cells])
+
+
+def _json(cell: Any) -> str:
+    return json.dumps(cell, ensure_ascii=False)
 
 
 def _cell(value: Any) -> Cell:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str | int | float) or value is None else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str | int | float) or value is None else _json(value)

@@ -78,6 +78,13 @@ def arm_scores(scores: Table) -> dict[str, float]:
     return {row["arm"]: float(row["value"]) for row in scores if row["measure"] == MEASURE and row["arm"] != MAJORITY}
 
 
+def learned_scores(scores: Table, learned: Table) -> dict[str, float]:
+    """The same of the arms that have learned at their largest budget; ``learned``: ``reports/evaluate/learned.csv``."""
+    last = {row["arm"]: row["budget"] for row in scores if row["measure"] == MEASURE}
+    lost = {(row["arm"], row["budget"]) for row in learned}
+    return {arm: score for arm, score in arm_scores(scores).items() if (arm, last[arm]) not in lost}
+
+
 def _gained(arms: Sources, comparisons: Table, texts: Table) -> dict[str, Any]:
     pairs = [(arm, other) for arm in arms for other in without_synthetic(arm, arms)]
     pairs.sort(key=lambda pair: list(arms[pair[1]]) != ["random"])  # stable: the others keep their order

@@ -113,15 +113,17 @@ def retained(rows: Rows, confidence: float) -> dict[str, Any]:
 def saved(rows: Rows, confidence: float) -> str:
     """Which arm reaches what all labelled texts reach with the fewest labels, or that none surely does."""
     fewer = [
-        row for row in rows if row["labels"] is not None and row["whole"] and int(row["labels"]) < int(row["whole"])
+        row
+        for row in rows
+        if row["labels"] is not None and row["whole"] and _number(row["labels"]) < _number(row["whole"])
     ]
     if not fewer:
         return ""
     between = "interval {low:.0%} to {high:.0%}"
     reaching = [row for row in fewer if float(row["low"]) >= REACHED]
     if reaching:
-        best = min(reaching, key=lambda row: (int(row["labels"]), -float(row["value"])))
-        share = int(best["labels"]) / int(best["whole"])
+        best = min(reaching, key=lambda row: (_number(row["labels"]), -float(row["value"])))
+        share = _number(best["labels"]) / _number(best["whole"])
         return (
             f"With {share:.0%} of the labels ({_part(best['labels'], best['whole'])}), {best['name']} keeps "
             f"{best['value']:.0%} of what all labelled texts reach ({confidence:.0%} {between.format(**best)})."
@@ -133,11 +135,16 @@ def saved(rows: Rows, confidence: float) -> str:
     )
 
 
+def _number(said: str) -> int:
+    """A count as ``counts.arm_counts`` writes it: ``1,200``, or ``240 to 241`` where classifiers differ."""
+    return int(said.rpartition(" to ")[2].replace(",", ""))
+
+
 def _part(labels: str | None, whole: str | None) -> str:
     """``48 of 240 labels``; spaces that do not break."""
     if labels is None or whole is None:
         return _labels(labels)
-    return f"{int(labels):,} of {counted(int(whole), 'label')}".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{labels} of {counted(whole, 'label')}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def shares(rows: Rows) -> dict[str, Any]:

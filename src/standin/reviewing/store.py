@@ -40,7 +40,7 @@ class Store:
                 known, decisions = self.reviews.by_key, read_reviews(self.path)
                 self.reviews = Reviews(decisions)
                 for key, decision in changes:
-                    if decisions.get(key) != known.get(key):
+                    if decisions.get(key) not in (known.get(key), decision):
                         raise OvertakenError(
                             f"text {key[0]!r} was decided by somebody else meanwhile: nothing was written"
                         )

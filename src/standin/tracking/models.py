@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from standin.checked import parse_yaml
 from standin.config import Tracking, repository_root
-from standin.report.headline import arm_scores
+from standin.report.headline import learned_scores
 from standin.sheets import sheet_rows
 from standin.tracking import telling
 from standin.tracking.runs import Store
@@ -69,11 +69,10 @@ def best_arm(state: State) -> Best | None:
     """The arm that scored best and learned, at its largest budget, whose classifier the state holds."""
     tables = [telling.own(state, {}, path) for path in (telling.SCORES, telling.LEARNED)]
     scores, lost = (sheet_rows(found, "") if found else [] for found in tables)
-    unlearned = {row["arm"] for row in lost}
     found = [
         Best(arm, f"models/{arm}", str(state.md5(f"models/{arm}")), score)
-        for arm, score in arm_scores(scores).items()
-        if arm not in unlearned and state.md5(f"models/{arm}")
+        for arm, score in learned_scores(scores, lost).items()
+        if state.md5(f"models/{arm}")
     ]
     return max(found, key=lambda best: best.macro_f1, default=None)
 
