@@ -12,7 +12,7 @@ from scipy.stats import entropy
 from standin.config import STRATEGY_EVIDENCE, Params, parse_params
 from standin.corpus import Row, SelectedRow, SyntheticRow, read_rows, write_json, write_json_lines, write_rows
 from standin.errors import StandinError
-from standin.labelling.labels import Labelled, write_labels
+from standin.labelling.labels import Labelled, digest, write_labels
 from standin.measures.embeddings import Embeddings, read_embeddings, write_embeddings
 from standin.stages import select
 from standin.stages.runner import restrict, restrict_task
@@ -484,3 +484,21 @@ def test_a_second_round_leaves_out_what_was_labelled_in_the_first_and_nothing_of
     write_labels(PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=1) for name in POOL])
     with pytest.raises(StandinError, match="every text was labelled in earlier rounds"):
         run(item, labels=str(PEOPLE), seeds=[1, 2])
+
+
+def test_people_s_closed_rounds_are_the_labelled_set_and_neither_ranked_nor_counted() -> None:
+    """CAL's neighbours are the labels of closed rounds; those of the open round are not, or it would move meanwhile."""
+    of = {"p1": 1, "p3": None}
+    write_labels(PEOPLE, [
+        Labelled(id=name, digest=digest(f"Text {name}"), votes={"me": "yes"}, round=number) for name, number in of.items()
+    ])  # fmt: skip
+    metrics = run("cal", neighbours=1, budgets=[2], labels=str(PEOPLE), labelled=str(PEOPLE), seeds=[1, 2])
+    rows = selected("cal")
+    assert {row.id for row in rows} == {"p2", "p3", "p4"}
+    assert None not in {row.score for row in rows}
+    assert "labelled_before" not in metrics
+    scores = {row.id: row.score for row in rows if row.seed == 1}
+    assert scores["p2"] == pytest.approx(entropy([0.9, 0.1], [0.6, 0.4]), rel=1e-5), "its neighbour is p1, the only one"
+    write_labels(PEOPLE, [Labelled(id="p1", digest="0", votes={"me": "yes"}, round=1)])
+    with pytest.raises(StandinError, match="was another text there"):
+        run("cal", neighbours=1, budgets=[2], labels=str(PEOPLE), labelled=str(PEOPLE))
