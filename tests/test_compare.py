@@ -309,6 +309,12 @@ def test_a_baseline_without_results_leaves_the_figures_of_the_others(project: Co
     assert found(compared, "good")["note"].startswith("of the baseline, no results")
 
 
+def test_a_baseline_without_results_is_said_to_have_none(project: ComparedProject) -> None:
+    project.write("dvc.lock", b"")
+    (said,) = lacking(side_by_side(baseline="workspace"))
+    assert said.startswith("workspace has no results to show: ")
+
+
 def test_a_state_from_before_the_headline_figures_shows_its_scores(project: ComparedProject) -> None:
     (project.root / "reports/headline.json").unlink()
     project.commit()

@@ -140,7 +140,7 @@ def test_every_text_comes_back_from_one_line(text: str) -> None:
     ("typed", "words"),
     [
         ("e\n\n\n", "the edit changes nothing, so nothing was decided"),
-        ("e\n\nhousnig\n", "new label 'housnig': did you mean 'housing'? Known:"),
+        ("e\n\nhousnig\n", "label 'housnig': did you mean 'housing'? Known:"),
         ("e\nnew words here\n", ""),  # the input ends before the label
         ("x\n", "'x' is none of these: accept, reject"),
         ("u\n", "nothing was decided in this session yet"),
@@ -413,6 +413,18 @@ def test_a_sheet_goes_out_and_comes_back(project: Path) -> None:
     assert "s0" not in decisions()
 
 
+def test_a_note_without_a_decision_is_said_not_to_be_taken(project: Path) -> None:
+    review("--write", "a.csv")
+    filled_in(Path("a.csv"), {"s0": {"note": "hm"}, "s1": {"decision": "accept", "note": "good"}})
+    said = review("--read", "a.csv")[1]
+    assert "1 note stands beside no decision and was not taken: a note belongs to accept, reject or edit" in said
+
+
+def test_an_unknown_label_is_asked_for_again_and_the_text_is_not_lost(project: Path) -> None:
+    review(typed="e\nThe rent is late\nhousnig\nhousing\nq\n")
+    assert [(each.text, each.label) for each in read_reviews(FILE).values()] == [("The rent is late", "housing")]
+
+
 def test_an_edit_that_is_in_place_comes_back_unchanged(project: Path, task: Task) -> None:
     store = Store(FILE)
     store.decide(row(0), "edit", "The rent is late", "housing", None)
@@ -480,6 +492,7 @@ def test_what_a_spreadsheet_does_to_a_file_does_no_harm(project: Path) -> None:
         ({"new label": "huosing"}, "new label 'huosing': did you mean 'housing'"),
         ({"new text": "#NAME?"}, "a.csv, row 2: column 'new text' holds #NAME?, a spreadsheet's word for a formula"),
         ({"id": "", "decision": "reject"}, "a.csv, row 2: column 'id' is empty beside a decision: put the text's id"),
+        ({"label": "housing", "decision": "accept"}, "the column 'label' was changed: put it back, and write the new"),
         ({"text": "I changed this", "decision": "accept"}, "the column 'text' was changed"),
     ],
 )

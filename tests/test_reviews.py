@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from standin.config import Curate, parse_params
 from standin.corpus import REASONS, Removed, Row, SyntheticRow, read_rows, write_json_lines, write_rows
@@ -27,6 +28,7 @@ from standin.measures.embeddings import Embeddings, write_embeddings
 from standin.report import content
 from standin.stages import curate as stage
 from standin.stages import edit
+from standin.stages.runner import restrict_task
 from standin.task import Task, load_task
 
 ROOT = Path(__file__).parents[1]
@@ -327,6 +329,17 @@ def test_where_nobody_decided_anything_nothing_is_said(
     edit.run(parse_params({}), task, "")
     assert "reviewed" not in stage.run(parse_params({}), task, "")
     assert "people" not in capsys.readouterr().out.replace("nobody edited a text", "")
+
+
+def test_edit_is_given_what_it_reads_of_the_task(project: Callable[..., None]) -> None:
+    """As the runner calls it: with the parts of the task file alone that dvc.yaml lists for the stage."""
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["edit"]
+    listed = {key for one in stage.get("params", []) if isinstance(one, dict) for keys in one.values() for key in keys}
+    rows = [row("a", BUS)]
+    project(rows, decide(rows[0], None, "edit", None, "housing"))
+    assert (
+        edit.run(parse_params({}), restrict_task(load_task("city-topics", ROOT), listed), "")["relabelled_texts"] == 1
+    )
 
 
 def test_an_edit_to_a_label_that_the_task_does_not_have_stops_edit(project: Callable[..., None], task: Task) -> None:

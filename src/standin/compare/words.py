@@ -100,7 +100,9 @@ def scope(compared: Comparison) -> list[str]:
 
 def lacking(compared: Comparison) -> list[str]:
     """What was left out, and how to bring data that is not here."""
-    said = [*compared.twins, *_other_sizes(compared), *_other_labels(compared)]
+    first = compared.rows[0]
+    said = [f"{first.name} has no results to show: {first.note}."] if first.note and not first.scores else []
+    said += [*compared.twins, *_other_sizes(compared), *_other_labels(compared)]
     if any("cache here" in row.reason for row in compared.rows):
         said.append("`dvc exp apply NAME` and `dvc pull` bring an experiment's data where it was pushed.")
     if any(row.reason.startswith("the baseline's") for row in compared.rows):

@@ -92,6 +92,7 @@ def read_sheet(
             wrong.append(f"{table.at(number)}: text {row.id!r} stands twice; leave one of the rows")
         elif change is None:
             found["empty"] += 1
+            found["note"] += bool(cells["note"].strip()) and not (known and known.note)
         elif change == known or (change == "clear" and known is None):
             found["same"] += 1
         else:
@@ -129,8 +130,7 @@ def _change(
     text, label = wanted(row, cells["new text"], cells["new label"], labels)
     if said and said not in WORDS:
         raise StandinError(f"decision {cells['decision'][:40]!r} is unknown; allowed: accept, reject, edit, clear")
-    if _bare(cells["text"]) not in (_bare(row.text), "") and not _generated(known, cells):
-        raise StandinError("the column 'text' was changed: put it back, and write the new text into 'new text'")
+    _check_shown(row, known, cells)
     edits = text is not None or label is not None
     again = known is not None and known.decision == "edit" and cells["new text"].strip() + cells["new label"].strip()
     word = WORDS.get(said) or ("edit" if edits or again else None)
@@ -147,6 +147,16 @@ def _change(
     if known and known.decision == made.decision == "edit" and known.edited == made.edited:
         return known if known.note == made.note else made
     return made
+
+
+def _check_shown(row: SyntheticRow | Removed, known: Decision | None, cells: Mapping[str, str]) -> None:
+    """Raise StandinError where the text or label that the sheet shows was written over."""
+    if _generated(known, cells):
+        return
+    if _bare(cells["text"]) not in (_bare(row.text), ""):
+        raise StandinError("the column 'text' was changed: put it back, and write the new text into 'new text'")
+    if cells["label"].strip() not in (row.label or "", ""):
+        raise StandinError("the column 'label' was changed: put it back, and write the new label into 'new label'")
 
 
 def _generated(known: Decision | None, cells: Mapping[str, str]) -> bool:
@@ -189,6 +199,11 @@ def _said(found: Counter[str], rows: int) -> list[str]:
         lines.append(f"{counted(found['same'], 'row says', 'rows say')} what was decided already")
     if found["empty"]:
         lines.append(f"{counted(found['empty'], 'row has', 'rows have')} no decision, and nothing changed for them")
+    if found["note"]:
+        notes = counted(
+            found["note"], "note stands beside no decision and was", "notes stand beside no decision and were"
+        )
+        lines.append(f"{notes} not taken: a note belongs to accept, reject or edit")
     if found["other"]:
         lines.append(
             f"{counted(found['other'], 'row is', 'rows are')} of texts that this run does not have: nothing was taken "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from standin.curation.reviews import DONE, Decision, Key, Verdict
-from standin.errors import StandinError, counted, visible
+from standin.errors import StandinError, counted, nearest, visible
 from standin.reviewing.candidates import Candidate
 from standin.reviewing.store import OvertakenError, Store, wanted
 
@@ -112,14 +112,12 @@ class Session:
         label = (known.label if known else None) or row.label or ""
         start = in_one_line(before or row.text)
         typed = self.fill("new text (empty keeps it): ", start)
-        chosen = (
-            self.ask_line(f"label (empty keeps {label}; {', '.join(self.labels)}): ") if typed is not None else None
-        )
+        chosen = self._label(label) if typed is not None else None
         if typed is None or chosen is None:
             return None
         try:
             changed = in_lines(typed) if typed.strip() not in ("", start.strip()) else before
-            text, new = wanted(row, changed, chosen or label, list(self.labels))
+            text, new = wanted(row, changed, chosen, list(self.labels))
         except StandinError as error:
             self._say(f"{error}. Nothing was changed.")
             return None
@@ -127,6 +125,14 @@ class Session:
             self._say("the edit changes nothing, so nothing was decided")
             return None
         return text, new
+
+    def _label(self, label: str) -> str | None:
+        """The label of an edit, asked for until it is one; None at the end of input."""
+        while (typed := self.ask_line(f"label (empty keeps {label}; {', '.join(self.labels)}): ")) is not None:
+            if (chosen := typed.strip() or label) in self.labels or chosen == label:
+                return chosen
+            self._say(f"label {chosen[:40]!r}: {nearest(chosen, self.labels)}")
+        return None
 
     def _undo(self, place: int) -> int:
         if not self._back:
@@ -232,7 +238,7 @@ def filled(prompt: str, text: str) -> str | None:
         return by_line(prompt)
     readline.set_startup_hook(lambda: readline.insert_text(text))
     try:
-        return input(prompt)
+        return input(prompt.replace("empty keeps it", "change it; Enter keeps it, Ctrl-U empties the line"))
     except EOFError:
         return None
     finally:
