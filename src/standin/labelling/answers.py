@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from standin.errors import StandinError, counted, first_line, nearest
 from standin.labelling.labels import Labelled, digest
 from standin.labelling.store import Store, Vote
 from standin.measures.agreement import agreement, krippendorff_alpha
+from standin.reviewing.sheet import MOST_FINDINGS, bare, nothing_taken
 from standin.sheets import plain
 from standin.sources.cells import cell_text, missing
 from standin.sources.exports import choices_in, export_of, single
 from standin.sources.opening import Options, open_file
 from standin.sources.tables import Table
 
-MOST_FINDINGS = 8
 UNSURE = "?"
 """Written for a label: the person could not say."""
 
@@ -43,14 +42,14 @@ class Pool:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._by_id = {row.id: row for row in rows}
         self._by_digest = {digest(row.text): row for row in rows}
-        self._by_words = {_bare(row.text): row for row in rows}
+        self._by_words = {bare(row.text): row for row in rows}
 
     def find(self, answer: Answer) -> Row:
         """The text of an answer. Raises StandinError for a text that is not in the pool, or has changed."""
         row = self._by_id.get(answer.id)
-        if row is not None and answer.digest in ("", digest(row.text)) and _bare(answer.text) in ("", _bare(row.text)):
+        if row is not None and answer.digest in ("", digest(row.text)) and bare(answer.text) in ("", bare(row.text)):
             return row
-        words = self._by_words.get(_bare(answer.text)) if answer.text else None
+        words = self._by_words.get(bare(answer.text)) if answer.text else None
         if other := self._by_digest.get(answer.digest) or words:
             return other
         if row is not None:
@@ -110,8 +109,7 @@ def read_answers(
         found["repeated" if (vote.row.id, vote.annotator) in votes else kind] += 1
         votes[vote.row.id, vote.annotator] = vote
     if wrong:
-        more = [f"and {len(wrong) - MOST_FINDINGS} more"] if len(wrong) > MOST_FINDINGS else []
-        raise StandinError("\n".join([*wrong[:MOST_FINDINGS], *more, "Nothing was taken from the file."]))
+        raise nothing_taken(wrong)
     return list(votes.values()), _said(found, len(read) - found["empty"])
 
 
@@ -232,11 +230,6 @@ def _answer(number: int, data: Mapping[str, Any], annotator: str, label: str) ->
 
 def _person(said: Any, otherwise: str) -> str:
     return otherwise if missing(said) else cell_text(said)
-
-
-def _bare(text: str) -> str:
-    """A text without what spreadsheets change on their own: white space and invisible characters."""
-    return "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign)[0] != "C")
 
 
 def _said(found: Counter[str], answers: int) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from standin.corpus import Row
 from standin.errors import StandinError
 from standin.labelling.labels import Labelled, digest, read_labels, write_labels
-from standin.reviewing.store import LOCK_SECONDS
+from standin.reviewing.store import locked
 
 FOLDER = Path("data/labels")
 LOCK = Path(".standin/labels.lock")
@@ -75,14 +75,8 @@ class Store:
         return number, len(open_)
 
     def _write(self, changed: Callable[[dict[str, Labelled]], dict[str, Labelled]]) -> None:
-        from filelock import FileLock, Timeout
-
-        LOCK.parent.mkdir(exist_ok=True)
-        try:
-            with FileLock(LOCK, timeout=LOCK_SECONDS):
-                known = read_labels(self.path, self.names) if self.path.exists() else {}
-                self.by_id = changed(known)
-                if self.by_id or self.path.exists():
-                    write_labels(self.path, self.by_id.values())
-        except Timeout:
-            raise StandinError(f"{self.path}: somebody else's labels are being written; try again") from None
+        with locked(LOCK, f"{self.path}: somebody else's labels are being written"):
+            known = read_labels(self.path, self.names) if self.path.exists() else {}
+            self.by_id = changed(known)
+            if self.by_id or self.path.exists():
+                write_labels(self.path, self.by_id.values())

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from standin.corpus import Row
-from standin.errors import counted, nearest, visible
+from standin.errors import nearest, visible
 from standin.labelling.answers import UNSURE
 from standin.labelling.store import Store, Vote
-from standin.reviewing.terminal import MOST, Ask
+from standin.reviewing.terminal import Ask, shortened
 
 WORDS = {"s": "skip", "u": "undo", "q": "quit", "h": "help", UNSURE: "cannot say"}
 MOST_KEYS = 9
@@ -103,6 +103,4 @@ class Session:
         self.console.rule(Text(f"text {place + 1} of {len(self.texts)}, {self.answered} answered"), align="left")
         if row.question_id is not None:
             self.console.print(Text.assemble(("question ", "bold"), visible(row.question or row.question_id)))
-        more = len(row.text) - MOST
-        cut = f" ... ({counted(more, 'more character')})" if more > 0 else ""
-        self.console.print(Padding(Text(visible(row.text[:MOST]) + cut), (1, 0, 1, 2)))
+        self.console.print(Padding(Text(shortened(row.text)), (1, 0, 1, 2)))

@@ -95,10 +95,9 @@ def predict(
     import numpy as np
 
     from standin.errors import counted, visible
-    from standin.predicting.files import ADDED, check_place, own, target_of, write_rows_with
+    from standin.predicting.files import ADDED, own, target_of, write_rows_with
 
     target = target_of(file, to, overwrite)
-    check_place(target)
     found = _read(file, model, text, question, question_column, encoding, sheet)
     blank = np.isnan(found.shares[:, 0])
     best = np.where(blank, 0, np.nan_to_num(found.shares).argmax(axis=1))
@@ -143,11 +142,9 @@ def opinions(
     """
     import json
 
-    from standin.predicting.files import check_place, target_of
+    from standin.predicting.files import target_of
 
     target = target_of(file, to, overwrite) if to else None
-    if target is not None:
-        check_place(target)
     found = _read(file, model, text, question, question_column, encoding, sheet)
     rows, notes = _shares(found)
     if target is not None:

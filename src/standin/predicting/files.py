@@ -93,7 +93,7 @@ def asked_of(
 
 
 def target_of(path: Path, to: Path | None, overwrite: bool) -> Path:
-    """Where the predictions go. Raises StandinError for a kind that is not written, or a file that is there."""
+    """Where the predictions go, a place that can be written. Raises StandinError for another kind, or a file there."""
     stem = path.name.removesuffix(".gz")
     own = Path(stem).suffix.lower()
     target = to or path.with_name(f"{Path(stem).stem}-predicted{own if own in WRITTEN else '.csv'}")
@@ -103,10 +103,11 @@ def target_of(path: Path, to: Path | None, overwrite: bool) -> Path:
         raise StandinError(f"{target}: that is the file of the texts; name another with --to")
     if target.exists() and not overwrite:
         raise StandinError(f"{target}: is there already. Name another with --to, or add --overwrite")
+    _check_place(target)
     return target
 
 
-def check_place(target: Path) -> None:
+def _check_place(target: Path) -> None:
     """Make the folder of a file and see that it can be written, before anything takes long."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = _unfinished(target)

@@ -99,8 +99,7 @@ def read_sheet(
             changes[key] = None if isinstance(change, str) else change
             found["clear" if isinstance(change, str) else change.decision] += 1
     if wrong:
-        more = [f"and {len(wrong) - MOST_FINDINGS} more"] if len(wrong) > MOST_FINDINGS else []
-        raise StandinError("\n".join([*wrong[:MOST_FINDINGS], *more, "Nothing was taken from the file."]))
+        raise nothing_taken(wrong)
     return list(changes.items()), _said(found, len(table.records))
 
 
@@ -153,7 +152,7 @@ def _check_shown(row: SyntheticRow | Removed, known: Decision | None, cells: Map
     """Raise StandinError where the text or label that the sheet shows was written over."""
     if _generated(known, cells):
         return
-    if _bare(cells["text"]) not in (_bare(row.text), ""):
+    if bare(cells["text"]) not in (bare(row.text), ""):
         raise StandinError("the column 'text' was changed: put it back, and write the new text into 'new text'")
     if cells["label"].strip() not in (row.label or "", ""):
         raise StandinError("the column 'label' was changed: put it back, and write the new label into 'new label'")
@@ -164,7 +163,13 @@ def _generated(known: Decision | None, cells: Mapping[str, str]) -> bool:
     return known is not None and digest(cells["label"], cells["text"]) == known.digest
 
 
-def _bare(text: str) -> str:
+def nothing_taken(wrong: Sequence[str]) -> StandinError:
+    """The first findings of a file that is refused whole."""
+    more = [f"and {len(wrong) - MOST_FINDINGS} more"] if len(wrong) > MOST_FINDINGS else []
+    return StandinError("\n".join([*wrong[:MOST_FINDINGS], *more, "Nothing was taken from the file."]))
+
+
+def bare(text: str) -> str:
     """A text without what spreadsheets change on their own: white space and invisible characters."""
     return "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign)[0] != "C")
 

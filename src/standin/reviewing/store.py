@@ -1,7 +1,8 @@
 """The file of decisions while people review: every decision is on disk before the next text is shown."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from standin.corpus import Removed, SyntheticRow
@@ -11,6 +12,23 @@ from standin.errors import StandinError, nearest
 FOLDER = Path("data/reviews")
 LOCK = Path(".standin/reviews.lock")
 LOCK_SECONDS = 20.0
+
+
+@contextmanager
+def locked(lock: Path, busy: str) -> Iterator[None]:
+    """Hold a lock between processes. Raises StandinError, saying ``busy``, where another holds it for too long."""
+    from filelock import FileLock, Timeout
+
+    lock.parent.mkdir(exist_ok=True)
+    waiting = FileLock(lock, timeout=LOCK_SECONDS)
+    try:
+        waiting.acquire()
+    except Timeout:
+        raise StandinError(f"{busy}; try again") from None
+    try:
+        yield
+    finally:
+        waiting.release()
 
 
 class OvertakenError(StandinError):
@@ -32,25 +50,17 @@ class Store:
 
         Raises OvertakenError where one of them is no longer what ``reviews`` held, which then is what the file holds.
         """
-        from filelock import FileLock, Timeout
-
-        LOCK.parent.mkdir(exist_ok=True)
-        try:
-            with FileLock(LOCK, timeout=LOCK_SECONDS):
-                known, decisions = self.reviews.by_key, read_reviews(self.path)
-                self.reviews = Reviews(decisions)
-                for key, decision in changes:
-                    if decisions.get(key) not in (known.get(key), decision):
-                        raise OvertakenError(
-                            f"text {key[0]!r} was decided by somebody else meanwhile: nothing was written"
-                        )
-                    decisions.pop(key, None)
-                    if decision is not None:
-                        decisions[key] = decision
-                if decisions or self.path.exists():
-                    write_reviews(self.path, decisions.values())
-        except Timeout:
-            raise StandinError(f"{self.path}: another review is writing; try again") from None
+        with locked(LOCK, f"{self.path}: another review is writing"):
+            known, decisions = self.reviews.by_key, read_reviews(self.path)
+            self.reviews = Reviews(decisions)
+            for key, decision in changes:
+                if decisions.get(key) not in (known.get(key), decision):
+                    raise OvertakenError(f"text {key[0]!r} was decided by somebody else meanwhile: nothing was written")
+                decisions.pop(key, None)
+                if decision is not None:
+                    decisions[key] = decision
+            if decisions or self.path.exists():
+                write_reviews(self.path, decisions.values())
         self.reviews = Reviews(decisions)
 
     def decide(

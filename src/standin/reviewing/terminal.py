@@ -164,10 +164,10 @@ class Session:
         for name, value in lines:
             if value:
                 self.console.print(Text.assemble((f"{name:<9}", "bold"), visible(value)))
-        self.console.print(Padding(Text(_shortened(row.text)), (1, 0, 1, 2)))
+        self.console.print(Padding(Text(shortened(row.text)), (1, 0, 1, 2)))
         if shown.like:
             self.console.print(Text("is like:", style="bold"))
-            self.console.print(Padding(Text(_shortened(shown.like)), (0, 0, 1, 2)))
+            self.console.print(Padding(Text(shortened(shown.like)), (0, 0, 1, 2)))
 
     def _known(self, shown: Candidate) -> str:
         known = self.store.reviews.of(shown.row)
@@ -190,7 +190,8 @@ def in_lines(typed: str) -> str:
     return re.sub(r"(\\+)n", lambda found: found[1][: len(found[1]) // 2] + ("\n" if len(found[1]) % 2 else "n"), typed)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """The beginning of a text as a terminal may show it, with how much is left out."""
     more = len(text) - MOST
     return visible(text[:MOST]) + (f" ... ({counted(more, 'more character')})" if more > 0 else "")
 
