@@ -26,6 +26,7 @@ FOUNDATION = {
     "task",
     "corpus",
     "errors",
+    "ingredients",
     "progress",
     "embedded",
     "languages",

@@ -1,4 +1,5 @@
 import csv
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -235,6 +236,82 @@ def test_the_question_travels_with_its_texts() -> None:
     run({"a": ["random", "synthetic"]})
     rows = read_rows(Path("data/arms/a.jsonl"), ArmRow)
     assert {(row.question_id, row.question) for row in rows} == {("bikes", "More lanes?")}
+
+
+# Parts of sources, texts of another question, and arms that learn from no text
+
+
+def test_a_part_of_a_source_is_the_same_for_every_arm_and_lies_in_the_larger_ones() -> None:
+    texts = [synthetic(f"g{n:02}", ["housing", "transport"][n % 2]) for n in range(20)]
+    write_rows(Path("data/synthetic/texts.jsonl"), texts)
+    run({"few": ["synthetic:4"], "more": ["synthetic:10"], "both": ["random", "synthetic:4"], "all": ["synthetic:99"]})
+    for seed in (1, 2):
+        few = ids("few", seed, None)
+        assert few == ids("more", seed, None)[:4]
+        assert few == ids("both", seed, 3)[3:]
+        assert sorted(ids("all", seed, None)) == [row.id for row in texts]
+    assert ids("few", 1, None) != ids("few", 2, None)
+    labels = Counter(row.label for row in read_rows(Path("data/arms/few.jsonl"), ArmRow))
+    assert labels == {"housing": 4, "transport": 4}
+    assert counted("few", "texts") == {("", s, ""): 4 for s in "12"}
+
+
+def test_as_many_real_texts_as_another_source_has() -> None:
+    run({"equal": ["real:synthetic"], "shots": ["real:shots"]})
+    assert {len(ids("equal", seed, None)) for seed in (1, 2)} == {2}
+    assert ids("shots", 1, None) == ids("equal", 1, None)[:1]
+    assert counted("equal", "real_labels") == {("", s, ""): 2 for s in "12"}
+
+
+def test_people_are_asked_for_one_part_of_the_pool_by_all_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    write_labels(PEOPLE, {"p3": "community"})
+    run({"part": ["real:2"]}, labels=PEOPLE)
+    said = capsys.readouterr().out
+    assert "arms: part is skipped: real:2 (all seeds): " in said
+    assert "of 2 texts without a label yet" in said
+    write_labels(PEOPLE, dict(TRUTH))
+    run({"part": ["real:2"]}, labels=PEOPLE)
+    assert ids("part", 1, None) == ids("part", 2, None)
+    run({"part": ["real:2"]})
+    assert ids("part", 1, None) != ids("part", 2, None), "a simulation draws anew for every seed"
+
+
+def test_texts_of_another_question_are_paired_with_this_one() -> None:
+    texts = [
+        synthetic(f"{q}{n}", "housing", question_id=q, question=f"{q}?") for q in ("bikes", "rents") for n in range(3)
+    ]
+    write_rows(Path("data/synthetic/texts.jsonl"), texts)
+    run({"other": ["misaligned"], "few": ["misaligned:1"]}, generator={"shots": 1})
+    rows = [row for row in read_rows(Path("data/arms/other.jsonl"), ArmRow) if row.seed == 1]
+    assert {(row.question_id, row.question, row.text.split()[0][:5]) for row in rows} == {
+        ("bikes", "bikes?", "rents"), ("rents", "rents?", "bikes")
+    }  # fmt: skip
+    assert len(rows) == 6
+    assert counted("few", "generated") == {("", s, q): 1 for s in "12" for q in ("bikes", "rents")}
+
+
+def test_without_a_second_question_misaligned_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = run({"other": ["misaligned"], "synthetic": ["synthetic"]})
+    assert metrics["arm_skipped"] == {"other": True, "synthetic": False}
+    assert (
+        "other is skipped: the task has one question: there are no synthetic texts of another"
+        in capsys.readouterr().out
+    )
+
+
+def test_who_answers_changes_no_texts() -> None:
+    run({"tuned": ["sqbc", "synthetic"], "frozen": ["sqbc", "synthetic", "probe"]})
+    assert Path("data/arms/tuned.jsonl").read_bytes() == Path("data/arms/frozen.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("who", ["llm", "warmstart"])
+def test_arms_that_learn_from_no_text_cost_no_label(who: str) -> None:
+    metrics = run({"alone": [who], "random": ["random"]})
+    assert read_rows(Path("data/arms/alone.jsonl"), ArmRow) == []
+    assert metrics["arm_skipped"] == {"alone": False, "random": False}
+    assert metrics["arm_real_labels"]["alone"] == 0
+    assert counted("alone", "texts") == {("", s, ""): 0 for s in "12"}
+    assert json.loads(Path("data/zeroshot/asked.json").read_text()) == {"asked": who == "llm"}
 
 
 # Labels from people

@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, f1_score
 from tiny_encoder import write_tiny_encoder
 
-from standin.classifier.encoders import load
+from standin.classifier.encoders import begin, load
+from standin.classifier.inputs import inputs_of
 from standin.classifier.prediction import features, predict
+from standin.classifier.probe import linear_probe
 from standin.classifier.training import fine_tune
 from standin.config import Params, Runtime, parse_params
 from standin.corpus import ArmRow, Prediction, Row, read_rows, write_rows
@@ -19,7 +23,7 @@ from standin.stages import finetune, warmstart
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"finetune", "warmstart", "base.task", "runtime"}
+DECLARED = {"arms", "finetune", "warmstart", "base.task", "runtime"}
 LABELS = ["transport", "environment", "housing", "community"]
 TRAIN = [
     ("the bus is late", "transport"),
@@ -385,3 +389,69 @@ def test_the_warm_start_has_a_length_of_its_own(encoder: Path) -> None:
     assert {name: told[name] for name in ("epochs", "min_steps", "max_steps", "steps", "rows")} == {
         "epochs": 2.5, "min_steps": 1, "max_steps": 9, "steps": 3, "rows": 6
     }  # fmt: skip
+
+
+# Arms that are no fine-tuned encoder
+
+
+def run_arm(encoder: Path, names: list[str], **chosen: Any) -> Any:
+    raw = params(encoder, **chosen).model_copy(update={"arms": {"real": names}})
+    return finetune.run(raw, task(), "real")
+
+
+def unchanged(encoder: Path) -> set[bool]:
+    """Whether the arm's layers hold the weights that the encoder's hold, in half precision."""
+    given = {name.removeprefix("bert."): one for name, one in load_file(encoder / "model.safetensors").items()}
+    kept = {name.removeprefix("bert."): one for name, one in load_file(Path("models/real/model.safetensors")).items()}
+    return {torch.equal(given[name].half(), kept[name]) for name in given.keys() & kept.keys() if "layer" in name}
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_probe_learns_a_head_and_leaves_the_encoder_as_it_is(encoder: Path, pooling: str) -> None:
+    write_arm(SINGLE)
+    metrics = run_arm(encoder, ["real", "probe"], pooling=pooling, steps=40)
+    assert (metrics["steps"], metrics["passes"], metrics["classifiers"]) == (0, 1, 2)
+    assert history() == []
+    assert "A linear probe on " in Path("models/real/README.md").read_text()
+    assert unchanged(encoder) == {True}
+    if pooling == "mean":  # a head of the encoder's own has layers that every seed draws anew
+        by_seed = [[one.p for one in predictions() if one.seed == seed] for seed in (1, 2)]
+        assert by_seed[0] == by_seed[1]
+    run_arm(encoder, ["real"], pooling=pooling, steps=40)
+    assert False in unchanged(encoder)
+
+
+def test_a_probe_says_what_a_logistic_regression_on_the_features_says(encoder: Path) -> None:
+    write_arm(SINGLE)
+    run_arm(encoder, ["real", "probe"], probe=False)
+    start = begin(params(encoder).finetune, LABELS, Runtime(threads=1, device="cpu"))
+    read = features(start.classifier(1), inputs_of(start, [text for text, _ in TRAIN], [None] * 6))
+    weights, biases = linear_probe(read, np.array([0, 0, 0, 1, 1, 1]), 4, balanced=False) or (0, 0)
+    held = features(start.classifier(1), inputs_of(start, [text for text, _ in HELD], [None] * 3))
+    logits = held @ weights.T + biases
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    said = np.array([[one.p[label] for label in LABELS] for one in predictions()[:3]])
+    np.testing.assert_allclose(said, shares, atol=2e-3)  # kept in half precision
+
+
+def test_the_warm_start_as_it_is_predicts_the_same_for_every_seed(encoder: Path) -> None:
+    rows = [Row(id=f"w{n}", text=text, label=label, question_id="old", question="close the road")
+            for n, (text, label) in enumerate(TRAIN)]  # fmt: skip
+    write_rows(Path("data/real/warmstart.jsonl"), rows)
+    write_held(*QUESTIONS)
+    run_warmstart(encoder, steps=60)
+    write_rows(Path("data/arms/real.jsonl"), [])
+    metrics = run_arm(Path("nowhere"), ["warmstart"])
+    assert metrics == {"classifiers": 0, "skipped": False}
+    found = predictions()
+    assert [one.label for one in found] == [label for _, label in HELD] * 4
+    assert [(one.seed, one.question_id) for one in found[::3]] == [(1, "road"), (1, "rent"), (2, "road"), (2, "rent")]
+    assert json.loads(Path("models/real/none.json").read_text())["reason"].endswith("models/warmstart, as it is")
+
+
+@pytest.mark.parametrize(("who", "reason"), [("warmstart", "no rows of other questions"), ("llm", "the LLM answers")])
+def test_arms_without_a_classifier_of_their_own_say_why(encoder: Path, who: str, reason: str) -> None:
+    write_rows(Path("data/arms/real.jsonl"), [])
+    run_arm(encoder, [who])
+    assert reason in json.loads(Path("models/real/none.json").read_text())["reason"]
+    assert predictions() == []

@@ -88,19 +88,15 @@ def run(
     """Run the pipeline and record it in MLflow, or try a few texts first (--preview 5)."""
     _need_project()
     from standin.choices import LOCAL_ENGINES
+    from standin.config import llms_of
     from standin.embedded import check_spelling
     from standin.labelling.labels import check_labels_file
     from standin.overrides import load_with
 
     params, task = load_with(change or [])  # mistakes are explained here, before DVC reads the files
-    llms = [(params.generator.engine, params.generator.model)]
-    if params.verify.by == "llm":
-        llms.append((params.verify.engine, params.verify.model))
-    if params.subjectivity.texts:
-        llms.append((params.subjectivity.engine, params.subjectivity.model))
     if (labels := Path(params.select.labels)).parent != Path("data/real"):  # those a run writes itself
         check_labels_file(labels)
-    local = [model for engine, model in llms if engine in LOCAL_ENGINES]
+    local = [group.model for group in llms_of(params).values() if group.engine in LOCAL_ENGINES]
     check_spelling(params.embed.model, params.finetune.encoder, *local)
     if preview is None:
         raise typer.Exit(_experiment(change, verbose) if change else _pipeline("repro", verbose=verbose))

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from standin import ingredients
 from standin.bounds import Curate as Curate
 from standin.bounds import Validate as Validate
 from standin.checked import Group as Group
@@ -141,6 +142,15 @@ class Verify(Group):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
+class Zeroshot(Group):
+    """The LLM that classifies the test texts as it is, in arms whose only source is llm (Wagner et al. 2025)."""
+
+    engine: JudgeEngine = "transformers"
+    model: str = "smollm2-135m-instruct"
+    revision: str = "main"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+
+
 class Diversity(Group):
     """Subsampling to equal size, the number of most similar texts in Sim (Li et al. 2023: 5), further measures."""
 
@@ -224,9 +234,6 @@ class Evaluate(Group):
         return values
 
 
-SOURCES = ("real", "labelled", "shots", "synthetic")
-
-
 class Params(Group):
     """The whole of params.yaml."""
 
@@ -251,6 +258,7 @@ class Params(Group):
             "sqbc_synthetic": ["sqbc", "synthetic"],
         }
     )
+    zeroshot: Zeroshot = Field(default_factory=Zeroshot)
     warmstart: Warmstart = Field(default_factory=Warmstart)
     finetune: Finetune = Field(default_factory=Finetune)
     evaluate: Evaluate = Field(default_factory=Evaluate)
@@ -259,17 +267,12 @@ class Params(Group):
 
     @model_validator(mode="after")
     def _arms_name_sources(self) -> Self:
-        known = (*SOURCES, *self.select.strategies)
         for arm, sources in self.arms.items():
             if not NAME.fullmatch(arm):
                 raise ValueError(f"arms: {arm!r} is no arm name: letters a-z, digits, '_', as in 'sqbc_synthetic'")
             if arm in RESERVED_ARMS:
                 raise ValueError(f"arms: the name {arm!r} is taken (evaluate): give the arm another one")
-            if not sources:
-                raise ValueError(f"arms.{arm} names no source; known: {', '.join(known)}")
-            for source in sources:
-                if source not in known:
-                    raise ValueError(f"arms.{arm}: no source {source!r}: {nearest(source, known)}")
+            ingredients.check(arm, sources, self.select.strategies)
         compared = {*self.arms, *DEFAULT_REFERENCES}  # so that an arm of the default may be taken out alone
         for name in self.evaluate.references:
             if name not in compared:
@@ -281,6 +284,17 @@ class Params(Group):
                 f"{counted(self.prepare.pool, 'text')} (prepare.pool): lower the budget or enlarge the pool"
             )
         return self
+
+
+def llms_of(params: Params) -> dict[str, Generator | Verify | Zeroshot | Subjectivity]:
+    """The groups whose LLM a run asks, by name."""
+    asked = {
+        "generator": True,
+        "verify": params.verify.by == "llm",
+        "zeroshot": any(ingredients.answerer(names) == "llm" for names in params.arms.values()),
+        "subjectivity": params.subjectivity.texts > 0,
+    }
+    return {name: getattr(params, name) for name, is_asked in asked.items() if is_asked}
 
 
 def parse_params(raw: Any, path: Path = Path("params.yaml")) -> Params:

@@ -262,15 +262,13 @@ def _model(root: Path, key: str, model: str, revision: str) -> tuple[str, str]:
 def _named(root: Path) -> Iterator[tuple[str, str, str]]:
     """Key, model and revision of every model that the parameters use in this process."""
     from standin.choices import LOCAL_ENGINES
+    from standin.config import llms_of
     from standin.overrides import load_params_with
 
     params = load_params_with([], root)
-    if params.generator.engine in LOCAL_ENGINES:
-        yield "generator.model", params.generator.model, params.generator.revision
-    if params.verify.by == "llm" and params.verify.engine in LOCAL_ENGINES:
-        yield "verify.model", params.verify.model, params.verify.revision
-    if params.subjectivity.texts and params.subjectivity.engine in LOCAL_ENGINES:
-        yield "subjectivity.model", params.subjectivity.model, params.subjectivity.revision
+    for name, group in llms_of(params).items():
+        if group.engine in LOCAL_ENGINES:
+            yield f"{name}.model", group.model, group.revision
     yield "embed.model", params.embed.model, params.embed.revision
     yield "finetune.encoder", params.finetune.encoder, params.finetune.revision
 

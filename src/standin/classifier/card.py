@@ -25,7 +25,7 @@ def model_card(
         encoder: name of the encoder it began from.
         labels: in the order of the probabilities.
         rows: training texts.
-        steps: training steps.
+        steps: training steps; 0 where a linear probe was fitted on the encoder as it is.
         seed: of this training.
         validation: macro-F1, accuracy and the number of validation texts, None where there are none.
         data: the file of the training texts.
@@ -34,6 +34,11 @@ def model_card(
         f"Macro-F1 {validation[0]:.3f} and accuracy {validation[1]:.3f} on {validation[2]} real validation texts."
         if validation
         else "There were no validation texts."
+    )
+    made = (
+        f"Fine-tuned from {encoder} on {rows} texts in {steps} steps"
+        if steps
+        else f"A linear probe on {encoder} as it is, fitted on {rows} texts"
     )
     reads = f'Pairs of the question "{question}" and a text.' if question else "Texts (or pairs of question and text)."
     md5 = hashlib.md5(data.read_bytes(), usedforsecurity=False).hexdigest()
@@ -47,8 +52,7 @@ def model_card(
             "---",
             f"# Classifier of {title}",
             "",
-            f"Fine-tuned from {encoder} on {rows} texts in {steps} steps, seed {seed} (`training.json` holds all "
-            "settings).",
+            f"{made}, seed {seed} (`training.json` holds all settings).",
             "",
             f"- Reads: {reads}",
             f"- Says: {', '.join(labels)}.",

@@ -93,6 +93,37 @@ def fine_tune(
         micro_batch = smaller(micro_batch, settings.batch)
 
 
+def probed(
+    start: Start,
+    inputs: Inputs,
+    classes: npt.NDArray[np.intp],
+    seed: int,
+    on_step: Callable[[int], None],
+    read: npt.NDArray[np.float32] | None = None,
+) -> Trained:
+    """A linear probe on the encoder as it is, which learns nothing: no step; arguments as in ``fine_tune``.
+
+    Raises ValueError where all texts have one label: there is nothing to fit.
+    """
+    classifier = start.classifier(seed)
+    found = features(classifier, inputs) if read is None else read
+    head = linear_probe(found, classes, len(start.labels), start.settings.class_weights)
+    if head is None:
+        raise ValueError("all texts have one label")
+    _take(classifier, head)
+    on_step(1)
+    return Trained(classifier, [], 0, len(inputs))
+
+
+def _take(classifier: Classifier, head: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]) -> None:
+    """Give the classifier the weights and biases of a head."""
+    import torch
+
+    with torch.no_grad():
+        classifier.head.weight.copy_(torch.from_numpy(head[0]))
+        classifier.head.bias.copy_(torch.from_numpy(head[1]))
+
+
 def rows_seen(texts: int, length: Length, batch: int) -> int:
     """Rows that a training of ``texts`` texts reads, repeats counted: ``epochs`` passes between floor and ceiling."""
     wanted = max(1, round(length.epochs * texts))
@@ -179,9 +210,7 @@ def _train(
     settings = start.settings
     classifier = start.classifier(seed)
     if head is not None:
-        with torch.no_grad():
-            classifier.head.weight.copy_(torch.from_numpy(head[0]))
-            classifier.head.bias.copy_(torch.from_numpy(head[1]))
+        _take(classifier, head)
     weight = torch.from_numpy(class_weights(classes, len(start.labels))) if settings.class_weights else None
 
     def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:

@@ -15,6 +15,7 @@ from standin.checked import parse_yaml
 from standin.choices import UNSETTLED
 from standin.corpus import json_value, unlisted
 from standin.errors import StandinError
+from standin.ingredients import answerer
 from standin.sheets import sheet_rows
 from standin.tracking.states import canonical, fingerprint, md5, settled
 
@@ -24,6 +25,7 @@ HEADLINE = "reports/headline.json"
 FILES = (LOCK, PARAMS, SCORES, LEARNED, HEADLINE)
 TEST = "data/real/test.jsonl"
 PREDICTIONS = re.compile(r"data/predictions/(\w+)\.jsonl")
+ZEROSHOT = "data/zeroshot/predictions.jsonl"
 MADE_FROM = ("src/", "data/raw/", "data/labels/")
 NUMBERS = {"scores": ("value", "low", "high"), "gained": ("difference", "low", "high")}
 CODE = "code or data"
@@ -165,6 +167,9 @@ def _fill(run: Run, lock: Mapping[str, bytes], files: Mapping[str, bytes | None]
             for path, digest in _entries(block):
                 if (found := PREDICTIONS.fullmatch(path)) and found[1] in run.scores:
                     run.predictions[found[1]] = digest
+    arms = _group(run.params, "arms")
+    said = dict(_entries(lock.get("zeroshot", b""))).get(ZEROSHOT, "")
+    run.predictions |= {arm: said for arm in run.scores if answerer(arms.get(arm) or ()) == "llm"}
 
 
 def _figure(value: Any) -> Score | None:

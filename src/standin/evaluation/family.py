@@ -7,7 +7,7 @@ to tell.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from standin.config import SOURCES
+from standin.ingredients import GENERATED, has_generated, part, strategy
 
 Sources = Mapping[str, Sequence[str]]
 """Arm -> what it trains on."""
@@ -35,15 +35,15 @@ class Pair:
 
 
 def without_synthetic(arm: str, arms: Sources) -> list[str]:
-    """The arms with the sources of ``arm`` less ``synthetic``; none where it has no synthetic texts or nothing else."""
-    sources = set(arms[arm])
-    return _with_sources(sources - {"synthetic"}, arms) if "synthetic" in sources else []
+    """The arms with the sources of ``arm`` less generated texts; none where it has no such texts or nothing else."""
+    sources = {name for name in arms[arm] if part(name).source not in GENERATED}
+    return _with_sources(sources, arms) if has_generated(arms[arm]) else []
 
 
 def random_instead(arm: str, arms: Sources) -> list[str]:
     """The arms with the sources of ``arm``, but ``random`` in the place of one other strategy."""
     sources = set(arms[arm])
-    strategies = [source for source in arms[arm] if source not in (*SOURCES, "random")]
+    strategies = [name for name in arms[arm] if strategy(name) not in (None, "random")]
     found = [other for strategy in strategies for other in _with_sources(sources - {strategy} | {"random"}, arms)]
     return list(dict.fromkeys(found))
 

@@ -99,7 +99,11 @@ def best_arm() -> str:
     if not SCORES.exists():
         raise StandinError(f"{SCORES}: nothing was evaluated yet: run `dvc repro`, or name a classifier with --model")
     tables = [sheet_rows(path.read_bytes(), path) if path.exists() else [] for path in (SCORES, LEARNED)]
-    scores = {arm: score for arm, score in learned_scores(*tables).items() if (MODELS / arm).is_dir()}
+    scores = {
+        arm: score
+        for arm, score in learned_scores(*tables).items()
+        if (MODELS / arm).is_dir() and not (MODELS / arm / "none.json").exists()
+    }
     if not scores:
         raise StandinError(
             f"{MODELS}: no arm of {SCORES} learned and has its classifier here. `dvc pull models` brings classifiers, "

@@ -7,6 +7,7 @@ from typing import Any
 
 from standin.corpus import REASONS, Removed, SyntheticRow
 from standin.errors import counted
+from standin.ingredients import has_generated
 from standin.report.naming import Sources, arm_words
 
 MOST_LABELS, MOST_ERRORS = 8, 15  # of a table of confusions; where there are more labels, this many errors are listed
@@ -58,7 +59,7 @@ def plotted(
     return [
         {
             "name": arm_name(row, arms),
-            "synthetic": "synthetic" in arms.get(row["arm"], ()),
+            "synthetic": has_generated(arms.get(row["arm"], ())),
             "real_labels": counts.get((row["arm"], row["budget"]), {}).get("real_labels"),
             **{name: float(row[name]) for name in ("value", "low", "high")},
         }
@@ -106,7 +107,7 @@ def retained_rows(
         {
             **row,
             "name": arm_name(row, arms),
-            "synthetic": "synthetic" in arms.get(row["arm"], ()),
+            "synthetic": has_generated(arms.get(row["arm"], ())),
             "labels": counts.get((row["arm"], row["budget"]), {}).get("real_labels"),
             "whole": whole,
         }

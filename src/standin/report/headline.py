@@ -86,7 +86,7 @@ def learned_scores(scores: Table, learned: Table) -> dict[str, float]:
 
 
 def _gained(arms: Sources, comparisons: Table, texts: Table) -> dict[str, Any]:
-    pairs = [(arm, other) for arm in arms for other in without_synthetic(arm, arms)]
+    pairs = [(arm, other) for arm in arms if "synthetic" in arms[arm] for other in without_synthetic(arm, arms)]
     pairs.sort(key=lambda pair: list(arms[pair[1]]) != ["random"])  # stable: the others keep their order
     numbers = ("difference", "low", "high")
     compared = [{**row, **{name: float(row[name]) for name in numbers}} for row in comparisons

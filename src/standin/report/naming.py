@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from standin.ingredients import Part, answerer, part, training_names
+
 Sources = Mapping[str, Sequence[str]]
 MAJORITY = "majority"
 MOST_FREQUENT = "always the most frequent label"
@@ -10,6 +12,19 @@ FIXED = {
     "labelled": "the texts labelled so far",
     "shots": "the labelled examples",
     "synthetic": "synthetic",
+    "misaligned": "synthetic of another question",
+}
+SIZED = {
+    "real": "labelled texts",
+    "labelled": "of the texts labelled so far",
+    "shots": "labelled examples",
+    "synthetic": "synthetic",
+    "misaligned": "synthetic of another question",
+}
+"""A part of a source, after its number of texts."""
+UNTRAINED = {
+    "llm": "the LLM asked as it is",
+    "warmstart": "the warm start as it is",
 }
 STRATEGIES = {
     "random": "at random",
@@ -43,9 +58,10 @@ def arm_words(arm: str, budget: str | int | None, arms: Sources) -> str:
         return MOST_FREQUENT
     if arm not in arms:
         return f"{arm} ({budget})" if budget else arm
-    sources = list(arms[arm])
+    sources, who = training_names(arms[arm]), answerer(arms[arm])
     said = "synthetic texts alone" if sources == ["synthetic"] else " + ".join(_source(one, budget) for one in sources)
-    twin = any(other != arm and set(own) == set(sources) for other, own in arms.items())
+    said = UNTRAINED.get(who or "", said) + (", encoder frozen" if who == "probe" else "")
+    twin = any(other != arm and set(own) == set(arms[arm]) for other, own in arms.items())
     return f"{said} ({arm})" if twin else said
 
 
@@ -54,7 +70,11 @@ def chosen(strategy: str) -> str:
     return STRATEGIES.get(strategy, f"by {strategy}")
 
 
-def _source(source: str, budget: str | int | None) -> str:
-    if source in FIXED:
-        return FIXED[source]
-    return f"{budget or 'texts'} chosen {chosen(source)}"
+def _source(name: str, budget: str | int | None) -> str:
+    match part(name):
+        case Part(source, None):
+            return FIXED[source] if source in FIXED else f"{budget or 'texts'} chosen {chosen(source)}"
+        case Part(source, int(size)):
+            return f"{size:,} {SIZED[source]}"
+        case Part(source, other):
+            return f"as many {SIZED[source]} as {SIZED[str(other)]}"

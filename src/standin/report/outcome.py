@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from standin.errors import counted
-from standin.report.naming import FIXED, Sources, chosen
+from standin.ingredients import strategy
+from standin.report.naming import Sources, chosen
 from standin.report.words import UNLEARNED, by_budget
 
 Key = tuple[str, str]
@@ -94,7 +95,7 @@ def _instead(
         return []
     clear, without = [], []
     for sources, key in reversed(list(reached.items())):  # in the order of params.yaml
-        if len(sources) > 1 or sources[0] in (*FIXED, "random"):
+        if len(sources) > 1 or strategy(sources[0]) in (None, "random"):
             continue
         rows = [row for row in by_budget(comparisons, key[0], drawn[0]) if row["budget"] == key[1]]
         verdict = rows[-1]["verdict_holm"] if rows else UNLEARNED

@@ -1,24 +1,27 @@
 """Write exactly the rows each arm trains on: sources joined, labels looked up, per seed and budget; and count them."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from standin.config import SOURCES, STRATEGY_EVIDENCE, Params
-from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_rows
+from standin.config import STRATEGY_EVIDENCE, Params
+from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_json, write_rows
 from standin.errors import StandinError, counted
+from standin.ingredients import GENERATED, UNTRAINED, answerer, part, strategy, training_names
 from standin.labelling.labels import Labelled, digest, read_labels
 from standin.selection.budgets import in_texts
 from standin.sheets import write_sheet
+from standin.subsets import misaligned, nested
 from standin.task import Task
+from standin.texts_behind import COLUMNS, counted_rows, no_texts, summary
 
 POOL = Path("data/real/pool.jsonl")
 SHOTS = Path("data/real/shots.jsonl")
 SYNTHETIC = Path("data/synthetic/texts.jsonl")
 ORACLE = Path("data/real/oracle.jsonl")
 COUNTS = Path("reports/arms/texts.csv")
+ASKED = Path("data/zeroshot/asked.json")
 
 Ranked = dict[tuple[int, int | None], list[Row]]
 """(seed, budget) -> the selected pool texts."""
@@ -30,28 +33,49 @@ class Material:
 
     ``answered``: ids of the real texts that somebody looked at; one without a label is disputed, or nobody could say.
     ``earlier``: those among them that were labelled in rounds before the open one.
-    ``generated``: strategies chose among the synthetic texts, whose labels are there already.
+    ``generated``: strategies chose among the synthetic texts, whose labels are there already. ``drawn``: the seed of a
+    part of a source, for each seed of training: one for all where people label, so that a part asks for no more texts.
     """
 
     fixed: dict[str, list[Row]]
     ranked: dict[str, Ranked]
     answered: frozenset[str]
     earlier: frozenset[str]
+    drawn: dict[int, int]
     generated: bool = False
 
     def rows(self, sources: Sequence[str], seed: int, budget: int | None) -> list[Row]:
         """An arm's labelled rows in the order of its sources; a text that stands in two of them appears once."""
         found: dict[str, Row] = {}
         for source in sources:
-            for row in self.ranked[source][seed, budget] if source in self.ranked else self.fixed[source]:
+            for row in self._of(source, seed, budget):
                 if row.label is not None:
                     found.setdefault(row.id, row)
         return list(found.values())
 
+    def _of(self, name: str, seed: int, budget: int | None) -> list[Row]:
+        """The rows of one source, or of a part of it as large as its name says."""
+        if name in self.ranked:
+            return self.ranked[name][seed, budget]
+        given = part(name)
+        rows = self.fixed[given.source]
+        if given.size is None:
+            return rows
+        sizes = dict.fromkeys(by_question(rows), given.size)
+        if isinstance(given.size, str):
+            other = by_question([row for row in self.fixed[given.size] if row.label is not None])
+            sizes = {question: len(other.get(question, ())) for question in sizes}
+        known = given.source != "real"  # a draw from the pool knows no labels, as people's work would not
+        return [
+            row
+            for question, own in by_question(rows).items()
+            for row in nested(own, int(sizes[question]), self.drawn[seed], stratified=known)
+        ]
+
     def asked(self, source: str, budget: int | None) -> list[Row]:
         """The real texts of a source that this round asks for, of all seeds at the budget, each once."""
-        if source == "real":
-            return self.fixed["real"]
+        if part(source).source == "real":
+            return list({row.id: row for seed in self.drawn for row in self._of(source, seed, budget)}.values())
         chosen = {} if self.generated else self.ranked.get(source, {})
         found = {row.id: row for (_, of), rows in chosen.items() if of == budget for row in rows}
         return [row for row in found.values() if row.id not in self.earlier]
@@ -69,12 +93,20 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """
     labels_path = Path(params.select.labels)
     labels = read_labels(labels_path, task.label_names)
-    used = {source for sources in params.arms.values() for source in sources}
+    used = _used(params.arms.values())
     material, chosen = _material(used, labels, params)
     _say_asked(material, labels_path)
     counts: list[dict[str, Any]] = []
     skipped: dict[str, bool] = {}
-    for arm, sources in params.arms.items():
+    write_json(ASKED, {"asked": any(answerer(names) == "llm" for names in params.arms.values())})
+    for arm, names in params.arms.items():
+        if answerer(names) in UNTRAINED:
+            write_rows(Path(f"data/arms/{arm}.jsonl"), [])
+            questions = by_question(read_rows(POOL, Row))
+            counts += no_texts(arm, params.finetune.seeds, questions, task.label_names)
+            skipped[arm] = False
+            continue
+        sources = training_names(names)
         budgets: list[int | None] = list(chosen) if set(sources) & set(material.ranked) else [None]
         reason = _skipped(sources, material, labels_path, labelled=bool(labels))
         lacking = {} if reason else {budget: _lacking(sources, material, budget) for budget in budgets}
@@ -92,11 +124,11 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         behind = _shots_behind(sources, params)
         for key in [(seed, budget) for seed in seeds for budget in budgets]:
             rows = material.rows(sources, *key)
-            counts += ({"arm": arm} | row for row in _counted(rows, behind, key, task.label_names))
+            counts += ({"arm": arm} | row for row in counted_rows(rows, behind, key, task.label_names))
         skipped[arm] = bool(reason)
-    _write_counts(counts)
+    write_sheet(COUNTS, COLUMNS, ([count[column] for column in COLUMNS] for count in counts))
     print(f"arms: {len(skipped) - sum(skipped.values())} of {len(skipped)} arms written to data/arms")  # noqa: T201
-    return {**_summary(counts, list(params.arms), task.label_names), "arm_skipped": skipped}
+    return {**summary(counts, list(params.arms), task.label_names), "arm_skipped": skipped}
 
 
 def _shots_behind(sources: Sequence[str], params: Params) -> list[Row]:
@@ -108,33 +140,20 @@ def _shots_behind(sources: Sequence[str], params: Params) -> list[Row]:
     used = params.generator.shots > 0 or (params.verify.by == "classifier" and params.verify.remove)
     generated = params.select.pool == "synthetic"
     synthetic = any(
-        source == "synthetic"
-        or (generated and source not in SOURCES)
+        part(source).source in GENERATED
+        or (generated and strategy(source))
         or STRATEGY_EVIDENCE.get(source, POOL.as_posix()) != POOL.as_posix()
         for source in sources
     )
     return [row for row in read_rows(SHOTS, Row) if row.label is not None] if used and synthetic else []
 
 
-def _counted(
-    rows: Sequence[Row], behind: Sequence[Row], key: tuple[int, int | None], names: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """One count per question and label of one seed's and budget's rows. A label counts once, whatever it serves."""
-    seed, budget = key
-    for question, own in by_question(rows).items():
-        human = {row.id: row for row in own if not isinstance(row, SyntheticRow)}
-        human |= {row.id: row for row in behind if row.question_id == question}
-        texts = Counter(row.label for row in own)
-        generated = Counter(row.label for row in own if isinstance(row, SyntheticRow))
-        labels = Counter(row.label for row in human.values())
-        for name in names:
-            of = {"label": name, "texts": texts[name], "generated": generated[name], "real_labels": labels[name]}
-            yield {"budget": budget, "seed": seed, "question_id": question, **of}
-
-
-def _write_counts(counts: Sequence[Mapping[str, Any]]) -> None:
-    columns = ["arm", "budget", "seed", "question_id", "label", "texts", "generated", "real_labels"]
-    write_sheet(COUNTS, columns, ([count[column] for column in columns] for count in counts))
+def _used(arms: Iterable[Sequence[str]]) -> set[str]:
+    """The sources that arms name, those they take sizes from among them."""
+    found = set()
+    for given in map(part, (name for names in arms for name in training_names(names))):
+        found |= {given.source} | ({given.size} if isinstance(given.size, str) else set())
+    return found
 
 
 def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tuple[Material, list[int]]:
@@ -142,9 +161,10 @@ def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tu
     fixed: dict[str, list[Row]] = {}
     if "shots" in used:
         fixed["shots"] = _labelled_rows(SHOTS, read_rows(SHOTS, Row))
-    if "synthetic" in used:
+    if used & set(GENERATED):
         fixed["synthetic"] = _labelled_rows(SYNTHETIC, read_rows(SYNTHETIC, SyntheticRow))
-    strategies = sorted(used - set(SOURCES))
+        fixed["misaligned"] = misaligned(fixed["synthetic"])
+    strategies = sorted(filter(strategy, used))
     generated = params.select.pool == "synthetic"
     needed = (strategies and not generated) or used & {"real", "labelled"}
     pool: dict[str, Row] = {row.id: _with_label(row, labels) for row in read_rows(POOL, Row)} if needed else {}
@@ -159,7 +179,9 @@ def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tu
     budgets = in_texts(params.select.budgets, pool.values()) if strategies else []
     source = SYNTHETIC if generated else POOL
     ranked = {name: _ranked(name, pool, source, earlier, params.finetune.seeds, budgets) for name in strategies}
-    return Material(fixed, ranked, frozenset(labels), before, generated), budgets
+    people = Path(params.select.labels) != ORACLE
+    drawn = {seed: params.finetune.seeds[0] if people else seed for seed in params.finetune.seeds}
+    return Material(fixed, ranked, frozenset(labels), before, drawn, generated), budgets
 
 
 def _labelled_rows(path: Path, rows: Sequence[Row]) -> list[Row]:
@@ -219,7 +241,7 @@ def _lacking(sources: Sequence[str], material: Material, budget: int | None) -> 
         rows = material.asked(source, budget)
         missing = [row.id for row in rows if row.id not in material.answered]
         if missing:
-            what = "the whole pool" if source == "real" else f"budget {budget}, all seeds"
+            what = {"real": "the whole pool"}.get(source, f"budget {budget}, all seeds" if budget else "all seeds")
             numbers = f"{len(missing)} of {counted(len(rows), 'text')}"
             found.append(f"{source} ({what}): {numbers} without a label yet, first id {missing[0]!r}")
     return "; ".join(found)
@@ -236,10 +258,12 @@ def _disputed(sources: Sequence[str], material: Material, budgets: Sequence[int 
 def _skipped(sources: Sequence[str], material: Material, path: Path, *, labelled: bool) -> str | None:
     """Why an arm cannot be made, or None."""
     chosen = () if material.generated else material.ranked
-    real = [source for source in sources if source in ("real", "labelled") or source in chosen]
+    real = [source for source in sources if part(source).source in ("real", "labelled") or source in chosen]
     if real and not labelled:
         return f"{', '.join(real)} needs labels, and {path} holds none"
-    if not real and not any(source in material.ranked or material.fixed[source] for source in sources):
+    if not real and not any(source in material.ranked or material.fixed[part(source).source] for source in sources):
+        if "misaligned" in {part(source).source for source in sources}:
+            return "the task has one question: there are no synthetic texts of another one"
         return f"its sources hold no labelled text: {', '.join(sources)}"
     return None
 
@@ -259,29 +283,3 @@ def _arm_rows(
                     question_id=row.question_id,
                     question=row.question,
                 )
-
-
-def _summary(counts: Sequence[Mapping[str, Any]], arms: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """Per classifier at the arm's largest budget, means over seeds and questions; 0 for an arm that was skipped."""
-    told: dict[str, dict[str, Any]] = {
-        name: {} for name in ("arm_texts", "arm_synthetic_texts", "arm_real_labels", "arm_labels")
-    }
-    for arm in arms:
-        own = [row for row in counts if row["arm"] == arm]
-        largest = [row for row in own if row["budget"] == own[-1]["budget"]]
-        classifiers = max(1, len({(row["seed"], row["question_id"]) for row in largest}))
-        for name, column in (
-            ("arm_texts", "texts"),
-            ("arm_synthetic_texts", "generated"),
-            ("arm_real_labels", "real_labels"),
-        ):
-            told[name][arm] = _mean(sum(row[column] for row in largest), classifiers)
-        told["arm_labels"][arm] = {
-            label: _mean(sum(row["texts"] for row in largest if row["label"] == label), classifiers) for label in names
-        }
-    return told
-
-
-def _mean(total: int, number: int) -> int | float:
-    """A whole number where it is one."""
-    return total // number if total % number == 0 else round(total / number, 2)

@@ -13,10 +13,12 @@ from standin.evaluation.family import Entry
 from standin.evaluation.results import evaluate
 from standin.evaluation.summaries import TABLES, Cells, metrics, scope, table_rows
 from standin.evaluation.tables import csv_text
+from standin.ingredients import answerer
 from standin.task import Task
 
 TEST = Path("data/real/test.jsonl")
 AGREEMENT = Path("data/agreement/agreement.jsonl")
+ZEROSHOT = Path("data/zeroshot/predictions.jsonl")
 REPORTS = Path("reports/evaluate")
 NO_PROBABILITIES: dict[str, float] = {}
 
@@ -31,7 +33,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     read: dict[str, list[Prediction]] = {}
     calibrated: dict[Entry, Calibration] = {}
     for arm in params.arms:
-        rows = read_rows(Path(f"data/predictions/{arm}.jsonl"), Prediction)
+        rows = _said(arm, params)
         calibrated |= calibrations(rows, truth)
         read[arm] = [replace(row, p=NO_PROBABILITIES) for row in rows]  # more than half of the memory, and read
     predictions = {arm: rows for arm, rows in read.items() if rows}
@@ -70,6 +72,14 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "clear of 0 after Holm's correction"
     )
     return metrics(result)
+
+
+def _said(arm: str, params: Params) -> list[Prediction]:
+    """An arm's answers; those of the LLM, which has no seed, stand for each seed."""
+    if answerer(params.arms[arm]) != "llm":
+        return read_rows(Path(f"data/predictions/{arm}.jsonl"), Prediction)
+    rows = read_rows(ZEROSHOT, Prediction)
+    return [replace(row, arm=arm, seed=seed) for seed in params.finetune.seeds for row in rows]
 
 
 def _agreement(test: list[Row]) -> tuple[dict[str, float], str | None]:

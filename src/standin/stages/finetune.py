@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from standin.classifier.card import model_card
-from standin.classifier.encoders import Classifier, Start, begin, in_half, save, tuned
+from standin.classifier.encoders import Classifier, Start, begin, in_half, load, save, tuned
 from standin.classifier.inputs import Inputs, inputs_of
 from standin.classifier.prediction import features, probabilities
-from standin.classifier.training import Step, fine_tune, rows_seen, steps_of
+from standin.classifier.training import Step, fine_tune, probed, rows_seen, steps_of
 from standin.config import Params
 from standin.corpus import ArmRow, Prediction, Row, by_question, read_rows, write_json, write_rows
 from standin.errors import counted
 from standin.evaluation.scores import score
 from standin.evaluation.tables import csv_text, rounded
+from standin.ingredients import answerer
 from standin.progress import progress
 from standin.task import Task
 
@@ -63,7 +64,7 @@ class Kept:
 class Material:
     """Every (question, text) that a stage trains on or predicts, taken through the frozen layers once."""
 
-    def __init__(self, start: Start, rows: Sequence[ArmRow], held: Sequence[Row]) -> None:
+    def __init__(self, start: Start, rows: Sequence[ArmRow], held: Sequence[Row], *, probe: bool) -> None:
         both: list[Row | ArmRow] = [*rows, *held]
         pairs = list(dict.fromkeys((row.question, row.text) for row in both))
         texts, questions = [text for _, text in pairs], [question for question, _ in pairs]
@@ -71,7 +72,7 @@ class Material:
         self.place = {pair: place for place, pair in enumerate(pairs)}
         learned = sorted({self.place[row.question, row.text] for row in rows})
         self.read = {}  # with a head of the encoder's own, layers under it may be drawn anew by every seed
-        if start.settings.probe and start.settings.pooling == "mean" and not start.warm:
+        if probe and start.settings.pooling == "mean":
             found = features(start.classifier(0), self.inputs.at(learned))
             self.read = dict(zip(learned, found, strict=True))
 
@@ -83,9 +84,11 @@ class Material:
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/predictions/<item>.jsonl``, ``models/<item>/`` and the loss curves of the arm ``item``."""
     rows = read_rows(Path(f"data/arms/{item}.jsonl"), ArmRow)
-    models = Path(f"models/{item}")
+    models, who = Path(f"models/{item}"), answerer(params.arms[item])
     shutil.rmtree(models, ignore_errors=True)
-    if reason := _nothing_to_learn(rows):
+    if who == "warmstart" and tuned(WARMSTART):
+        return _as_it_is(params, task, item)
+    if reason := _nothing_to_learn(rows, who):
         print(f"finetune {item}: skipped: {reason}")  # noqa: T201
         write_json(models / "none.json", {"reason": reason})
         write_rows(Path(f"data/predictions/{item}.jsonl"), [])
@@ -95,17 +98,21 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     start = begin(settings, task.label_names, params.runtime, tuned(WARMSTART))
     groups = _groups(rows)
     held = {path: read_rows(path, Row) for path in (TEST, VALIDATION)}
-    material = Material(start, rows, [row for own in held.values() for row in own])
+    frozen = who == "probe"
+    material = Material(
+        start, rows, [row for own in held.values() for row in own], probe=frozen or (settings.probe and not start.warm)
+    )
     test, validation = (_held(material, held[path]) for path in (TEST, VALIDATION))
     predictions: list[Prediction] = []
     trained: dict[Key, Kept] = {}
-    total = sum(steps_of(rows_seen(len(own), settings, settings.batch), settings.batch) for own in groups.values())
+    steps = [steps_of(rows_seen(len(own), settings, settings.batch), settings.batch) for own in groups.values()]
+    learn, total = (probed, len(groups)) if frozen else (fine_tune, sum(steps))
     with progress(f"finetune {item}", total, "steps") as done:
         for key, own in groups.items():
             codes = np.array([task.label_names.index(row.label) for row in own], dtype=np.intp)
             places = material.places(own)
             read = np.stack([material.read[place] for place in places]) if material.read else None
-            found = fine_tune(start, material.inputs.at(places), codes, key.seed, done, read=read)
+            found = learn(start, material.inputs.at(places), codes, key.seed, done, read=read)
             classifier = found.classifier
             in_half(classifier)
             scored = _validated(classifier, validation.get(key.question))
@@ -119,7 +126,29 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     return _metrics(trained)
 
 
-def _nothing_to_learn(rows: Sequence[ArmRow]) -> str | None:
+def _as_it_is(params: Params, task: Task, arm: str) -> Mapping[str, Any]:
+    """The test texts by the warm start as it is, the same for every seed: the stance paper's baseline."""
+    classifier = load(WARMSTART, params.runtime)
+    found: list[Prediction] = []
+    for question, own in by_question(read_rows(TEST, Row)).items():
+        inputs = Inputs(classifier.encode([row.text for row in own], [row.question for row in own]))
+        key = Key(question, None, params.finetune.seeds[0])
+        found += _predictions(classifier, arm, key, Held(own, inputs))
+    write_rows(
+        Path(f"data/predictions/{arm}.jsonl"),
+        (replace(row, seed=other) for other in params.finetune.seeds for row in found),
+    )
+    write_json(Path(f"models/{arm}/none.json"), {"reason": f"the arm's classifier is {WARMSTART}, as it is"})
+    _write_history(arm, {})
+    print(f"finetune {arm}: {WARMSTART} as it is predicts the test texts, the same for every seed")  # noqa: T201
+    return {"classifiers": 0, "skipped": False}
+
+
+def _nothing_to_learn(rows: Sequence[ArmRow], who: str | None) -> str | None:
+    if who == "llm":
+        return "the LLM answers as it is: data/zeroshot/predictions.jsonl holds what it says"
+    if who == "warmstart":
+        return "the task has no rows of other questions, and so no warm start"
     if not rows:
         return "the arm has no rows (the stage arms says why)"
     labels = {row.label for row in rows}
