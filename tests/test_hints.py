@@ -332,3 +332,5 @@ def test_the_page_says_what_people_decided_and_should_look_at() -> None:
         "hint, no finding.",
         "0 of 40 kept texts hold words of insult or threat, by a short list, as 0.0% of the real ones: a hint, no finding.",
     ]
+    (said,) = curation_notes({"kept": 40, "reviewed": reviewed | {"accepted_removed": 4}})
+    assert said.endswith("2 edited, 4 accepted in vain (invalid, contaminated, copied or equal).")

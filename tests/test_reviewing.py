@@ -349,6 +349,53 @@ def test_what_found_a_removed_text_is_said(project: Path, task: Task) -> None:
     ]
 
 
+GONE = Removed(id="s9", plan_id="p9", label="transport", text="Gone", reason="invalid", by="too_short")
+
+
+def test_a_text_that_cannot_come_back_is_not_accepted(project: Path) -> None:
+    leaked = replace(GONE, id="s8", reason="contaminated", by="cosine", survivor="t3", score=0.96)
+    like = replace(GONE, id="s7", reason="duplicate", by="cosine", survivor="s0", score=0.97)
+    write_rows(Path("data/synthetic/removed.jsonl"), [GONE, leaked, like])
+    said = " ".join(review("--removed", typed="a\na\ns\na\nr\n")[1].split())
+    assert "cannot come back, so nothing was decided: invalid (too short), a fault that accepting does not" in said
+    assert "so nothing was decided: contaminated (cosine), a fault" in said
+    assert "decided now: 1 accepted, 1 rejected; left: 1 text" in said
+    assert decisions() == {"s7": "accept", "s8": "reject"}
+
+
+def test_of_equal_texts_one_stays_whoever_is_accepted(project: Path) -> None:
+    write_rows(Path("data/synthetic/removed.jsonl"), [replace(GONE, reason="duplicate", by="exact", survivor="s0")])
+    review("--removed", typed="a\n")
+    assert decisions() == {"s9": "accept"}  # it stands in the other's place
+    FILE.unlink()
+    review(typed="a\nq\n")
+    said = review("--removed", typed="a\nq\n")[1]
+    assert "nothing was decided: equal to s0, which was accepted: of equal" in " ".join(said.split())
+    assert decisions() == {"s0": "accept"}
+
+
+def test_a_sheet_says_what_cannot_come_back_and_takes_the_rest(project: Path) -> None:
+    write_rows(
+        Path("data/synthetic/removed.jsonl"), [GONE, replace(GONE, id="s8", reason="judged_wrong", by="housing")]
+    )
+    review("--write", "gone.csv", "--removed")
+    filled_in(Path("gone.csv"), {"s9": {"decision": "accept"}, "s8": {"decision": "accept"}})
+    said = review("--read", "gone.csv")[1]
+    assert "2 rows read: 1 accepted, 0 rejected, 0 edited\n" in said
+    assert "1 row accepts a text that cannot come back, so nothing was taken from there; an edit may help:\n" in said
+    assert "\n  s9: invalid (too short), a fault that accepting does not overrule\n" in said
+    assert decisions() == {"s8": "accept"}
+    write_rows(Path("data/synthetic/removed.jsonl"), [replace(GONE, reason="duplicate", by="exact", survivor="s0")])
+    review("--write", "equal.csv", "--removed")
+    review("--write", "kept.csv")
+    both = [*sheet_rows(Path("kept.csv").read_bytes().removeprefix(b"\xef\xbb\xbf"), "kept"),
+            *sheet_rows(Path("equal.csv").read_bytes().removeprefix(b"\xef\xbb\xbf"), "equal")]  # fmt: skip
+    write_sheet(Path("both.csv"), list(both[0]), [list(each.values()) for each in both])
+    filled_in(Path("both.csv"), {"s9": {"decision": "accept"}, "s0": {"decision": "accept"}})
+    assert "s9: equal to s0, which was accepted: of equal texts one stays" in review("--read", "both.csv")[1]
+    assert decisions() == {"s8": "accept", "s0": "accept"}
+
+
 def test_a_sample_is_drawn_the_same_every_time_and_goes_on(project: Path, task: Task) -> None:
     results([row(number) for number in range(200)])
     drawn = [each.row.id for each in candidates(task, Curate(), sample=20)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from standin.curation.reviews import DONE, Decision, Key, Verdict
 from standin.errors import StandinError, counted, nearest, visible
-from standin.reviewing.candidates import Candidate
+from standin.reviewing.candidates import Candidate, stays_out
 from standin.reviewing.store import OvertakenError, Store, wanted
 
 WORDS: dict[str, tuple[str, ...]] = {
@@ -89,6 +89,9 @@ class Session:
         """Write a decision; False where nothing was decided after all."""
         row = self.texts[place].row
         verdict: Verdict = "accept" if name == "accept" else "reject" if name == "reject" else "edit"
+        if verdict == "accept" and (why := stays_out(row, self.texts[place].survivor, self.store.reviews)):
+            self._say(f"it cannot come back, so nothing was decided: {why}. Edit it, reject it or skip it.")
+            return False
         text: str | None = None
         label: str | None = None
         if verdict == "edit":
