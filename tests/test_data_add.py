@@ -68,6 +68,64 @@ def test_the_file_is_copied_checked_and_versioned(project: Path, tmp_path: Path)
     assert "tasks/my-mail.yaml" in said
 
 
+def voted(path: Path, *votes: object, column: str = "annotations") -> Path:
+    rows = [{"text": f"{text} {n}", "label": label, column: votes[n]} for n, (text, label) in enumerate(ROWS)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "votes",
+    [
+        (["ham", "ham", "spam"], ["spam"], None),
+        ("ham|ham|spam", "spam", ""),
+        ({"ham": 2, "spam": 1}, {"spam": 1}, None),
+    ],
+)
+def test_votes_in_a_column_of_their_name_are_read(project: Path, tmp_path: Path, votes: tuple[object, ...]) -> None:
+    found = add("my-mail", voted(tmp_path / "a.jsonl", *votes))
+    assert load_task("my-mail").source.columns.annotations == "annotations"
+    assert [row.annotations for row in found.parts["train"].rows] == [("ham", "ham", "spam"), ("spam",), None]
+    assert "column 'annotations' is read as several annotators' votes" in found.summary()
+
+
+def test_votes_for_a_value_that_is_left_out_are_votes(project: Path, tmp_path: Path) -> None:
+    path = voted(tmp_path / "a.jsonl", ["ham", "unsure"], ["spam"], None)
+    said = add("other", path).summary()
+    assert "look at: column 'annotations' is not read as annotators' votes (" in said
+    assert "a.jsonl, line 1: annotation 'unsure' is not in the task" in said
+    assert 'write `annotations: "annotations"` under source.columns in tasks/other.yaml' in said
+    assert load_task("other").source.columns.annotations is None
+    found = add("my-mail", path, values={"unsure": ""})
+    assert found.parts["train"].rows[0].annotations == ("ham", "unsure")
+
+
+def test_votes_that_only_one_of_two_files_has_are_said_and_not_read(project: Path, tmp_path: Path) -> None:
+    train = voted(tmp_path / "a.jsonl", ["ham", "ham"], ["spam"], None)
+    said = add("my-mail", train, test=file(tmp_path / "b.jsonl", ("A text", "ham"), ("Two", "spam"))).summary()
+    assert "column 'annotations' is not read as annotators' votes" in said
+    assert "b.jsonl: there is no such column" in said
+
+
+def test_votes_in_a_column_of_another_name_are_said(project: Path, tmp_path: Path) -> None:
+    path = voted(tmp_path / "a.jsonl", ["ham", "spam"], ["spam"], None, column="votes")
+    look = "look at: column 'votes' holds several labels for a text: where they are annotators' votes, write"
+    assert look in add("my-mail", path).summary()
+    task = Path("tasks/my-mail.yaml")
+    assert "    annotations: null\n" in task.read_text(encoding="utf-8")
+    assert look in add("my-mail", path).summary(), "the task file is there and does not name it"
+    named = task.read_text(encoding="utf-8").replace("annotations: null", 'annotations: "votes"')
+    task.write_text(named, encoding="utf-8")
+    assert "look at: column" not in add("my-mail", path).summary()
+
+
+@pytest.mark.parametrize(
+    "cells", [(["a", "word"], ["list"], None), ("good | bad", "so", ""), (["ham"], ["spam"], None)]
+)
+def test_what_is_no_vote_is_not_spoken_of(project: Path, tmp_path: Path, cells: tuple[object, ...]) -> None:
+    assert "votes" not in add("my-mail", voted(tmp_path / "a.jsonl", *cells, column="tokens")).summary()
+
+
 def test_the_starter_task_is_complete_and_names_what_was_found(project: Path, tmp_path: Path) -> None:
     rows = [(text, {"ham": "Sci/Tech", "spam": 'yes: "no"'}[str(label)]) for text, label in ROWS]
     train = file(tmp_path / "a.jsonl", *rows, columns=("body", "kind"))
