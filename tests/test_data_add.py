@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,43 @@ def test_a_column_of_ids_is_used_where_it_names_every_row(project: Path, tmp_pat
         )
         add(name, path)
         assert load_task(name).source.columns.id == ("id" if name == "unique" else None)
+
+
+def test_labels_that_only_the_test_texts_have_come_with_the_options_for_each(project: Path, tmp_path: Path) -> None:
+    train = file(tmp_path / "a.jsonl", *ROWS)
+    test = file(tmp_path / "b.jsonl", ("One", "ham"), ("Two", "it's news"), ("Three", "SPAM"), ("Four", "it's news"))
+    with pytest.raises(StandinError) as error:
+        add("my-mail", train, test=test)
+    said = str(error.value)
+    assert "b.jsonl: column 'label' holds 2 labels that" in said
+    assert "\"it's news\" (2), 'SPAM' (1). Add " in said
+    taken = [shlex.split(option)[1] for option in re.findall(r"--value (?:'(?:[^']|'\"'\"')*'|[^ :]+)", said)]
+    assert taken == ["it's news=", "SPAM=spam", "it's news=it's news"]
+    found = add("my-mail", train, test=test, values=mapping(taken[:2]))
+    assert [row.label for row in found.parts["test"].rows] == ["ham", "spam"]
+    assert load_task("my-mail").label_names == ["ham", "spam"]
+    found = add("three-kinds", train, test=test, values=mapping(taken[1:]))
+    assert [row.label for row in found.parts["test"].rows] == ["ham", "it's news", "spam", "it's news"]
+    assert load_task("three-kinds").label_names == ["ham", "it's news", "spam"]
+
+
+def test_a_task_file_may_map_leave_out_or_take_a_label_of_the_test_texts(project: Path, tmp_path: Path) -> None:
+    train, test = file(tmp_path / "a.jsonl", *ROWS), file(tmp_path / "b.jsonl", ("One", "news"), ("Two", "ham"))
+    add("my-mail", train, test=test, values={"news": ""})
+    path = Path("tasks/my-mail.yaml")
+    plain = path.read_text(encoding="utf-8").replace('  values:\n    "news": ""\n', "")
+    path.write_text(plain, encoding="utf-8")
+    with pytest.raises(StandinError) as error:
+        add("my-mail", train, test=test)
+    (advised,) = re.findall(r"as in `(.*?)`, or \"\" to leave such rows out; or add it to labels", str(error.value))
+    label = "  - {name: news, phrase: news, description: news}\n# Stance tasks"
+    for old, new, labels in (
+        ("  columns:\n", f"  values: {{{advised}}}\n  columns:\n", ["ham", "ham"]),
+        ("  columns:\n", '  values: {news: ""}\n  columns:\n', ["ham"]),
+        ("# Stance tasks", label, ["news", "ham"]),
+    ):
+        path.write_text(plain.replace(old, new), encoding="utf-8")
+        assert [row.label for row in add("my-mail", train, test=test).parts["test"].rows] == labels
 
 
 def test_unlabelled_texts_get_two_labels_to_be_edited(project: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from standin.sources.added import Added, language_found, models_of_other_languag
 from standin.sources.cells import STRUCTURES, cell_text, missing
 from standin.sources.files import RawRows, Reading, rows_of
 from standin.sources.kept import Kept
-from standin.sources.labels import check_labels, label_remarks
+from standin.sources.labels import check_labels, label_remarks, labels_of_test
 from standin.sources.opening import Opened, Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
 from standin.sources.sizes import fitting
@@ -210,6 +210,8 @@ def _reading(
             raise StandinError(f"--value: the label {label_name!r} {wrong}: write a plain name")
     columns = Columns(text=text, label=label, id="id" if _has_ids(tables) else None, annotations=annotations)
     named = ["first", "second"] if label is None else check_labels(tables["train"], label, values)
+    if label is not None and "test" in tables:
+        named = sorted({*named, *labels_of_test(tables["test"], label, values, tables["train"], named)})
     if annotations is not None:  # a vote for a label that nobody else gave is a label too
         votes = {vote for _, record in tables["train"].records for vote in record.get(annotations) or ()}
         named = sorted({*named, *(values.get(vote, vote) for vote in votes)} - {""})
