@@ -139,7 +139,7 @@ def test_a_user_brings_votes_by_data_add_and_names_their_measurement_in_the_task
     path = Path("tasks/offensive.yaml")
     said = path.read_text("utf-8")
     assert '    annotations: "annotations"\n' in said
-    path.write_text(said.replace("  columns:\n", "  measurement: ordinal\n  columns:\n"), "utf-8")
+    path.write_text(said.replace("  measurement: nominal\n", "  measurement: ordinal\n"), "utf-8")
     task = load_task("offensive")
     params = parse_params(
         {"prepare": {"shots": 10, "validation": 10, "pool": 60, "test": 150}, "subjectivity": {"texts": 0}}

@@ -20,7 +20,7 @@ from standin.sources import adding, sizes
 from standin.sources.adding import add, mapping
 from standin.sources.commands import register
 from standin.sources.splits import draw
-from standin.task import load_task
+from standin.task import Columns, Source, load_task
 
 
 def command(folder: Path, *parts: str) -> str:
@@ -185,6 +185,15 @@ def test_a_task_file_may_map_leave_out_or_take_a_label_of_the_test_texts(project
     ):
         path.write_text(plain.replace(old, new), encoding="utf-8")
         assert [row.label for row in add("my-mail", train, test=test).parts["test"].rows] == labels
+
+
+def test_the_starter_task_has_every_key_of_a_source_with_its_default(project: Path, tmp_path: Path) -> None:
+    add("my-mail", file(tmp_path / "a.jsonl", *ROWS))
+    found = yaml.safe_load(Path("tasks/my-mail.yaml").read_text(encoding="utf-8"))["source"]
+    assert found["columns"].keys() == Columns.model_fields.keys()
+    assert found.keys() == Source.model_fields.keys() - {"hub", "values"}, "those are written where there are some"
+    optional = {name: each.default for name, each in Source.model_fields.items() if not each.is_required()}
+    assert {name: found[name] for name in optional if name in found} == {"measurement": optional["measurement"]}
 
 
 def test_unlabelled_texts_get_two_labels_to_be_edited(project: Path, tmp_path: Path) -> None:
