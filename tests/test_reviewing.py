@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
@@ -470,6 +471,45 @@ def test_a_note_without_a_decision_is_said_not_to_be_taken(project: Path) -> Non
 def test_an_unknown_label_is_asked_for_again_and_the_text_is_not_lost(project: Path) -> None:
     review(typed="e\nThe rent is late\nhousnig\nhousing\nq\n")
     assert [(each.text, each.label) for each in read_reviews(FILE).values()] == [("The rent is late", "housing")]
+
+
+def of_labels(names: list[str]) -> None:
+    """The task with these labels, and a kept text of each."""
+    given = yaml.safe_load(Path("tasks/city-topics.yaml").read_text(encoding="utf-8"))
+    given["labels"] = [{"name": name, "phrase": name, "description": f"on {name}"} for name in names]
+    given["prompts"]["attributes"] = {}
+    Path("tasks/city-topics.yaml").write_text(yaml.safe_dump(given, allow_unicode=True), encoding="utf-8")
+    results([row(number, f"[bold]A text[/] :heart: on {name}", label=name) for number, name in enumerate(names)])
+
+
+@pytest.mark.parametrize(
+    "names", [["[b]", "[/b]"], [":heart:", "a\\"], ["\u0633\u0624\u0627\u0644", "\U0001f44d\U0001f3fd"]]
+)
+def test_labels_and_texts_in_brackets_other_scripts_or_codes_of_emoji_are_shown_as_they_are(
+    project: Path, names: list[str]
+) -> None:
+    of_labels(names)
+    _, said = review(typed=f"a\ne\n\n{names[0]}\n")
+    for name in names:
+        assert f"label    {name} (on {name})" in said
+        assert f"  [bold]A text[/] :heart: on {name}" in said
+    assert [(each.decision, each.label) for each in read_reviews(FILE).values()] == [
+        ("accept", None),
+        ("edit", names[0]),
+    ]
+    results([row(0, label=names[1])])
+    assert "decided now: 1 rejected; left: 0 texts" in review("--label", names[1], typed="r\n")[1]
+
+
+def test_of_many_labels_the_question_names_none_and_shows_them_when_asked(project: Path) -> None:
+    names = [f"a label with the number {number:02}" for number in range(60)]
+    of_labels(names)
+    _, said = review(typed=f"e\n\n?\n{names[59]}\n")
+    assert f"label (empty keeps {names[0]}; one of 60, ? shows them): " in said
+    asked, listed = " ".join(said.split()).split("? shows them): ")[:2]
+    assert names[30] not in asked
+    assert all(name in listed for name in names)
+    assert [each.label for each in read_reviews(FILE).values()] == [names[59]]
 
 
 def test_an_edit_that_is_in_place_comes_back_unchanged(project: Path, task: Task) -> None:
