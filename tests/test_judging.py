@@ -120,6 +120,14 @@ class TestReading:
         assert "3 answers of 1 person; 0 new, 0 changed" in pairs("--read", str(FILE)).output
         assert KEPT.read_bytes() == before
 
+    def test_for_another_task_than_that_of_the_parameters_a_run_of_it_is_named(self) -> None:
+        shutil.copy(ROOT / "tasks/ag-news.yaml", "tasks/ag-news.yaml")
+        file = Path("ag-news-pairs.csv")
+        pairs("--task", "ag-news", "--judge", "ann")
+        fill({2: "1"}, file)
+        said = pairs("--task", "ag-news", "--read", str(file)).output
+        assert "`standin run -S base.task=ag-news` ranks the tasks by them" in said
+
     def test_later_answers_join_and_replace_and_blanks_take_nothing_away(self) -> None:
         pairs("--judge", "ann")
         fill({2: "1", 3: "1"})

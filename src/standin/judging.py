@@ -56,7 +56,8 @@ def pairs(
     from standin.measures.subjectivity import compared_tasks
     from standin.task import load_task
 
-    given = load_task(task or load_params().base.task)
+    current = load_params().base.task
+    given = load_task(task or current)
     tasks = compared_tasks(given.name, given.description, given.label_names)
     if read is None:
         if encoding:
@@ -81,11 +82,12 @@ def pairs(
         return
     if to is not None or judge or both_orders:
         raise StandinError("--read reads answers: leave --to, --judge and --both-orders out")
-    for line in join(read, encoding, KEPT / f"{given.name}.csv", [one.name for one in tasks]):
+    then = "dvc repro subjectivity" if given.name == current else f"standin run -S base.task={given.name}"
+    for line in join(read, encoding, KEPT / f"{given.name}.csv", [one.name for one in tasks], then):
         typer.echo(line)
 
 
-def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str]) -> list[str]:
+def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str], then: str) -> list[str]:
     """Add the answers of a filled file to those that are kept; of a question answered anew the new answer holds.
 
     Args:
@@ -93,6 +95,7 @@ def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str]) -> 
         encoding: of the file, where it is not UTF-8.
         kept: the task's file of answers; nothing is written where something is wrong.
         names: of the tasks that may be compared.
+        then: the command that ranks the tasks by the answers.
 
     Returns:
         What to say.
@@ -126,7 +129,7 @@ def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str]) -> 
     lines.append(f"{kept}: {counted(len(joined), 'answer')} of {whose}; {new} new, {changed} changed")
     if names[-1] not in {name for one in joined.values() for name in (one.first, one.second)}:
         lines.append(f"No answer concerns {names[-1]} yet: it has no place by these answers.")
-    return [*lines, "`dvc repro subjectivity` ranks the tasks by them; commit the file to keep them."]
+    return [*lines, f"`{then}` ranks the tasks by them; commit the file to keep them."]
 
 
 def _answers(path: Path, encoding: str | None, names: Sequence[str]) -> tuple[list["Answer"], int]:
