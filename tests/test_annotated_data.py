@@ -124,7 +124,7 @@ def test_bands_of_agreement_give_a_mean_and_a_curve_as_lower_bounds_and_no_alpha
 
 
 @pytest.mark.slow
-def test_a_user_brings_votes_by_data_add_and_names_them_and_their_measurement_in_the_task_file() -> None:
+def test_a_user_brings_votes_by_data_add_and_names_their_measurement_in_the_task_file() -> None:
     rows = given(OFFENSIVENESS)
     for name, part in (("train", rows[150:]), ("test", rows[:150])):
         Path(f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), "utf-8")
@@ -138,13 +138,8 @@ def test_a_user_brings_votes_by_data_add_and_names_them_and_their_measurement_in
         subprocess.run(call, check=True, capture_output=True)
     path = Path("tasks/offensive.yaml")
     said = path.read_text("utf-8")
-    assert "    annotations: null\n" in said
-    path.write_text(
-        said.replace("  columns:\n", "  measurement: ordinal\n  columns:\n").replace(
-            "    annotations: null\n", "    annotations: annotations\n"
-        ),
-        "utf-8",
-    )
+    assert '    annotations: "annotations"\n' in said
+    path.write_text(said.replace("  measurement: nominal\n", "  measurement: ordinal\n"), "utf-8")
     task = load_task("offensive")
     params = parse_params(
         {"prepare": {"shots": 10, "validation": 10, "pool": 60, "test": 150}, "subjectivity": {"texts": 0}}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from standin.sources import adding, sizes
 from standin.sources.adding import add, mapping
 from standin.sources.commands import register
 from standin.sources.splits import draw
-from standin.task import load_task
+from standin.task import Columns, Source, load_task
 
 
 def command(folder: Path, *parts: str) -> str:
@@ -68,6 +69,64 @@ def test_the_file_is_copied_checked_and_versioned(project: Path, tmp_path: Path)
     assert "tasks/my-mail.yaml" in said
 
 
+def voted(path: Path, *votes: object, column: str = "annotations") -> Path:
+    rows = [{"text": f"{text} {n}", "label": label, column: votes[n]} for n, (text, label) in enumerate(ROWS)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "votes",
+    [
+        (["ham", "ham", "spam"], ["spam"], None),
+        ("ham|ham|spam", "spam", ""),
+        ({"ham": 2, "spam": 1}, {"spam": 1}, None),
+    ],
+)
+def test_votes_in_a_column_of_their_name_are_read(project: Path, tmp_path: Path, votes: tuple[object, ...]) -> None:
+    found = add("my-mail", voted(tmp_path / "a.jsonl", *votes))
+    assert load_task("my-mail").source.columns.annotations == "annotations"
+    assert [row.annotations for row in found.parts["train"].rows] == [("ham", "ham", "spam"), ("spam",), None]
+    assert "column 'annotations' is read as several annotators' votes" in found.summary()
+
+
+def test_votes_for_a_value_that_is_left_out_are_votes(project: Path, tmp_path: Path) -> None:
+    path = voted(tmp_path / "a.jsonl", ["ham", "unsure"], ["spam"], None)
+    said = add("other", path).summary()
+    assert "look at: column 'annotations' is not read as annotators' votes (" in said
+    assert "a.jsonl, line 1: annotation 'unsure' is not in the task" in said
+    assert 'write `annotations: "annotations"` under source.columns in tasks/other.yaml' in said
+    assert load_task("other").source.columns.annotations is None
+    found = add("my-mail", path, values={"unsure": ""})
+    assert found.parts["train"].rows[0].annotations == ("ham", "unsure")
+
+
+def test_votes_that_only_one_of_two_files_has_are_said_and_not_read(project: Path, tmp_path: Path) -> None:
+    train = voted(tmp_path / "a.jsonl", ["ham", "ham"], ["spam"], None)
+    said = add("my-mail", train, test=file(tmp_path / "b.jsonl", ("A text", "ham"), ("Two", "spam"))).summary()
+    assert "column 'annotations' is not read as annotators' votes" in said
+    assert "b.jsonl: there is no such column" in said
+
+
+def test_votes_in_a_column_of_another_name_are_said(project: Path, tmp_path: Path) -> None:
+    path = voted(tmp_path / "a.jsonl", ["ham", "spam"], ["spam"], None, column="votes")
+    look = "look at: column 'votes' holds several labels for a text: where they are annotators' votes, write"
+    assert look in add("my-mail", path).summary()
+    task = Path("tasks/my-mail.yaml")
+    assert "    annotations: null\n" in task.read_text(encoding="utf-8")
+    assert look in add("my-mail", path).summary(), "the task file is there and does not name it"
+    named = task.read_text(encoding="utf-8").replace("annotations: null", 'annotations: "votes"')
+    task.write_text(named, encoding="utf-8")
+    assert "look at: column" not in add("my-mail", path).summary()
+
+
+@pytest.mark.parametrize(
+    "cells", [(["a", "word"], ["list"], None), ("good | bad", "so", ""), (["ham"], ["spam"], None)]
+)
+def test_what_is_no_vote_is_not_spoken_of(project: Path, tmp_path: Path, cells: tuple[object, ...]) -> None:
+    assert "votes" not in add("my-mail", voted(tmp_path / "a.jsonl", *cells, column="tokens")).summary()
+
+
 def test_the_starter_task_is_complete_and_names_what_was_found(project: Path, tmp_path: Path) -> None:
     rows = [(text, {"ham": "Sci/Tech", "spam": 'yes: "no"'}[str(label)]) for text, label in ROWS]
     train = file(tmp_path / "a.jsonl", *rows, columns=("body", "kind"))
@@ -89,6 +148,52 @@ def test_a_column_of_ids_is_used_where_it_names_every_row(project: Path, tmp_pat
         )
         add(name, path)
         assert load_task(name).source.columns.id == ("id" if name == "unique" else None)
+
+
+def test_labels_that_only_the_test_texts_have_come_with_the_options_for_each(project: Path, tmp_path: Path) -> None:
+    train = file(tmp_path / "a.jsonl", *ROWS)
+    test = file(tmp_path / "b.jsonl", ("One", "ham"), ("Two", "it's news"), ("Three", "SPAM"), ("Four", "it's news"))
+    with pytest.raises(StandinError) as error:
+        add("my-mail", train, test=test)
+    said = str(error.value)
+    assert "b.jsonl: column 'label' holds 2 labels that" in said
+    assert "\"it's news\" (2), 'SPAM' (1). Add " in said
+    taken = [shlex.split(option)[1] for option in re.findall(r"--value (?:'(?:[^']|'\"'\"')*'|[^ :]+)", said)]
+    assert taken == ["it's news=", "SPAM=spam", "it's news=it's news"]
+    found = add("my-mail", train, test=test, values=mapping(taken[:2]))
+    assert [row.label for row in found.parts["test"].rows] == ["ham", "spam"]
+    assert load_task("my-mail").label_names == ["ham", "spam"]
+    found = add("three-kinds", train, test=test, values=mapping(taken[1:]))
+    assert [row.label for row in found.parts["test"].rows] == ["ham", "it's news", "spam", "it's news"]
+    assert load_task("three-kinds").label_names == ["ham", "it's news", "spam"]
+
+
+def test_a_task_file_may_map_leave_out_or_take_a_label_of_the_test_texts(project: Path, tmp_path: Path) -> None:
+    train, test = file(tmp_path / "a.jsonl", *ROWS), file(tmp_path / "b.jsonl", ("One", "news"), ("Two", "ham"))
+    add("my-mail", train, test=test, values={"news": ""})
+    path = Path("tasks/my-mail.yaml")
+    plain = path.read_text(encoding="utf-8").replace('  values:\n    "news": ""\n', "")
+    path.write_text(plain, encoding="utf-8")
+    with pytest.raises(StandinError) as error:
+        add("my-mail", train, test=test)
+    (advised,) = re.findall(r"as in `(.*?)`, or \"\" to leave such rows out; or add it to labels", str(error.value))
+    label = "  - {name: news, phrase: news, description: news}\n# Stance tasks"
+    for old, new, labels in (
+        ("  columns:\n", f"  values: {{{advised}}}\n  columns:\n", ["ham", "ham"]),
+        ("  columns:\n", '  values: {news: ""}\n  columns:\n', ["ham"]),
+        ("# Stance tasks", label, ["news", "ham"]),
+    ):
+        path.write_text(plain.replace(old, new), encoding="utf-8")
+        assert [row.label for row in add("my-mail", train, test=test).parts["test"].rows] == labels
+
+
+def test_the_starter_task_has_every_key_of_a_source_with_its_default(project: Path, tmp_path: Path) -> None:
+    add("my-mail", file(tmp_path / "a.jsonl", *ROWS))
+    found = yaml.safe_load(Path("tasks/my-mail.yaml").read_text(encoding="utf-8"))["source"]
+    assert found["columns"].keys() == Columns.model_fields.keys()
+    assert found.keys() == Source.model_fields.keys() - {"hub", "values"}, "those are written where there are some"
+    optional = {name: each.default for name, each in Source.model_fields.items() if not each.is_required()}
+    assert {name: found[name] for name in optional if name in found} == {"measurement": optional["measurement"]}
 
 
 def test_unlabelled_texts_get_two_labels_to_be_edited(project: Path, tmp_path: Path) -> None:

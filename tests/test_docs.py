@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.main import get_command
 
 from standin.cli import app
 from standin.config import Params
+from standin.predicting.files import target_of
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -37,6 +39,27 @@ CHANGES = sorted(
         if flag == "-S" and not change.startswith("tasks/")
     }
 )
+
+
+def ignored(*names: str) -> set[str]:
+    """Those of the names that git ignores in the project."""
+    asked = ["git", "check-ignore", "--no-index", "--stdin"]
+    done = subprocess.run(asked, cwd=ROOT, input="\n".join(names), capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return set(done.stdout.splitlines())
+
+
+def test_no_working_file_of_a_command_waits_for_git_to_take_it(tmp_path: Path) -> None:
+    """Sheets and exports hold texts of people: `git add -A` leaves them out, and takes what is kept of them."""
+    suffixes = r"[\w.-]+\.(?:csv|tsv|xlsx|jsonl|json|parquet|html)(?:\.gz)?"
+    shown = {word for _, line in SHOWN for word in shlex.split(line, comments=True) if re.fullmatch(suffixes, word)}
+    by_default = {"city-topics-pairs.csv", target_of(tmp_path / "letters.csv", None, False).name}
+    beside = {"tasks.xml", "records.settings.json"}
+    assert {"texts.csv", "tasks.json", "records.jsonl", "compared.html"} <= shown
+    assert ignored(*shown, *by_default, *beside) == {*shown, *by_default, *beside}
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    kept += ["data/labels/a.jsonl", "data/reviews/a.jsonl", "tasks/judgements/a.csv", "data/raw/a.dvc", "tasks/a.yaml"]
+    assert not ignored(*filter(None, kept))
 
 
 def prose(path: Path) -> str:

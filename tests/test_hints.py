@@ -141,6 +141,23 @@ def test_too_few_texts_of_a_label_are_said_and_give_none(labels: list[str], why:
     assert suspects([], np.zeros((0, 3), np.float32)) == module.Suspects([], {})
 
 
+def test_a_label_of_which_a_question_has_no_text_stops_nothing_and_is_never_suggested() -> None:
+    # kept: the middle label of three in one question, the first and last in the other
+    vectors, given = clouds(240, 3, spread=0.1)
+    rows = []
+    for k, label in enumerate(given):
+        question = "p" if label < 2 else "q"
+        rows.append(row(k, f"label {label}", question_id=question))
+    rows[2] = replace(rows[2], question_id="q", label="label 0")
+    more = [row(240 + k, "label 0", question_id="q") for k in range(20)]
+    centre = np.repeat(vectors[given == 0][:1], 20, axis=0)
+    found = suspects([*rows, *more], np.concatenate([vectors, centre]))
+    assert found.off == {}
+    assert [(each.id, each.question_id, each.label, each.suggested) for each in found.ranked] == [
+        ("s2", "q", "label 0", "label 2")
+    ]
+
+
 def test_questions_are_judged_apart() -> None:
     vectors, given = clouds(120, 2, spread=0.1)
     rows = [row(k, f"label {label}", question_id="q1") for k, label in enumerate(given)]
@@ -332,3 +349,5 @@ def test_the_page_says_what_people_decided_and_should_look_at() -> None:
         "hint, no finding.",
         "0 of 40 kept texts hold words of insult or threat, by a short list, as 0.0% of the real ones: a hint, no finding.",
     ]
+    (said,) = curation_notes({"kept": 40, "reviewed": reviewed | {"accepted_removed": 4}})
+    assert said.endswith("2 edited, 4 accepted in vain (invalid, contaminated, copied or equal).")

@@ -80,12 +80,19 @@ class TestWriting:
     def test_the_file_holds_a_question_a_row_and_says_what_to_do(self) -> None:
         said = pairs()
         assert said.exit_code == 0
-        assert "55 questions for judge-1, judge-2; each pair once, the next judge the other way round" in said.output
+        assert "110 questions for judge-1, judge-2, 55 each; each pair once, the next judge the other" in said.output
         assert "standin subjectivity pairs --read city-topics-pairs.csv" in said.output
         assert tuple(rows()[0]) == COLUMNS
         assert len(rows()) == 110
         assert {row["answer"] for row in rows()} == {""}
         assert {row["question"] for row in rows()} == {"Which of the two tasks is more objective: 1, 2 or same?"}
+
+    def test_the_number_of_questions_is_that_of_rows(self) -> None:
+        assert "55 questions for ann; each pair once" in pairs("--judge", "ann").output
+        assert len(rows()) == 55
+        said = pairs("--judge", "ann", "--judge", "bo", "--both-orders", "--to", "both.csv").output
+        assert "220 questions for ann, bo, 110 each; each pair in both orders" in said
+        assert len(rows(Path("both.csv"))) == 220
 
     def test_a_file_that_is_there_is_not_overwritten(self) -> None:
         FILE.write_text("my answers")
@@ -108,9 +115,18 @@ class TestReading:
         assert "3 of 55 questions answered (ann 3); 52 left open, which is fine" in said
         assert "tasks/judgements/city-topics.csv: 3 answers of 1 person; 3 new, 0 changed" in said
         assert sorted(row["answer"] for row in rows(KEPT)) == ["1", "2", "same"]
+        assert "`dvc repro subjectivity` ranks the tasks by them" in said
         before = KEPT.read_bytes()
         assert "3 answers of 1 person; 0 new, 0 changed" in pairs("--read", str(FILE)).output
         assert KEPT.read_bytes() == before
+
+    def test_for_another_task_than_that_of_the_parameters_a_run_of_it_is_named(self) -> None:
+        shutil.copy(ROOT / "tasks/ag-news.yaml", "tasks/ag-news.yaml")
+        file = Path("ag-news-pairs.csv")
+        pairs("--task", "ag-news", "--judge", "ann")
+        fill({2: "1"}, file)
+        said = pairs("--task", "ag-news", "--read", str(file)).output
+        assert "`standin run -S base.task=ag-news` ranks the tasks by them" in said
 
     def test_later_answers_join_and_replace_and_blanks_take_nothing_away(self) -> None:
         pairs("--judge", "ann")
@@ -147,6 +163,17 @@ class TestReading:
         pairs()
         fill(answers, **others)
         assert f"city-topics-pairs.csv, {said}" in str(pairs("--read", str(FILE)).exception)
+        assert not KEPT.exists()
+
+    def test_all_that_is_wrong_is_named_up_to_a_few_rows_and_the_rest_counted(self) -> None:
+        pairs()
+        fill({2: "1", **dict.fromkeys(range(3, 15), "perhaps")}, judge="")
+        said = str(pairs("--read", str(FILE)).exception)
+        assert re.findall(r"row (\d+): column '(judge|answer)'", said) == [
+            ("2", "judge"),
+            *((str(n), "answer") for n in range(3, 10)),
+        ]
+        assert said.endswith("and 5 more\nNothing was taken from the file.")
         assert not KEPT.exists()
 
     def test_two_answers_of_a_judge_to_one_question_are_refused(self) -> None:

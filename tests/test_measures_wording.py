@@ -1,4 +1,5 @@
 import math
+import random
 
 import numpy as np
 import pytest
@@ -76,6 +77,20 @@ class TestSelfBleu:
     def test_it_is_the_mean_of_every_text_against_all_others(self, texts: list[list[str]]) -> None:
         scores = [bleu(text, texts[:i] + texts[i + 1 :]) if text else 0.0 for i, text in enumerate(texts)]
         assert self_bleu(texts) == pytest.approx(float(np.mean(scores)), abs=1e-12)
+
+    @given(texts_of_few_words, st.randoms(use_true_random=False))
+    def test_it_does_not_depend_on_the_order_of_texts(self, texts: list[list[str]], draws: random.Random) -> None:
+        """BLEU is not symmetric: each pair counts in both directions, so no order of the texts is another figure."""
+        turned = draws.sample(texts, len(texts))
+        assert self_bleu(turned) == pytest.approx(self_bleu(texts), abs=1e-12)
+
+    def test_all_other_texts_are_the_references_at_once(self) -> None:
+        """A text put together from two others is found whole; the mean over pairs of texts would miss it."""
+        one, other = ["a", "b", "c", "d", "e"], ["f", "g", "h", "i", "j"]
+        joined = ["a", "b", "c", "d", "f", "g", "h", "i"]  # d f, c d f, d f g, b c d f, c d f g, d f g h are new
+        by_hand = (8 / 8 * 6 / 7 * 4 / 6 * 2 / 5) ** 0.25
+        back = (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25  # nearest in length is the other of five tokens: no penalty
+        assert self_bleu([one, other, joined]) == pytest.approx((by_hand + 2 * back) / 3)
 
     def test_it_is_that_of_nltk(self) -> None:
         found = pytest.importorskip("nltk.translate.bleu_score")

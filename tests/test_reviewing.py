@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
@@ -349,6 +350,53 @@ def test_what_found_a_removed_text_is_said(project: Path, task: Task) -> None:
     ]
 
 
+GONE = Removed(id="s9", plan_id="p9", label="transport", text="Gone", reason="invalid", by="too_short")
+
+
+def test_a_text_that_cannot_come_back_is_not_accepted(project: Path) -> None:
+    leaked = replace(GONE, id="s8", reason="contaminated", by="cosine", survivor="t3", score=0.96)
+    like = replace(GONE, id="s7", reason="duplicate", by="cosine", survivor="s0", score=0.97)
+    write_rows(Path("data/synthetic/removed.jsonl"), [GONE, leaked, like])
+    said = " ".join(review("--removed", typed="a\na\ns\na\nr\n")[1].split())
+    assert "cannot come back, so nothing was decided: invalid (too short), a fault that accepting does not" in said
+    assert "so nothing was decided: contaminated (cosine), a fault" in said
+    assert "decided now: 1 accepted, 1 rejected; left: 1 text" in said
+    assert decisions() == {"s7": "accept", "s8": "reject"}
+
+
+def test_of_equal_texts_one_stays_whoever_is_accepted(project: Path) -> None:
+    write_rows(Path("data/synthetic/removed.jsonl"), [replace(GONE, reason="duplicate", by="exact", survivor="s0")])
+    review("--removed", typed="a\n")
+    assert decisions() == {"s9": "accept"}  # it stands in the other's place
+    FILE.unlink()
+    review(typed="a\nq\n")
+    said = review("--removed", typed="a\nq\n")[1]
+    assert "nothing was decided: equal to s0, which was accepted: of equal" in " ".join(said.split())
+    assert decisions() == {"s0": "accept"}
+
+
+def test_a_sheet_says_what_cannot_come_back_and_takes_the_rest(project: Path) -> None:
+    write_rows(
+        Path("data/synthetic/removed.jsonl"), [GONE, replace(GONE, id="s8", reason="judged_wrong", by="housing")]
+    )
+    review("--write", "gone.csv", "--removed")
+    filled_in(Path("gone.csv"), {"s9": {"decision": "accept"}, "s8": {"decision": "accept"}})
+    said = review("--read", "gone.csv")[1]
+    assert "2 rows read: 1 accepted, 0 rejected, 0 edited\n" in said
+    assert "1 row accepts a text that cannot come back, so nothing was taken from there; an edit may help:\n" in said
+    assert "\n  s9: invalid (too short), a fault that accepting does not overrule\n" in said
+    assert decisions() == {"s8": "accept"}
+    write_rows(Path("data/synthetic/removed.jsonl"), [replace(GONE, reason="duplicate", by="exact", survivor="s0")])
+    review("--write", "equal.csv", "--removed")
+    review("--write", "kept.csv")
+    both = [*sheet_rows(Path("kept.csv").read_bytes().removeprefix(b"\xef\xbb\xbf"), "kept"),
+            *sheet_rows(Path("equal.csv").read_bytes().removeprefix(b"\xef\xbb\xbf"), "equal")]  # fmt: skip
+    write_sheet(Path("both.csv"), list(both[0]), [list(each.values()) for each in both])
+    filled_in(Path("both.csv"), {"s9": {"decision": "accept"}, "s0": {"decision": "accept"}})
+    assert "s9: equal to s0, which was accepted: of equal texts one stays" in review("--read", "both.csv")[1]
+    assert decisions() == {"s8": "accept", "s0": "accept"}
+
+
 def test_a_sample_is_drawn_the_same_every_time_and_goes_on(project: Path, task: Task) -> None:
     results([row(number) for number in range(200)])
     drawn = [each.row.id for each in candidates(task, Curate(), sample=20)]
@@ -423,6 +471,45 @@ def test_a_note_without_a_decision_is_said_not_to_be_taken(project: Path) -> Non
 def test_an_unknown_label_is_asked_for_again_and_the_text_is_not_lost(project: Path) -> None:
     review(typed="e\nThe rent is late\nhousnig\nhousing\nq\n")
     assert [(each.text, each.label) for each in read_reviews(FILE).values()] == [("The rent is late", "housing")]
+
+
+def of_labels(names: list[str]) -> None:
+    """The task with these labels, and a kept text of each."""
+    given = yaml.safe_load(Path("tasks/city-topics.yaml").read_text(encoding="utf-8"))
+    given["labels"] = [{"name": name, "phrase": name, "description": f"on {name}"} for name in names]
+    given["prompts"]["attributes"] = {}
+    Path("tasks/city-topics.yaml").write_text(yaml.safe_dump(given, allow_unicode=True), encoding="utf-8")
+    results([row(number, f"[bold]A text[/] :heart: on {name}", label=name) for number, name in enumerate(names)])
+
+
+@pytest.mark.parametrize(
+    "names", [["[b]", "[/b]"], [":heart:", "a\\"], ["\u0633\u0624\u0627\u0644", "\U0001f44d\U0001f3fd"]]
+)
+def test_labels_and_texts_in_brackets_other_scripts_or_codes_of_emoji_are_shown_as_they_are(
+    project: Path, names: list[str]
+) -> None:
+    of_labels(names)
+    _, said = review(typed=f"a\ne\n\n{names[0]}\n")
+    for name in names:
+        assert f"label    {name} (on {name})" in said
+        assert f"  [bold]A text[/] :heart: on {name}" in said
+    assert [(each.decision, each.label) for each in read_reviews(FILE).values()] == [
+        ("accept", None),
+        ("edit", names[0]),
+    ]
+    results([row(0, label=names[1])])
+    assert "decided now: 1 rejected; left: 0 texts" in review("--label", names[1], typed="r\n")[1]
+
+
+def test_of_many_labels_the_question_names_none_and_shows_them_when_asked(project: Path) -> None:
+    names = [f"a label with the number {number:02}" for number in range(60)]
+    of_labels(names)
+    _, said = review(typed=f"e\n\n?\n{names[59]}\n")
+    assert f"label (empty keeps {names[0]}; one of 60, ? shows them): " in said
+    asked, listed = " ".join(said.split()).split("? shows them): ")[:2]
+    assert names[30] not in asked
+    assert all(name in listed for name in names)
+    assert [each.label for each in read_reviews(FILE).values()] == [names[59]]
 
 
 def test_an_edit_that_is_in_place_comes_back_unchanged(project: Path, task: Task) -> None:

@@ -312,12 +312,12 @@ def test_both_stages_obey_and_say_what_people_decided(
     ]
     assert (metrics["planned"], metrics["kept"], metrics["rejected"], metrics["invalid"]) == (4, 2, 1, 1)
     assert metrics["reviewed"] == {
-        "accepted": 1, "rejected": 1, "edited": 1, "accepted_removed": 1, "of_other_texts": 1
+        "accepted": 0, "rejected": 1, "edited": 1, "accepted_removed": 1, "of_other_texts": 1
     }  # fmt: skip
     said = capsys.readouterr().out
     assert "edit: 1 text edited by people, 1 of them with another label\n" in said
     assert (
-        "curate: reviewed by people: 1 accepted, 1 rejected, 1 edited; 1 of the accepted went all the same: invalid, "
+        "curate: reviewed by people: 0 accepted, 1 rejected, 1 edited; 1 more accepted, but gone all the same: invalid, "
         "contaminated, copied or equal to another; 1 decision is of texts that this run does not have\n"
     ) in said
 

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 
 from standin.config import Params, parse_params
-from standin.corpus import Row, SyntheticRow, write_rows
+from standin.corpus import Row, SyntheticRow, read_rows, write_rows
 from standin.errors import StandinError
 from standin.measures.diversity import at_size
 from standin.measures.embeddings import Embeddings, write_embeddings
 from standin.measures.fidelity import similarity_at_size, similarity_of_halves
+from standin.sheets import sheet_rows
 from standin.stages import diversity as stage
-from standin.task import Question, Task, load_task
+from standin.task import Label, Question, Task, load_task
 
 ROOT = Path(__file__).resolve().parents[1]
 LABELS = ["transport", "environment", "housing", "community"]
@@ -61,6 +63,33 @@ def lay(
 
 def run(task: Task, params: Params | None = None) -> dict[str, Any]:
     return dict(stage.run(params or Params(), task, ""))
+
+
+@pytest.mark.parametrize(
+    "names", [["[b]", "[/b]"], ["\u0633\u0624\u0627\u0644", "\U0001f44d\U0001f3fd"], [f"{n} " * 60 for n in range(60)]]
+)
+def test_one_text_a_label_and_labels_of_any_look_are_counted_and_named_in_short(
+    task: Task, names: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [name.strip() for name in names]
+    lay(len(names), len(names))
+    for path, kind in (("real/oracle", Row), ("translated/texts", SyntheticRow), ("synthetic/texts", SyntheticRow)):
+        rows = read_rows(Path(f"data/{path}.jsonl"), kind)
+        write_rows(
+            Path(f"data/{path}.jsonl"), [replace(row, label=name) for row, name in zip(rows, names, strict=True)]
+        )
+    own = task.model_copy(update={"labels": [Label(name=name, phrase=name, description=name) for name in names]})
+    metrics = run(own, parse_params({"diversity": {"more": True, "draws": 3}}))
+    assert {name: each["texts_compared"] for name, each in metrics["per_label"].items()} == dict.fromkeys(names, 0)
+    said = capsys.readouterr().out
+    if len(names) == 2:
+        assert "too few to compare: every set needs 4 texts" in said
+    else:
+        assert "too few texts of: 0 0 0" in said
+        assert said.endswith("... and 50 more\n")
+        assert max(map(len, said.splitlines())) < 500
+    shares = sheet_rows(Path("reports/diversity/labels.csv").read_bytes(), "labels.csv")
+    assert [row["label"] for row in shares] == [*names, *names]
 
 
 def test_every_set_is_measured_at_half_the_smallest_over_subsets(

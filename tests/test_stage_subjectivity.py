@@ -297,20 +297,53 @@ def by_stars(mine: float) -> dict[tuple[str, str], str]:
     }
 
 
-def test_peoples_answers_place_the_task_and_the_panel_stands_beside_them(
-    task: Task, engine: object, capsys: pytest.CaptureFixture[str]
+def test_peoples_answers_to_some_pairs_place_the_task_and_the_panel_stands_beside_them(
+    task: Task, engine: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     lay(n=4)
-    judge(by_stars(3.5), "ann", "bo")
+    answers = by_stars(3.5)
+    del answers["humor", "city-topics"]
+    judge(answers, "ann", "bo")
     metrics = stage.run(small(4), task, "")
     assert (metrics["place"], metrics["place_source"], metrics["tasks_compared"]) == (9, "people", 11)
-    assert (metrics["answers"], metrics["judges"]) == (110, 2)
+    assert (metrics["answers"], metrics["judges"]) == (108, 2)
+    assert len([asked for asked in engine() if "Task 2:" in asked]) == 110  # its ranking is of all tasks, by itself
     assert metrics["kendall_with_paper"] == pytest.approx(1)
     assert metrics["panel_place"] == 11
     assert -1 <= metrics["kendall_with_panel"] < 1
     assert metrics["kendall_with_panel_random_95"] == pytest.approx(25 / 55, abs=1e-6)
     assert [line["source"] for line in lines("tasks")] == ["people"] * 11 + ["llm_panel"] * 11
-    assert "place 9 of 11 tasks, 1 the most objective (people: 110 answers of 2 judges)" in capsys.readouterr().out
+    assert "place 9 of 11 tasks, 1 the most objective (people: 108 answers of 2 judges)" in capsys.readouterr().out
+
+
+def test_where_people_compared_every_pair_the_panel_judges_texts_alone(
+    task: Task, engine: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(n=4)
+    pairs = list(by_stars(3.5).items())
+    given = [Answer("ann", *pair, said) for pair, said in pairs[:30]]
+    given += [Answer("bo", second, first, "same") for (first, second), _ in pairs[30:]]  # the other way round
+    write_answers(Path("tasks/judgements/city-topics.csv"), given)
+    metrics = stage.run(small(4), task, "")
+    assert not [asked for asked in engine() if "Task 2:" in asked]
+    assert (metrics["place_source"], metrics["source"], metrics["texts"]) == ("people", "llm_panel", 4)
+    assert not [name for name in metrics if name.startswith(("panel_place", "kendall_with_panel"))]
+    assert {line["source"] for line in lines("tasks")} == {"people"}
+    assert "people compared every pair of tasks: the panel is not asked" in capsys.readouterr().out
+
+
+def test_where_people_answered_everything_no_engine_is_loaded(task: Task, no_engine: None) -> None:
+    lay(annotations=("transport", "housing"))
+    judge(by_stars(3.5), "ann")
+    metrics = stage.run(small(12), task, "")
+    assert (metrics["source"], metrics["place_source"], metrics["place"]) == ("annotators", "people", 9)
+
+
+def test_models_answers_do_not_silence_the_panel(task: Task, engine: Callable[[], list[str]]) -> None:
+    lay(annotations=("transport", "housing"))
+    judge(by_stars(3.5), "llm:one")
+    assert stage.run(small(12), task, "")["panel_place"] == 11
+    assert len(engine()) == 110
 
 
 def test_the_figure_has_a_row_a_task_with_the_score_turned_round(task: Task, engine: object) -> None:

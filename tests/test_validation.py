@@ -561,6 +561,22 @@ def test_hostile_words_are_words_on_the_page_and_in_the_terminal_and_no_text_is_
     assert max(map(cell_len, lines)) <= 80
 
 
+@pytest.mark.parametrize(
+    "pattern", [r"(?<!not )good\b", r"(?<=<b>)[/a]{2,}|\[b\]", "(?P<word>a)(?P=word)&lt;", "[{}]{1,}\\n"]
+)
+def test_a_pattern_stands_on_the_page_and_in_messages_as_it_is_written(pattern: str) -> None:
+    plain, data = Data(), Data()
+    plain.own, data.own = (
+        Checks.model_validate({"patterns": {"odd": {"pattern": one, "min": 1}}}) for one in ("qqq", pattern)
+    )
+    verdict = data.evaluate()
+    page, harmless = render(verdict, "t"), render(plain.evaluate(), "t")
+    assert re.findall("<[^>]*>", page) == re.findall("<[^>]*>", harmless)
+    said = f"least 100.0% of the texts must match odd ('{pattern}')"
+    assert said in html.unescape(page)
+    assert said in failure_message(verdict.failures("critical"))
+
+
 def test_the_page_asks_nothing_of_any_server_and_no_half_character_stops_it() -> None:
     data = Data()
     data.change(0, id="\ud800", text="")

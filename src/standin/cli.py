@@ -109,7 +109,7 @@ def run(
     found = previewing.preview(params, preview, task)
     width = None if sys.stdout.isatty() else 120
     whole = shlex.join(["standin", "run", *_options(change or [])])
-    previewing.show(found, params.base.task, whole, Console(width=width))
+    previewing.show(found, params.base.task, whole, Console(width=width, emoji=False))
 
 
 def _pipeline(*words: str, verbose: bool) -> int:

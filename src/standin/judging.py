@@ -1,9 +1,9 @@
 """``standin subjectivity pairs``: let people, or models, say which of two tasks is more objective."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from standin.help import examples
 
 if TYPE_CHECKING:
     from standin.measures.judgements import Answer
+    from standin.sources.tables import Table
 
 KEPT = Path("tasks/judgements")
 """Where answers are kept, a file a task: under git, and read by the stage subjectivity."""
@@ -48,13 +49,15 @@ def pairs(
 ) -> None:
     """Write the questions "which task is more objective" as a CSV, or read the answers (--read).
 
-    The task is compared with the paper's ten. Answers are kept in tasks/judgements/TASK.csv, for git and `dvc repro`.
+    The task is compared with the paper's ten. Answers are kept in tasks/judgements/TASK.csv, for git and
+    `dvc repro subjectivity`.
     """
     from standin.config import load_params
     from standin.measures.subjectivity import compared_tasks
     from standin.task import load_task
 
-    given = load_task(task or load_params().base.task)
+    current = load_params().base.task
+    given = load_task(task or current)
     tasks = compared_tasks(given.name, given.description, given.label_names)
     if read is None:
         if encoding:
@@ -70,19 +73,21 @@ def pairs(
             raise StandinError(f"{target}: is there already, perhaps with answers. Name another file with --to.")
         rows = list(judgements.questions(tasks, judges, both_orders))
         write_sheet(target, judgements.COLUMNS, rows, to_fill_in=True)
-        each = counted(len(rows) // len(judges), "question")
+        asked = counted(len(rows), "question")
+        shares = f", {len(rows) // len(judges)} each" if len(judges) > 1 else ""
         orders = "each pair in both orders" if both_orders else "each pair once, the next judge the other way round"
-        typer.echo(f"{target}: {each} for {', '.join(judges)}; {orders}")
+        typer.echo(f"{target}: {asked} for {', '.join(judges)}{shares}; {orders}")
         typer.echo("Fill the column answer: 1, 2 or same; a part is enough. Then:")
         typer.echo(f"  standin subjectivity pairs --read {target}{f' --task {task}' if task else ''}")
         return
     if to is not None or judge or both_orders:
         raise StandinError("--read reads answers: leave --to, --judge and --both-orders out")
-    for line in join(read, encoding, KEPT / f"{given.name}.csv", [one.name for one in tasks]):
+    then = "dvc repro subjectivity" if given.name == current else f"standin run -S base.task={given.name}"
+    for line in join(read, encoding, KEPT / f"{given.name}.csv", [one.name for one in tasks], then):
         typer.echo(line)
 
 
-def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str]) -> list[str]:
+def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str], then: str) -> list[str]:
     """Add the answers of a filled file to those that are kept; of a question answered anew the new answer holds.
 
     Args:
@@ -90,6 +95,7 @@ def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str]) -> 
         encoding: of the file, where it is not UTF-8.
         kept: the task's file of answers; nothing is written where something is wrong.
         names: of the tasks that may be compared.
+        then: the command that ranks the tasks by the answers.
 
     Returns:
         What to say.
@@ -123,17 +129,15 @@ def join(path: Path, encoding: str | None, kept: Path, names: Sequence[str]) -> 
     lines.append(f"{kept}: {counted(len(joined), 'answer')} of {whose}; {new} new, {changed} changed")
     if names[-1] not in {name for one in joined.values() for name in (one.first, one.second)}:
         lines.append(f"No answer concerns {names[-1]} yet: it has no place by these answers.")
-    return [*lines, "`dvc repro` ranks the tasks by them; commit the file to keep them."]
+    return [*lines, f"`{then}` ranks the tasks by them; commit the file to keep them."]
 
 
 def _answers(path: Path, encoding: str | None, names: Sequence[str]) -> tuple[list["Answer"], int]:
-    """The answers of a filled file, and how many questions it holds."""
+    """The answers of a filled file, and how many questions it holds. Raises StandinError with what is wrong in it."""
     import tempfile
 
     from standin.measures.judgements import KEPT as COLUMNS
-    from standin.measures.judgements import answer
-    from standin.sheets import plain
-    from standin.sources.cells import missing, simple_text
+    from standin.reviewing.sheet import nothing_taken
     from standin.sources.opening import Options, open_file
 
     with tempfile.TemporaryDirectory() as folder:
@@ -145,17 +149,34 @@ def _answers(path: Path, encoding: str | None, names: Sequence[str]) -> tuple[li
                     "`standin subjectivity pairs` wrote."
                 )
         found: dict[tuple[str, str, str], tuple[Answer, int]] = {}
+        wrong = []
         for number, record in table.records:
-            cells = {
-                column: "" if missing(cell := record.get(column)) else plain(simple_text(table, number, cell, column))
-                for column in COLUMNS
-            }
-            if (one := answer(cells, names, table.at(number))) is None:
+            try:
+                one = _answer(table, number, record, names)
+            except StandinError as error:
+                wrong.append(str(error))
+                continue
+            if one is None:
                 continue
             before, row = found.setdefault(one.asked, (one, number))
             if before != one:
-                raise StandinError(
+                wrong.append(
                     f"{table.at(number)}: column 'answer' holds {one.said!r}, and row {row} holds {before.said!r} for "
                     f"the same question and judge. Keep one of them."
                 )
+        if wrong:
+            raise nothing_taken(wrong)
         return [one for one, _ in found.values()], len(table.records)
+
+
+def _answer(table: "Table", number: int, record: Mapping[str, Any], names: Sequence[str]) -> "Answer | None":
+    from standin.measures.judgements import KEPT as COLUMNS
+    from standin.measures.judgements import answer
+    from standin.sheets import plain
+    from standin.sources.cells import missing, simple_text
+
+    cells = {
+        column: "" if missing(cell := record.get(column)) else plain(simple_text(table, number, cell, column))
+        for column in COLUMNS
+    }
+    return answer(cells, names, table.at(number))

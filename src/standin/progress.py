@@ -15,7 +15,12 @@ def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True)) as bars:
             task = bars.add_task(f"{what} ({unit})", total=total)
             yield lambda done: bars.update(task, advance=done)

@@ -54,7 +54,7 @@ def compare(
     from standin.compare.terminal import show
 
     narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
-    show(compared, Console(width=None if narrow else 120))
+    show(compared, Console(width=None if narrow else 120, emoji=False))
     if not experiments and not everything and (others := elsewhere()):
         typer.echo(f"{others} experiments stand on other commits: `standin compare --all` shows them too.")
     try:

@@ -167,7 +167,8 @@ class Reviews:
     def outcome(self, rows: Sequence[SyntheticRow], removed: Collection[str]) -> tuple[dict[str, Any], str | None]:
         """What people decided, as metrics and as a line; nothing where nobody decided anything.
 
-        ``accepted_removed`` are accepted texts that went all the same, ``of_other_texts`` decisions without a text.
+        ``accepted_removed`` are accepted texts that went all the same, which ``accepted`` does not count;
+        ``of_other_texts`` are decisions without a text.
 
         Args:
             rows: the texts that were curated.
@@ -178,10 +179,11 @@ class Reviews:
         verdicts = self.verdicts(rows)
         counts = {done: list(verdicts.values()).count(verdict) for verdict, done in DONE.items()}
         gone = sum(verdict == "accept" and name in removed for name, verdict in verdicts.items())
+        counts["accepted"] -= gone
         stale = self.stale(rows)
         said = f"reviewed by people: {', '.join(f'{count} {done}' for done, count in counts.items())}"
         if gone:
-            said += f"; {gone} of the accepted went all the same: invalid, contaminated, copied or equal to another"
+            said += f"; {gone} more accepted, but gone all the same: invalid, contaminated, copied or equal to another"
         if stale:
             said += f"; {counted(stale, 'decision is', 'decisions are')} of texts that this run does not have"
         return {"reviewed": counts | {"accepted_removed": gone, "of_other_texts": stale}}, said

@@ -85,7 +85,7 @@ def ask(
     names = {each.name: each.description for each in here.task.labels}
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     keys = terminal and os.environ.get("TERM") != "dumb" and len(names) <= MOST_KEYS
-    console = Console(width=None if terminal or "COLUMNS" in os.environ else 80)
+    console = Console(width=None if terminal or "COLUMNS" in os.environ else 80, emoji=False)
     asking: Callable[[str], str | None] = partial(by_key, words=words_of(list(names))) if keys else by_line
     session = Session(texts, here.store, names, annotator, console, asking)
     try:

@@ -117,6 +117,12 @@ def read_answers(path: Path, names: Collection[str]) -> list[Answer]:
     return list(found.values())
 
 
+def all_pairs_answered(answers: Sequence[Answer], names: Sequence[str]) -> bool:
+    """Whether the answers, taken together, compare every task with every other, in either order."""
+    compared = {frozenset((one.first, one.second)) for one in answers}
+    return all(frozenset(pair) in compared for pair in combinations(names, 2))
+
+
 def write_answers(path: Path, answers: Sequence[Answer]) -> None:
     """Write answers in the order of judges and tasks: equal answers give equal bytes."""
     rows = [(one.judge, one.first, one.second, one.said) for one in sorted(answers, key=lambda one: one.asked)]

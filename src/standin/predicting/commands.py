@@ -258,7 +258,7 @@ def _show(found: Read, rows: Sequence[dict[str, Any]], notes: Sequence[str]) -> 
 
     from standin.errors import counted, visible
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     confidence = f"{found.params.evaluate.confidence:.0%}"
     for asked, reader in found.readers.items():
         own = [row for row in rows if row["question"] == asked]

@@ -157,9 +157,11 @@ def curation_notes(curate: Mapping[str, Any]) -> list[str]:
 def _looked_at(curate: Mapping[str, Any]) -> Iterator[str]:
     """Reviews and hints, a sentence each, where they were counted."""
     if found := curate.get("reviewed"):
+        gone = found["accepted_removed"]
+        vain = f", {gone:,} accepted in vain (invalid, contaminated, copied or equal)" if gone else ""
         yield (
             f"People read some of the texts: {found['accepted']:,} accepted, {found['rejected']:,} rejected, "
-            f"{found['edited']:,} edited."
+            f"{found['edited']:,} edited{vain}."
         )
     kept = curate.get("kept", 0)
     if found := curate.get("label_suspects"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from standin.config import Curate
 from standin.corpus import Removed, SyntheticRow, read_json_lines, read_rows
 from standin.curation.lengths import length, unit_of
+from standin.curation.reviews import Reviews
 from standin.errors import StandinError, nearest
 from standin.sheets import sheet_rows
 from standin.task import Task
@@ -26,12 +27,34 @@ NEAR = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text with what curation said of it, in words; ``like`` is the kept text that stands for a removed one."""
+    """A text with what curation said of it, in words; ``survivor`` is the kept one that stands for a removed one."""
 
     row: SyntheticRow | Removed
     said: str = ""
     question: str | None = None
-    like: str | None = None
+    survivor: SyntheticRow | None = None
+
+    @property
+    def like(self) -> str | None:
+        """The text of the survivor."""
+        return self.survivor.text if self.survivor else None
+
+
+def stays_out(row: SyntheticRow | Removed, survivor: SyntheticRow | None, reviews: Reviews) -> str | None:
+    """Why accepting a removed text cannot bring it back; None where it can, and of a kept text."""
+    if not isinstance(row, Removed):
+        return None
+    if row.reason not in SOFT:
+        return f"{_reason(row)}, a fault that accepting does not overrule"
+    known = reviews.of(survivor) if survivor and row.by == "exact" else None
+    if survivor and known and known.decision == "accept":
+        return f"equal to {survivor.id}, which was accepted: of equal texts one stays"
+    return None
+
+
+def _reason(row: Removed) -> str:
+    by = f" ({row.by.replace('_', ' ')})" if row.by else ""
+    return f"{row.reason.replace('_', ' ')}{by}"
 
 
 def candidates(
@@ -123,20 +146,19 @@ def _kept(rows: Sequence[SyntheticRow], task: Task, limits: Curate) -> list[Cand
 
 
 def _removed(rows: Sequence[Removed], kept: Sequence[SyntheticRow]) -> list[Candidate]:
-    text_of = {row.id: row.text for row in kept}
+    of_id = {row.id: row for row in kept}
 
     def said(row: Removed) -> str:
-        by = f" ({row.by.replace('_', ' ')})" if row.by else ""
         score = f", similarity {row.score:.2f}" if row.score is not None else ""
-        like = f" of {row.survivor}" if row.survivor in text_of else ""
+        like = f" of {row.survivor}" if row.survivor in of_id else ""
         stays = "" if row.reason in SOFT else "; accepting it does not bring it back, an edit may"
-        return f"removed: {row.reason.replace('_', ' ')}{by}{like}{score}{stays}"
+        return f"removed: {_reason(row)}{like}{score}{stays}"
 
     def order(row: Removed) -> tuple[bool, float]:
         return row.reason not in SOFT, row.score if row.score is not None else 0.0
 
     readable = [row for row in rows if row.reason not in UNREADABLE]
-    return [Candidate(row, said(row), like=text_of.get(row.survivor or "")) for row in sorted(readable, key=order)]
+    return [Candidate(row, said(row), survivor=of_id.get(row.survivor or "")) for row in sorted(readable, key=order)]
 
 
 def _table(path: Path) -> list[dict[str, str]]:

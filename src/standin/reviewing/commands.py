@@ -113,7 +113,7 @@ def _ask(found: "list[Candidate]", asked: "list[Candidate]", store: "Store", lab
         return
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     keys = terminal and os.environ.get("TERM") != "dumb"
-    console = Console(width=None if terminal or "COLUMNS" in os.environ else 80)
+    console = Console(width=None if terminal or "COLUMNS" in os.environ else 80, emoji=False)
     ask, fill = by_key if keys else by_line, filled if terminal else unfilled
     session = Session(asked, store, labels, console, ask, fill, by_line, len(found) - len(asked))
     try:

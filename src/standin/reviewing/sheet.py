@@ -10,7 +10,7 @@ from typing import Any
 from standin.corpus import Removed, SyntheticRow
 from standin.curation.reviews import DONE, Decision, Key, Reviews, Verdict, decide, digest, key_of
 from standin.errors import StandinError, counted
-from standin.reviewing.candidates import Candidate
+from standin.reviewing.candidates import Candidate, stays_out
 from standin.reviewing.store import key_in, wanted
 from standin.sheets import plain, write_sheet
 
@@ -100,7 +100,25 @@ def read_sheet(
             found["clear" if isinstance(change, str) else change.decision] += 1
     if wrong:
         raise nothing_taken(wrong)
-    return list(changes.items()), _said(found, len(table.records))
+    out = _out(changes, by_id, reviews)
+    found["accept"] -= len(out)
+    taken = [(key, change) for key, change in changes.items() if key not in out]
+    return taken, [*_said(found, len(table.records)), *_said_of_out(list(out.values()))]
+
+
+def _out(
+    changes: Mapping[Key, Decision | None], by_id: Mapping[str, SyntheticRow | Removed], reviews: Reviews
+) -> dict[Key, str]:
+    """Why accepted texts cannot come back, where they cannot, by all decisions, the sheet's among them."""
+    then = Reviews({**reviews.by_key, **{key: made for key, made in changes.items() if made}})
+    found = {}
+    for key, made in changes.items():
+        row = by_id[key[0]]
+        survivor = by_id.get(row.survivor or "") if isinstance(row, Removed) else None
+        why = stays_out(row, survivor if isinstance(survivor, SyntheticRow) else None, then)
+        if made and made.decision == "accept" and why:
+            found[key] = f"{row.id}: {why}"
+    return found
 
 
 _OTHER = Decision("", "", "reject")
@@ -194,6 +212,19 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).replace("\r\n", "\n").replace("_x000D_\n", "\n")
+
+
+def _said_of_out(out: Sequence[str]) -> list[str]:
+    """What to say of removed texts that were accepted and cannot come back."""
+    if not out:
+        return []
+    rows = counted(len(out), "row accepts a text that cannot come back", "rows accept texts that cannot come back")
+    more = [f"  and {len(out) - MOST_FINDINGS} more"] if len(out) > MOST_FINDINGS else []
+    return [
+        f"{rows}, so nothing was taken from there; an edit may help:",
+        *(f"  {one}" for one in out[:MOST_FINDINGS]),
+        *more,
+    ]
 
 
 def _said(found: Counter[str], rows: int) -> list[str]:

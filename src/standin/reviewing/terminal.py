@@ -8,7 +8,7 @@ from typing import Any
 
 from standin.curation.reviews import DONE, Decision, Key, Verdict
 from standin.errors import StandinError, counted, nearest, visible
-from standin.reviewing.candidates import Candidate
+from standin.reviewing.candidates import Candidate, stays_out
 from standin.reviewing.store import OvertakenError, Store, wanted
 
 WORDS: dict[str, tuple[str, ...]] = {
@@ -33,6 +33,8 @@ quit    leave; everything decided is saved already
 Where words are typed, what follows accept or reject is kept as a note."""
 MOST = 4000
 """Characters of a text that are shown."""
+MOST_LABELS = 12
+"""Labels that the question for one names."""
 
 Ask = Callable[[str], str | None]
 """Shows a prompt and returns what was typed; None at the end of input."""
@@ -89,6 +91,9 @@ class Session:
         """Write a decision; False where nothing was decided after all."""
         row = self.texts[place].row
         verdict: Verdict = "accept" if name == "accept" else "reject" if name == "reject" else "edit"
+        if verdict == "accept" and (why := stays_out(row, self.texts[place].survivor, self.store.reviews)):
+            self._say(f"it cannot come back, so nothing was decided: {why}. Edit it, reject it or skip it.")
+            return False
         text: str | None = None
         label: str | None = None
         if verdict == "edit":
@@ -128,10 +133,12 @@ class Session:
 
     def _label(self, label: str) -> str | None:
         """The label of an edit, asked for until it is one; None at the end of input."""
-        while (typed := self.ask_line(f"label (empty keeps {label}; {', '.join(self.labels)}): ")) is not None:
+        names = ", ".join(self.labels)
+        known = names if len(self.labels) <= MOST_LABELS else f"one of {len(self.labels)}, ? shows them"
+        while (typed := self.ask_line(f"label (empty keeps {label}; {known}): ")) is not None:
             if (chosen := typed.strip() or label) in self.labels or chosen == label:
                 return chosen
-            self._say(f"label {chosen[:40]!r}: {nearest(chosen, self.labels)}")
+            self._say(names) if chosen == "?" else self._say(f"label {chosen[:40]!r}: {nearest(chosen, self.labels)}")
         return None
 
     def _undo(self, place: int) -> int:

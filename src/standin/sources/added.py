@@ -1,5 +1,6 @@
 """What ``standin data add`` found and did, in a person's words."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from standin.language_codes import named, short_code
 from standin.languages import USES, language_warning
 from standin.sources.files import RawRows
 from standin.sources.sizes import Fitting
+from standin.sources.votes import OWN_NAME
 from standin.task import Task, task_path
 
 MOST_SHOWN = 20
@@ -112,6 +114,29 @@ def language_found(texts: Sequence[str], asked: str | None, task: Task | None, n
     else:
         said = f"language: {named(code)}, as the texts read; --language says another one"
     return code, [said, *_unspaced(texts, code, path)]
+
+
+def vote_remarks(found: Mapping[str, str | None], read: bool, task: Path) -> list[str]:
+    """What to say of columns with annotators' votes that nobody named.
+
+    Args:
+        found: as ``standin.sources.votes.vote_columns`` gives it.
+        read: whether the column ``annotations`` was read as votes.
+        task: the task's file.
+    """
+    lines = []
+    for name, fault in found.items():
+        write = f"write `annotations: {json.dumps(name, ensure_ascii=False)}` under source.columns in {task}"
+        if fault:
+            said = f"look at: column {name!r} is not read as annotators' votes ({fault})"
+            lines.append(f"{said}. Where it holds votes, mend that and {write}")
+        elif read and name == OWN_NAME:
+            lines.append(f"column {name!r} is read as several annotators' votes (source.columns.annotations)")
+        else:
+            lines.append(
+                f"look at: column {name!r} holds several labels for a text: where they are annotators' votes, {write}"
+            )
+    return lines
 
 
 def models_of_other_languages(params: Params, task: Task) -> list[str]:

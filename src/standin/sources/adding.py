@@ -14,16 +14,17 @@ from standin.config import TASK_NAME, Params, load_params
 from standin.errors import StandinError
 from standin.language_codes import short_code
 from standin.names import fault
-from standin.sources.added import Added, language_found, models_of_other_languages
+from standin.sources.added import Added, language_found, models_of_other_languages, vote_remarks
 from standin.sources.cells import STRUCTURES, cell_text, missing
 from standin.sources.files import RawRows, Reading, rows_of
 from standin.sources.kept import Kept
-from standin.sources.labels import check_labels, label_remarks
+from standin.sources.labels import check_labels, label_remarks, labels_of_test
 from standin.sources.opening import Opened, Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
 from standin.sources.sizes import fitting
 from standin.sources.starter import Words, starter
 from standin.sources.tables import Table, format_of
+from standin.sources.votes import OWN_NAME, vote_columns
 from standin.task import Columns, Task, language_fault, load_task, task_path
 
 AS_IT_IS = Options()
@@ -96,6 +97,10 @@ def add(
             names = opened["train"].names.get(str(columns.label), {})
             votes = columns.annotations if isinstance(columns.annotations, str) else None
             reading = _reading(tables, columns.text, columns.label, {**names, **(values or {})}, votes)
+        unnamed = _votes(tables, reading)
+        if own := task is None and OWN_NAME in unnamed and unnamed[OWN_NAME] is None:
+            own_columns = reading.columns.model_copy(update={"annotations": OWN_NAME})
+            reading = dataclasses.replace(reading, columns=own_columns)
         lacking = task is not None and test is not None  # a test that was labelled later joins unlabelled texts
         parts = {part: rows_of(table, reading, part, lacking and part == "train") for part, table in tables.items()}
         for part, found in parts.items():
@@ -109,6 +114,7 @@ def add(
         code, remarks = language_found([row.text for row in parts["train"].rows], language, task, name)
         reading, said = words(reading, code) if words and not task else (reading, Words(code))
         copy_files(copies, files, root, replace)
+    remarks += vote_remarks(unnamed, own, task_path(name))
     if not task:
         remarks += label_remarks(tables["train"], columns.label, reading.values)
         written = starter(name, reading, {part: file.as_posix() for part, file in files.items()}, said)
@@ -204,10 +210,21 @@ def _reading(
             raise StandinError(f"--value: the label {label_name!r} {wrong}: write a plain name")
     columns = Columns(text=text, label=label, id="id" if _has_ids(tables) else None, annotations=annotations)
     named = ["first", "second"] if label is None else check_labels(tables["train"], label, values)
+    if label is not None and "test" in tables:
+        named = sorted({*named, *labels_of_test(tables["test"], label, values, tables["train"], named)})
     if annotations is not None:  # a vote for a label that nobody else gave is a label too
         votes = {vote for _, record in tables["train"].records for vote in record.get(annotations) or ()}
         named = sorted({*named, *(values.get(vote, vote) for vote in votes)} - {""})
     return Reading(columns, named, (), dict(values))
+
+
+def _votes(tables: Mapping[str, Table], reading: Reading) -> dict[str, str | None]:
+    """The columns with annotators' votes that nobody named; none where the files have no labels or votes were named."""
+    columns = reading.columns
+    if columns.label is None or columns.annotations is not None:
+        return {}
+    used = (columns.text, columns.label, columns.id, columns.question_id, columns.agreement)
+    return vote_columns(list(tables.values()), used, reading.labels, reading.values)
 
 
 def _has_ids(tables: Mapping[str, Table]) -> bool:

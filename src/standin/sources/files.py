@@ -171,8 +171,8 @@ def _unknown_labels(table: Table, unknown: Sequence[tuple[int, str]], reading: R
     return StandinError(
         f"{table.at(number)}: label {first!r} is not in the task: {nearest(first, reading.labels)}. "
         f"{counted(len(unknown), 'such row')}: {', '.join(f'{label!r} {times}' for label, times in counts)}. "
-        f"Say in source.values which label is meant, as in `{json.dumps(first)}: {reading.labels[0]}`, "
-        'or "" to leave such rows out.'
+        f"Say in source.values which label is meant, as in `{json.dumps(first)}: {json.dumps(reading.labels[0])}`, "
+        'or "" to leave such rows out; or add it to labels, where it is one of its own.'
     )
 
 

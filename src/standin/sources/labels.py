@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from unicodedata import normalize
 
-from standin.errors import StandinError, counted
+from standin.errors import MOST_NAMES, StandinError, counted
 from standin.sources.cells import cell_text, missing, name_in
 from standin.sources.kept import Kept
 from standin.sources.tables import Table
@@ -152,6 +152,39 @@ def check_labels(table: Table, column: str, values: Mapping[str, str]) -> list[s
         raise StandinError(f"{there}: dates, which are no classes. {fix}")
     _check_spellings(table, counts, values)
     return named
+
+
+def labels_of_test(
+    table: Table, column: str, values: Mapping[str, str], train: Table, named: Sequence[str]
+) -> list[str]:
+    """The labels of a new task that only its test texts have and ``values`` names, as fear=fear does.
+
+    Args:
+        table: the test texts.
+        column: of the labels.
+        values: as for ``check_labels``.
+        train: the other texts.
+        named: their labels.
+
+    Raises:
+        StandinError: with the options to choose from, where a label is not among the other texts and ``values`` does
+            not name it.
+    """
+    counts = _counts(table, column, values)
+    if unknown := {name: count for name, count in counts.most_common() if name not in values and name not in named}:
+        folded = {_folded(name): name for name in named}
+        options = (f"{name}={folded.get(_folded(name), '')}" for name in unknown)
+        first = next((name for name in unknown if _folded(name) not in folded), next(iter(unknown)))
+        shown = ", ".join(f"{name[:60]!r} ({count})" for name, count in list(unknown.items())[:MOST_NAMES])
+        more = f" and {len(unknown) - MOST_NAMES} more" if len(unknown) > MOST_NAMES else ""
+        add = " ".join(f"--value {shlex.quote(option)}" for option in options)
+        raise StandinError(
+            f"{table.path}: column {column!r} holds {counted(len(unknown), 'label')} that {train.path} does not: "
+            f"{shown}{more}. Add {add}: with nothing behind '=' such rows are left out; a label behind it is the one "
+            f"that is meant ({', '.join(named[:MOST_NAMES])}). --value {shlex.quote(f'{first}={first}')} keeps a label "
+            "of its own, without a real text to learn it from."
+        )
+    return sorted({values[name] for name in counts if name in values} - {"", *named})
 
 
 def _check_spellings(table: Table, counts: Counter[str], values: Mapping[str, str]) -> None:

@@ -29,6 +29,8 @@ questions: []
 
 # train: where shots, validation and pool are drawn from. test: a published test file; null draws it from train.
 # warmstart: labelled rows of other questions, for stance tasks. values: label values in the file -> label names.
+# annotations, agreement: annotators' votes, or how many of them agree at least (docs/data.md). measurement: what
+# Krippendorff's alpha takes labels for: nominal, ordinal (their order above) or interval (numbers).
 source:
   train: {train}
   test: {test}
@@ -39,6 +41,8 @@ source:
     id: {id}
     question_id: null
     annotations: {annotations}
+    agreement: null
+  measurement: nominal
 {values}
 # Three parts after Li et al. (2023): context, generation, and a diversity turn in the same chat.
 # Placeholders: {{label}} {{phrase}} {{description}} {{question}}; few_shot also {{examples}}; example also {{text}}.

@@ -16,6 +16,11 @@ from standin.sources.tables import Table
 MOST_VOTES = 1000
 """For one text; more are no annotators, but a sum over texts or another number."""
 
+OWN_NAME = "annotations"
+"""A column of this name that holds votes is read as such without being asked for."""
+LOOKED_AT = 100
+"""Rows that tell whether a column may hold several votes a text."""
+
 Named = str | list[str] | dict[str, str] | None
 """``source.columns.annotations``: one column, one for each annotator, or label -> column of its count."""
 
@@ -114,6 +119,45 @@ def _counted(
             )
         votes += [vote] * count
     return tuple(votes) or None
+
+
+def vote_columns(
+    tables: Sequence[Table], used: Collection[str | None], labels: Collection[str], values: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Columns that hold several annotators' votes for the labels of a text, in any form that one column may have.
+
+    Args:
+        tables: the files of a task; a column must stand in all of them.
+        used: columns that hold something else.
+        labels: the task's.
+        values: label values in the files -> label names.
+
+    Returns:
+        The columns' names, each with None; ``OWN_NAME`` with what is wrong where it holds lists or mappings, and
+        something in them is no vote for a label.
+    """
+    found: dict[str, str | None] = {}
+    for name in tables[0].columns:
+        if name in used or not any(_several(record.get(name)) for _, record in tables[0].records[:LOOKED_AT]):
+            continue
+        try:
+            for table in tables:
+                if name not in table.columns:
+                    raise StandinError(f"{table.path}: there is no such column")
+                for number, record in table.records:
+                    votes_in(table, number, record, name, labels, values)
+            found[name] = None
+        except StandinError as error:
+            if name == OWN_NAME:
+                found[name] = str(error)
+    return found
+
+
+def _several(cell: Any) -> bool:
+    """Whether a cell has the form of several votes."""
+    if isinstance(cell, str):
+        return "|" in cell or cell.lstrip().startswith("{")
+    return isinstance(cell, list | dict) and len(cell) > 1
 
 
 def least_agreements(table: Table, column: str | None) -> Callable[[int, Mapping[str, Any]], float | None]:

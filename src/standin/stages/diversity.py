@@ -32,8 +32,8 @@ DIGITS = 6
 """Of a metric; more of them differ between machines."""
 MORE_DRAWS = 20
 """Subsets by which ``diversity.more`` is measured at most: each takes many times what the headline measures do."""
-MOST_NAMED = 10
-"""Labels in a line of the terminal."""
+MOST_NAMED, LONGEST_NAME = 10, 40
+"""Labels in a line of the terminal, and characters of one."""
 
 Set = tuple[Sequence[Row], Vectors]
 """Texts, and the unit vector of each in the same order, shape (n, d)."""
@@ -83,7 +83,8 @@ def _said(metrics: Mapping[str, Any]) -> Sequence[str]:
     few = [label for label, own in metrics["per_label"].items() if own["texts_compared"] < 2]
     if few:
         more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
-        found.append(f"  too few texts of: {', '.join(few[:MOST_NAMED])}{more}")
+        names = (name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..." for name in few[:MOST_NAMED])
+        found.append(f"  too few texts of: {', '.join(names)}{more}")
     return found
 
 

@@ -3,7 +3,8 @@
 Where test rows carry annotations these are used; a text with one annotation has no agreement. Where no text has two,
 lower bounds of the agreement are used, where rows carry those; else an LLM panel stands in. Every output says which.
 The task's place among the ten tasks of Li et al. (2023) is that which people gave it (``standin subjectivity pairs``),
-else the panel's. ``subjectivity.texts: 0`` asks no panel.
+else the panel's. The panel ranks all tasks beside people who compared some pairs, none where they compared every pair.
+``subjectivity.texts: 0`` asks no panel.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from standin.measures.agreement import (
     majority_accuracy,
     majority_share,
 )
-from standin.measures.judgements import Answer, counted_wins, read_answers
+from standin.measures.judgements import Answer, all_pairs_answered, counted_wins, read_answers
 from standin.measures.panel import ask_panel, stratified_subset
 from standin.measures.rankings import Ranking, kendall, kendall_by_chance, ranking, spearman, spearman_by_chance
 from standin.measures.subjectivity import (
@@ -120,15 +121,21 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     bounded = [] if judged else [row for row in test if row.agreement is not None]
     source = "annotators" if judged else BANDS if bounded else "llm_panel"
     tasks = compared_tasks(task.name, task.description, task.label_names)
-    rankings = list(_judged_ranking(tasks, read_answers(JUDGEMENTS / f"{task.name}.csv", [one.name for one in tasks])))
+    names = [one.name for one in tasks]
+    answers = read_answers(JUDGEMENTS / f"{task.name}.csv", names)
+    rankings = list(_judged_ranking(tasks, answers))
+    by_people = all_pairs_answered([one for one in answers if not one.by_model], names)
+    subset = stratified_subset(test, settings.texts) if source == "llm_panel" else []
     metrics: dict[str, Any] = {}
     annotated = sum(bool(row.annotations) for row in test)
-    if settings.texts:
+    if settings.texts and by_people:
+        print("subjectivity: people compared every pair of tasks: the panel is not asked about them")  # noqa: T201
+    if settings.texts and (subset or not by_people):
         engine = registry.load(settings.engine, settings.model, settings.revision, settings.dtype, params.runtime)
-        order = rank_tasks(compare_tasks(engine, tasks, params.runtime.batch), len(tasks))
-        rankings.append(Ranked(tasks, order, "llm_panel"))
+        if not by_people:
+            order = rank_tasks(compare_tasks(engine, tasks, params.runtime.batch), len(tasks))
+            rankings.append(Ranked(tasks, order, "llm_panel"))
         if source == "llm_panel":
-            subset = stratified_subset(test, settings.texts)
             judged = list(_ask(engine, subset, task, settings.judges, params.runtime.batch))
             metrics |= _worth(judged)
     metrics |= _places(rankings)

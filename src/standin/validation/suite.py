@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from standin.bounds import Checks, Number, Share, Validate
-from standin.checked import read_yaml, shown
+from standin.checked import read_yaml
 from standin.corpus import REASONS
 from standin.curation.lengths import Unit
+from standin.errors import visible
 from standin.validation.columns import NO_QUESTION, OWN, Tables
 from standin.validation.result import Check
 
 LENGTH_RATIO = 2.0
 """The mean length of synthetic texts may be up to twice or down to half of the real texts' before the warning."""
 ALONE = re.compile(r"\{(\w+)\}")
+LONGEST = 80
+"""Characters of a pattern that a check's sentence shows."""
 
 
 def make_checks(
@@ -97,7 +100,7 @@ def own_checks(own: Checks, labels: Sequence[str], unit: Unit, texts: bool) -> I
         column = f"share_{labels.index(label)}"
         yield _own(f"label_shares.{label}", "labels", column, share, said, "labels")
     for name, pattern in own.patterns.items() if texts else ():
-        said = f"{_said(pattern)} of the texts {{}} match {name} ({shown(pattern.pattern)})"
+        said = f"{_said(pattern)} of the texts {{}} match {name} ('{_written(pattern.pattern)}')"
         yield _own(f"patterns.{name}", "texts", f"pattern_{name}", pattern, said, "share")
 
 
@@ -113,6 +116,12 @@ def _own(key: str, table: Any, column: str, bound: Number | Share, says: str, un
         arguments={"column": column} | {name: value for name, value in arguments.items() if value is not None},
         unit=unit,
     )
+
+
+def _written(pattern: str) -> str:
+    """A pattern as it is written, in one line; of a long one the beginning."""
+    line = visible(pattern.replace("\n", "\\n").replace("\t", "\\t"))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
 def _said(bound: Number | Share) -> str:
