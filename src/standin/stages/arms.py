@@ -10,7 +10,7 @@ from standin.config import SOURCES, STRATEGY_EVIDENCE, Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_rows
 from standin.errors import StandinError, counted
 from standin.labelling.labels import Labelled, digest, read_labels
-from standin.selection.budgets import in_texts
+from standin.selection.budgets import in_texts, of_round
 from standin.sheets import write_sheet
 from standin.task import Task
 
@@ -156,7 +156,7 @@ def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tu
     before = frozenset(row.id for row in earlier)
     if strategies and generated:
         pool, earlier = {row.id: row for row in read_rows(SYNTHETIC, SyntheticRow)}, []
-    budgets = in_texts(params.select.budgets, pool.values()) if strategies else []
+    budgets = of_round(in_texts(params.select.budgets, pool.values()), pool.values(), before) if strategies else []
     source = SYNTHETIC if generated else POOL
     ranked = {name: _ranked(name, pool, source, earlier, params.finetune.seeds, budgets) for name in strategies}
     return Material(fixed, ranked, frozenset(labels), before, generated), budgets
