@@ -72,7 +72,7 @@ def ask(
     from rich.console import Console
 
     from standin.errors import counted
-    from standin.labelling.terminal import MOST_KEYS, Session, words_of
+    from standin.labelling.terminal import Session, have_keys, words_of
     from standin.reviewing.terminal import by_key, by_line
 
     here = _here()
@@ -84,7 +84,7 @@ def ask(
         return
     names = {each.name: each.description for each in here.task.labels}
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    keys = terminal and os.environ.get("TERM") != "dumb" and len(names) <= MOST_KEYS
+    keys = terminal and os.environ.get("TERM") != "dumb" and have_keys(list(names))
     console = Console(width=None if terminal or "COLUMNS" in os.environ else 80)
     asking: Callable[[str], str | None] = partial(by_key, words=words_of(list(names))) if keys else by_line
     session = Session(texts, here.store, names, annotator, console, asking)
