@@ -49,17 +49,24 @@ def test_a_text_counts_as_the_most_probable_label_that_reaches_its_threshold() -
 
 
 def test_thresholds_are_each_label_s_own() -> None:
-    # Label 1 is learned badly: its texts have 0.3 on average, so 0.4 of it counts though 0.6 speaks for label 0.
+    # Label 2 is learned badly: its texts have 0.3 on average, so 0.35 of it counts though 0.45 speaks for label 1.
+    p = np.array([[0.9, 0.05, 0.05], [0.9, 0.05, 0.05], [0.2, 0.45, 0.35], [0.1, 0.8, 0.1], [0.35, 0.35, 0.3]])
+    given = np.array([0, 0, 0, 1, 2])
+    assert confident_errors(p, given) == {2: 2}
+
+
+def test_a_text_whose_own_label_is_the_most_probable_is_no_suspect() -> None:
+    # 0.4 reaches label 1's threshold of 0.3, and 0.6 not label 0's of 0.8; the classifier says label 0 all the same.
     p = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.7, 0.3]])
-    given = np.array([0, 0, 0, 1, 1])
-    assert confident_errors(p, given) == {2: 1}
+    assert confident_errors(p, np.array([0, 0, 0, 1, 1])) == {}
 
 
 @pytest.mark.parametrize(("labels", "seed"), [(2, 1), (2, 2), (3, 3), (4, 4), (7, 5), (20, 6)])
 def test_suspects_and_their_ranking_are_those_of_the_definition(
     labels: int, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Northcutt, Jiang and Chuang 2021, sections 3.1 and 3.2: the sets of the confident joint, one loop a cell.
+    # Northcutt, Jiang and Chuang 2021, sections 3.1 and 3.2: the sets of the confident joint, one loop a cell; without
+    # texts that the classifier gives their own label, as in cleanlab.
     rng = np.random.default_rng(seed)
     p = rng.dirichlet(np.full(labels, 0.7), 300)
     given = np.concatenate([np.repeat(np.arange(labels), 5), rng.integers(0, labels, 300 - 5 * labels)])
@@ -68,7 +75,7 @@ def test_suspects_and_their_ranking_are_those_of_the_definition(
     for k in range(300):
         if confident := [j for j in range(labels) if p[k, j] >= thresholds[j]]:
             joint[int(given[k]), max(confident, key=lambda j: p[k, j])].append(k)
-    wanted = {k: j for (i, j), cell in joint.items() if i != j for k in cell}
+    wanted = {k: j for (i, j), cell in joint.items() if i != j for k in cell if p[k].argmax() != i}
     assert wanted
     assert confident_errors(p, given) == wanted
     # ranked by the normalised margin, rounded as it is written, the lowest first

@@ -106,7 +106,7 @@ def test_a_strategy_and_a_budget_of_their_own_can_be_asked_for() -> None:
     label("export", "one.csv", "--strategy", "sqbc", "--budget", "1")
     assert [row["text_id"] for row in sheet("one.csv")] == ["p2"]
     assert "did you mean 'sqbc'" in label("export", "two.csv", "--strategy", "sqcb", fails=True)
-    assert "--budget 7: select.budgets holds 1, 2" in label("export", "two.csv", "--budget", "7", fails=True)
+    assert "--budget 7: texts were selected for 1, 2" in label("export", "two.csv", "--budget", "7", fails=True)
 
 
 def test_label_studio_gets_tasks_and_a_configuration_with_one_choice_of_the_labels() -> None:
@@ -360,6 +360,35 @@ def test_a_closed_round_stays_and_its_texts_are_asked_no_more() -> None:
     label("import", "a.jsonl")
     assert "round 2 is closed with 1 answered text;" in label("next")
     assert {name: each.round for name, each in read_labels(FILE).items()} == {"p1": 1, "p2": 1, "p3": 1, "p4": 2}
+
+
+def test_next_says_what_is_left_and_closes_no_round_after_which_nothing_would_be() -> None:
+    label(typed="1\n2\n3\n")
+    assert "(selects new texts; 2 texts are left to choose from)" in label("next")
+    write_json_lines(Path("a.jsonl"), [{"id": name, "label": "housing"} for name in ("p4", "p5")])
+    label("import", "a.jsonl")
+    said = label("next", fails=True)
+    assert said.startswith("data/labels/city-topics.jsonl answers every text of the pool")
+    assert "Train on them: `standin run -S select.labels=data/labels/city-topics.jsonl`" in said
+    assert "`standin data add city-topics FILE --unlabelled --replace`" in said
+    assert {name: each.round for name, each in read_labels(FILE).items() if each.round is None} == {
+        "p4": None,
+        "p5": None,
+    }
+
+
+def test_what_was_selected_is_asked_for_whatever_params_yaml_says_since() -> None:
+    """The last round of a pool has a smaller budget than params.yaml; one changed since the run was not selected."""
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["select"]["budgets"] = [24]
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    assert json.loads(label("status", "--json"))["budget"] == 2
+    assert "a budget of 1 means 2 texts to label (random 1, sqbc 1)" in label("export", "a.csv", "--budget", "1")
+    rows = read_rows(Path("data/selected/sqbc.jsonl"), SelectedRow)
+    write_rows(Path("data/selected/sqbc.jsonl"), [row for row in rows if row.budget == 1])
+    assert json.loads(label("status", "--json"))["budget"] == 1, "the largest that all have"
+    write_rows(Path("data/selected/random.jsonl"), [row for row in rows if row.budget == 2])
+    assert "the strategies share no budget: `standin run` selects anew" in label("status", fails=True)
 
 
 def test_before_a_run_the_command_that_is_missing_is_said() -> None:

@@ -5,8 +5,6 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 from test_pipeline import Project, small_project
@@ -104,17 +102,3 @@ def test_the_whole_loop_from_texts_alone_to_predictions_and_a_second_round(proje
     trained = {row["id"] for row in project.rows("data/arms/random.jsonl")}
     assert first & pool <= trained | (first - {row["id"] for row in project.rows("data/real/pool.jsonl")})
     assert len(trained - first) == BUDGET, "the budget of a round counts new texts"
-
-
-@pytest.mark.skipif(find_spec("label_studio") is None, reason="Label Studio's server is not installed here")
-def test_the_files_serve_a_label_studio_server(tmp_path: Path) -> None:
-    """Its own reader takes the configuration that is written; runs where the package is installed."""
-    from label_studio_sdk.label_interface import LabelInterface
-
-    from standin.labelling.exports import labelling_configuration
-    from standin.task import load_task
-
-    task = load_task("city-topics", Path(__file__).parents[1])
-    found = LabelInterface(labelling_configuration(task))
-    found.validate()
-    assert list(found.get_control("label").labels) == task.label_names

@@ -13,7 +13,7 @@ from toy_project import TASK
 from standin import overrides
 from standin.config import Params, load_params
 from standin.errors import StandinError
-from standin.overrides import load_params_with, load_with
+from standin.overrides import check_budgets, load_params_with, load_with
 from standin.task import load_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,3 +166,27 @@ def test_values_of_params_yaml_survive_dvc_s_rewriting(root: Path, tmp_path: Pat
     there = by_dvc(["base.seed=2"], root, tmp_path / "copy")
     before, after = (yaml.safe_load((place / "params.yaml").read_text()) for place in (root, there))
     assert after == before | {"base": before["base"] | {"seed": 2}}
+
+
+BUDGETS = ["select.budgets=[0.2,500]", "base.task=toy"]
+
+
+def test_a_budget_beyond_the_pool_is_said_at_once_where_the_pool_is_labelled(root: Path) -> None:
+    with pytest.raises(
+        StandinError, match=r"select.budgets holds 500, more than the pool's 240 texts \(prepare.pool\)"
+    ):
+        load_with(BUDGETS, root)
+    assert load_with([*BUDGETS, "prepare.pool=500"], root)[0].prepare.pool == 500
+    assert load_with([*BUDGETS, "select.pool=synthetic"], root)[0].select.budgets == [0.2, 500]
+
+
+@pytest.mark.parametrize(
+    "change", ["tasks/toy.yaml:+source.columns.label=null", "tasks/toy.yaml:source.test=data/raw/toy/t.jsonl"]
+)
+def test_of_texts_without_labels_all_are_the_pool_so_budgets_may_be_larger_than_its_parameter(
+    root: Path, change: str
+) -> None:
+    params, task = load_with([*BUDGETS, change], root)
+    assert max(params.select.budgets) == 500
+    with pytest.raises(StandinError, match=r"select\.budgets holds 500"):
+        check_budgets(params, task, labelled=True)

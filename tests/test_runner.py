@@ -171,6 +171,24 @@ def test_a_person_s_mistake_is_one_message_and_status_1(project: ToyProject, ins
     assert not (project.root / "reports").exists()
 
 
+def test_a_budget_beyond_a_labelled_pool_stops_the_first_stage_and_any_after_prepare(
+    project: ToyProject, install: Any, capsys: Any
+) -> None:
+    """With a test file it is known only once prepare has run whether the pool has labels; another task's are not."""
+    install("prepare", returns({}))
+    install("generate", returns({}))
+    project.edit("dvc.yaml", "  finetune:\n    foreach", "  generate:\n    cmd: x\n  finetune:\n    foreach")
+    project.edit("params.yaml", "prepare:\n", "select: {budgets: [61]}\nprepare:\n")
+    assert runner.main(["prepare"]) == 1
+    assert "select.budgets holds 61, more than the pool's 60 texts" in capsys.readouterr().err
+    project.edit("tasks/toy.yaml", "test: null", "test: data/raw/toy/test.jsonl")
+    project.write("data/real/oracle.jsonl", "")
+    assert runner.main(["prepare"]) == runner.main(["generate"]) == 0
+    project.write("data/real/oracle.jsonl", "{}\n")
+    assert runner.main(["prepare"]) == 0
+    assert runner.main(["generate"]) == 1
+
+
 def test_an_interrupted_stage_ends_with_status_130(project: ToyProject, install: Any, capsys: Any) -> None:
     def run(params: Params, task: Any, item: str) -> None:
         raise KeyboardInterrupt

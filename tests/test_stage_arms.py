@@ -377,6 +377,22 @@ def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy(capsys: 
     assert "random (budget 3, all seeds): 3 of 3 texts without a label yet" in capsys.readouterr().out
 
 
+def test_an_arm_of_the_last_round_has_its_smaller_budget_and_the_texts_of_the_rounds_before() -> None:
+    """Two of four texts are in round 1, so two are left for a budget of 3, and the stage select wrote budgets 1, 2."""
+    write_labels_of(PEOPLE, [
+        Labelled(id=name, digest=digest(f"Text {name}"), votes={"a": "housing"}, round=number)
+        for name, number in (("p1", 1), ("p2", 1), ("p3", None), ("p4", None))
+    ])  # fmt: skip
+    write_rows(Path("data/selected/random.jsonl"), [
+        SelectedRow(seed=seed, budget=budget, rank=rank, id=name, score=0.0)
+        for seed in (1, 2) for budget in (1, 2) for rank, name in enumerate(("p4", "p3"), 1)
+    ])  # fmt: skip
+    run({"random": ["random"]}, labels=PEOPLE)
+    assert ids("random", 1, 1) == ["p1", "p2", "p4"]
+    assert ids("random", 2, 2) == ["p1", "p2", "p4", "p3"]
+    assert not ids("random", 1, 3)
+
+
 def test_labels_of_a_changed_text_are_refused_by_their_digest() -> None:
     write_labels_of(PEOPLE, [Labelled(id="p1", digest=digest("Text one"), votes={"a": "housing"})])
     with pytest.raises(StandinError, match=r"id 'p1' was another text in the labels file"):

@@ -502,3 +502,68 @@ def test_people_s_closed_rounds_are_the_labelled_set_and_neither_ranked_nor_coun
     write_labels(PEOPLE, [Labelled(id="p1", digest="0", votes={"me": "yes"}, round=1)])
     with pytest.raises(StandinError, match="was another text there"):
         run("cal", neighbours=1, budgets=[2], labels=str(PEOPLE), labelled=str(PEOPLE))
+
+
+def closed(*names: str) -> None:
+    write_labels(PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=1) for name in names])
+
+
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_the_last_round_takes_what_is_left_and_its_budget_is_what_it_holds(
+    item: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed("p1")
+    metrics = run(item, labels=str(PEOPLE), budgets=[2, 4, 40], seeds=[1, 2])
+    rows = selected(item)
+    assert {row.budget for row in rows} == {2, 3}, "not 4 and 40 of the same three texts"
+    assert {row.id for row in rows if row.budget == 3 and row.rank <= 3} == {"p2", "p3", "p4"}
+    assert set(metrics["tie_share"]) == {"2", "3"}
+    assert metrics["tie_share"]["3"] == 0, "all are taken, so no tie decides"
+    said = capsys.readouterr().out
+    assert f"select {item}: 3 texts are left of the pool, and the budget asks for 40: this round takes all" in said
+    assert "a budget of 3 means 3 texts to label, one selection for all seeds" in said
+
+
+def test_a_question_with_fewer_texts_left_gives_all_and_the_others_their_budget(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_pool("bikes", "rents")
+    closed("p1rents", "p2rents", "p3rents")
+    metrics = run("random", labels=str(PEOPLE), budgets=[2], seeds=[1, 2])
+    rows = [row for row in selected("random") if row.seed == 1 and row.rank <= row.budget]
+    assert [(row.question_id, row.budget) for row in rows] == [("bikes", 2), ("bikes", 2), ("rents", 2)]
+    assert rows[2].id == "p4rents"
+    said = capsys.readouterr().out
+    assert "question 'rents': 1 text is left of the pool, and the budget asks for 2: this round takes all" in said
+    assert "question 'bikes'" not in said
+    assert "a budget of 2 means 3 texts to label" in said
+    assert metrics["seed_share"] == {"2": 0}, "one selection for all seeds, whole or not"
+    assert metrics["seed_share_of_chance"] == {"2": 0.25}, "of bikes 1 - 2/4, of rents none"
+
+
+def test_a_round_of_a_question_that_is_used_up_is_one_of_the_others() -> None:
+    write_pool("bikes", "rents")
+    closed(*(f"{name}rents" for name in POOL))
+    run("random", labels=str(PEOPLE), budgets=[2])
+    assert {row.question_id for row in selected("random")} == {"bikes"}
+
+
+def test_a_budget_beyond_the_pool_is_no_last_round_where_nothing_was_labelled_before() -> None:
+    closed("elsewhere")
+    with pytest.raises(StandinError, match=r"holds 5, but the pool has 4 texts: lower the budget.*: add some"):
+        run("random", labels=str(PEOPLE), budgets=[5])
+
+
+def test_labels_so_far_that_know_no_rounds_are_left_out_too_and_no_id_is_taken_for_another() -> None:
+    """A file of people's with id, text and label; it is the labelled set, and the rest is ranked."""
+    file = write_earlier(names=("p1", "p2"))
+    run("cal", neighbours=1, budgets=[1], labels=file, labelled=file)
+    scores = {row.id: row.score for row in selected("cal")}
+    expected = {"p3": entropy([0.6, 0.4], [0.3, 0.7]), "p4": entropy([0.6, 0.4], [0.5, 0.5])}
+    assert scores == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_open_first_round_is_not_its_own_labelled_set() -> None:
+    write_labels(PEOPLE, [Labelled(id="p1", digest=digest("Text p1"), votes={"me": "yes"})])
+    with pytest.raises(StandinError, match=r"me.jsonl: no round is closed yet.*`standin label next` closes the first"):
+        run("cal", neighbours=1, labels=str(PEOPLE), labelled=str(PEOPLE))

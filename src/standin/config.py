@@ -18,7 +18,7 @@ from standin.bounds import Validate as Validate
 from standin.checked import Group as Group
 from standin.checked import explain, read_yaml, shown
 from standin.choices import DEFAULT_REFERENCES, PATTERN_ENGINES, RESERVED_ARMS, Engine, JudgeEngine
-from standin.errors import StandinError, counted, nearest
+from standin.errors import StandinError, nearest
 from standin.machine import Runtime as Runtime
 from standin.machine import Tracking as Tracking
 from standin.selecting import STRATEGY_EVIDENCE as STRATEGY_EVIDENCE
@@ -277,12 +277,6 @@ class Params(Group):
         for name in self.evaluate.references:
             if name not in compared:
                 raise ValueError(f"evaluate.references: there is no arm {name!r}: {nearest(name, compared)}")
-        largest = max(self.select.budgets)
-        if self.select.pool == "real" and largest > self.prepare.pool:
-            raise ValueError(
-                f"select.budgets holds {largest}, more than the pool's "
-                f"{counted(self.prepare.pool, 'text')} (prepare.pool): lower the budget or enlarge the pool"
-            )
         return self
 
 

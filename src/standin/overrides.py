@@ -43,6 +43,7 @@ def load_with(changes: Sequence[str], root: Path = Path()) -> tuple[Params, Task
             found = parse_task(_changed(root / name, own), task_path(other, root))
             task = found if other == params.base.task else task
     check_shots(params, task)
+    check_budgets(params, task)
     return params, task
 
 
@@ -54,6 +55,22 @@ def check_shots(params: Params, task: Task) -> None:
             f"{PARAMS}: generator.shots is {asked} for each of {labels} labels, and prepare.shots draws "
             f"{counted(params.prepare.shots, 'text')} in all: lower it to {params.prepare.shots // labels}, or raise "
             f"prepare.shots to {asked * labels}"
+        )
+
+
+def check_budgets(params: Params, task: Task, *, labelled: bool = False) -> None:
+    """Raise StandinError where a budget is larger than ``prepare.pool``, of a task whose pool is labelled.
+
+    Of texts without labels all are the pool, however many: there the stage select compares. ``labelled``: the pool is
+    known to have labels; else it is certain where the task names a column of them and no test file, as texts that
+    nobody has labelled may come with labelled test texts.
+    """
+    labelled = labelled or (task.source.columns.label is not None and task.source.test is None)
+    largest = max(params.select.budgets)
+    if labelled and params.select.pool == "real" and largest > params.prepare.pool:
+        raise StandinError(
+            f"{PARAMS}: select.budgets holds {largest}, more than the pool's "
+            f"{counted(params.prepare.pool, 'text')} (prepare.pool): lower the budget or enlarge the pool"
         )
 
 

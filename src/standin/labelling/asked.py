@@ -1,13 +1,12 @@
 """Which texts people are asked about: those that the strategies chose, without those of earlier rounds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from standin.corpus import Row, SelectedRow, read_rows
 from standin.errors import StandinError, counted, nearest
 from standin.labelling.labels import Labelled
-from standin.selection.budgets import in_texts
 
 POOL = Path("data/real/pool.jsonl")
 SELECTED = Path("data/selected")
@@ -40,14 +39,13 @@ def union(ranked: Mapping[str, Sequence[SelectedRow]], budget: int) -> list[str]
     return sorted(places, key=lambda name: places[name])
 
 
-def asked(strategies: Sequence[str], budgets: Sequence[int | float], strategy: str | None, budget: int | None) -> Asked:
+def asked(strategies: Sequence[str], strategy: str | None, budget: int | None) -> Asked:
     """The texts to label of the run in the workspace.
 
     Args:
         strategies: those of params.yaml.
-        budgets: those of params.yaml, rising.
         strategy: only what this one chose; None: all.
-        budget: one of the budgets; None: the largest.
+        budget: one of the budgets of that run, in texts; None: the largest.
 
     Raises:
         StandinError: there is no run yet, or no such strategy or budget.
@@ -57,16 +55,13 @@ def asked(strategies: Sequence[str], budgets: Sequence[int | float], strategy: s
     if not strategies:
         raise StandinError("params.yaml, select.strategies: there is none, so no text was chosen")
     pool = {row.id: row for row in read_rows(POOL, Row)}
-    texts = in_texts(budgets, pool.values())
-    if budget is not None and budget not in texts:
-        raise StandinError(f"--budget {budget}: select.budgets holds {', '.join(map(str, texts))}")
-    budget = budget or texts[-1]
     ranked = {}
     for name in [strategy] if strategy else strategies:
         path = SELECTED / f"{name}.jsonl"
         if not path.exists():
             raise StandinError(f"{path}: there is no such file: `standin run` chooses texts, then they can be labelled")
         ranked[name] = read_rows(path, SelectedRow)
+    budget = _one_of(ranked.values(), budget)
     chosen = {name: union({name: rows}, budget) for name, rows in ranked.items()}
     found = union(ranked, budget)
     if foreign := [name for name in found if name not in pool]:
@@ -74,6 +69,21 @@ def asked(strategies: Sequence[str], budgets: Sequence[int | float], strategy: s
     questions = list(dict.fromkeys(row.question_id for row in pool.values()))
     rows = sorted((pool[name] for name in found), key=lambda row: questions.index(row.question_id))
     return Asked(rows, {name: len(ids) for name, ids in chosen.items()}, budget)
+
+
+def _one_of(ranked: Iterable[Sequence[SelectedRow]], budget: int | None) -> int:
+    """A budget that all strategies were run with, the largest where none is asked for."""
+    found = sorted(set.intersection(*({row.budget for row in rows} for rows in ranked)))
+    if not found:
+        raise StandinError(f"{SELECTED}: the strategies share no budget: `standin run` selects anew")
+    if budget is not None and budget not in found:
+        raise StandinError(f"--budget {budget}: texts were selected for {', '.join(map(str, found))}")
+    return budget or found[-1]
+
+
+def unasked(labels: Mapping[str, Labelled]) -> int:
+    """How many texts of the pool nobody has answered yet."""
+    return sum(row.id not in labels for row in read_rows(POOL, Row))
 
 
 def in_round(rows: Sequence[Row], labels: Mapping[str, Labelled]) -> list[Row]:

@@ -31,7 +31,7 @@ PERSON = "me"
 Annotator = Annotated[str, typer.Option(help="Who answers; the name stands in the labels file.", metavar="NAME")]
 Again = Annotated[bool, typer.Option("--again", help="Texts that somebody else labelled, too: a second opinion.")]
 Strategy = Annotated[str | None, typer.Option(help="Only the texts that this strategy chose.")]
-Budget = Annotated[int | None, typer.Option(help="One of select.budgets; else the largest.", metavar="N")]
+Budget = Annotated[int | None, typer.Option(help="One of the budgets of the run; else the largest.", metavar="N")]
 
 
 class Here(NamedTuple):
@@ -72,7 +72,7 @@ def ask(
     from rich.console import Console
 
     from standin.errors import counted
-    from standin.labelling.terminal import MOST_KEYS, Session, words_of
+    from standin.labelling.terminal import Session, have_keys, words_of
     from standin.reviewing.terminal import by_key, by_line
 
     here = _here()
@@ -84,7 +84,7 @@ def ask(
         return
     names = {each.name: each.description for each in here.task.labels}
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    keys = terminal and os.environ.get("TERM") != "dumb" and len(names) <= MOST_KEYS
+    keys = terminal and os.environ.get("TERM") != "dumb" and have_keys(list(names))
     console = Console(width=None if terminal or "COLUMNS" in os.environ else 80, emoji=False)
     asking: Callable[[str], str | None] = partial(by_key, words=words_of(list(names))) if keys else by_line
     session = Session(texts, here.store, names, annotator, console, asking)
@@ -167,14 +167,24 @@ def import_(
 
 
 def next_round() -> None:
-    """Close the round: what is labelled stays, and the next run selects as many new texts as the budget says."""
-    from standin.errors import counted
+    """Close the round: what is labelled stays, and the next run selects as many new texts as the budget says.
+
+    The last round has fewer where fewer are left. Where none is, the round stays open.
+    """
+    from standin.errors import StandinError, counted
+    from standin.labelling.asked import unasked
 
     here = _here()
+    if not (left := unasked(here.store.by_id)):
+        raise StandinError(
+            f"{here.store.path} answers every text of the pool, so a next round would have none and this one stays "
+            f"open. Train on them: `{_run(here)}`. Or add texts to the file of the task's texts: `standin data add "
+            f"{here.task.name} FILE --unlabelled --replace`, then `standin run` and `standin label next`."
+        )
     number, texts = here.store.close()
     typer.echo(f"round {number} is closed with {counted(texts, 'answered text')}; commit it:")
     typer.echo(f"  git add {here.store.path} && git commit -m 'labels, round {number}'")
-    typer.echo(f"then: {_run(here)}   (selects new texts)")
+    typer.echo(f"then: {_run(here)}   (selects new texts; {counted(left, 'text is', 'texts are')} left to choose from)")
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="For a machine: JSON on stdout.")] = False) -> None:
@@ -231,7 +241,7 @@ def _asked(here: Here, strategy: str | None, budget: int | None) -> "Asked":
 
     from standin.labelling.asked import asked, in_round
 
-    found = asked(list(here.params.select.strategies), here.params.select.budgets, strategy, budget)
+    found = asked(list(here.params.select.strategies), strategy, budget)
     return replace(found, rows=in_round(found.rows, here.store.by_id))
 
 

@@ -11,20 +11,30 @@ from standin.labelling.store import Store, Vote
 from standin.reviewing.terminal import Ask, shortened
 
 WORDS = {"s": "skip", "u": "undo", "q": "quit", "h": "help", UNSURE: "cannot say"}
-MOST_KEYS = 9
-"""Labels that have a key each, 1 to 9; of more the name is typed."""
-HELP = f"""\
-number or name  that label
-{UNSURE}               no label can be said: the text is not asked again
-skip, undo      decide later; take the last answer of this session back
-quit            leave; everything answered is saved already"""
+HELP = (
+    ("number or name", "that label"),
+    (UNSURE, "no label can be said: the text is not asked again"),
+    ("skip, undo", "decide later; take the last answer of this session back"),
+    ("quit", "leave; everything answered is saved already"),
+)
 
 
 def words_of(names: Sequence[str]) -> dict[str, str]:
-    """What is typed -> label or command. A label of a command's name is meant before the command."""
+    """What is typed -> label or command. A label of a command's name is meant before the command.
+
+    Labels have numbers, but where some are called by numbers themselves.
+    """
     found = WORDS | {word: word for word in WORDS.values()} | {"exit": "quit"}
-    found |= {name.casefold(): name for name in names}
-    return found | {str(place): name for place, name in enumerate(names, 1) if str(place) not in found}
+    found |= {name.casefold(): name for name in names} | {name: name for name in names}
+    if any(name.isdecimal() for name in names):
+        return found
+    return found | {str(place): name for place, name in enumerate(names, 1)}
+
+
+def have_keys(names: Sequence[str]) -> bool:
+    """Whether one key says each label; else labels are typed."""
+    words = words_of(names)
+    return {name for key, name in words.items() if len(key) == 1} >= set(names)
 
 
 @dataclass
@@ -43,7 +53,7 @@ class Session:
 
     def run(self) -> bool:
         """Ask for each text; False where the person left before the last one."""
-        self._say(self._choices())
+        self._list_labels()
         words, place = words_of(list(self.labels)), 0
         while place < len(self.texts):
             self._show(place)
@@ -58,22 +68,61 @@ class Session:
             place += 1
         return True
 
-    def _choices(self) -> str:
-        return "\n".join(f"{place}  {name}: {meant}" for place, (name, meant) in enumerate(self.labels.items(), 1))
+    def _list_labels(self) -> None:
+        words = words_of(list(self.labels))
+        self._list([
+            (str(place) if words.get(str(place)) == name else "", f"{name}: {meant}")
+            for place, (name, meant) in enumerate(self.labels.items(), 1)
+        ])  # fmt: skip
+
+    def _list(self, meanings: Sequence[tuple[str, str]]) -> None:
+        """What is typed, and beside it what it means."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for typed, meant in meanings:
+            table.add_row(Text(visible(typed), no_wrap=True), Text(visible(meant)))
+        self.console.print(table)
+
+    def _menu(self, words: dict[str, str]) -> list[str]:
+        """Every label and command behind what is typed for it, in lines of the terminal's width."""
+        from rich.cells import cell_len
+
+        items = [
+            f"{place} {name}" if words.get(str(place)) == name else name for place, name in enumerate(self.labels, 1)
+        ]
+        for key, word in WORDS.items():
+            if word not in self.labels:
+                items.append(f"{key} {word}" if words[key] == word else word)
+        lines = [""]
+        for item in items:
+            gap = "  " if lines[-1] else ""
+            if lines[-1] and cell_len(lines[-1] + gap + item) > self.console.width - len(": "):
+                lines.append(item)
+            else:
+                lines[-1] += gap + item
+        return lines
 
     def _asked(self, words: dict[str, str]) -> str | None:
         """A label or command; asked again until it is one."""
-        shown = ", ".join(f"{place} {name}" for place, name in enumerate(self.labels, 1))
-        prompt = f"{shown}; {UNSURE} cannot say, skip, undo, quit, help: "
-        while (typed := self.ask(prompt)) is not None:
-            said = words.get(typed.strip().casefold())
+        *above, last = self._menu(words)
+        while True:
+            for line in above:
+                self._say(line)
+            if (typed := self.ask(f"{last}: ")) is None:
+                return None
+            typed = typed.strip()
+            said = words.get(typed, words.get(typed.casefold()))
             if said == "help" and said not in self.labels:
-                self._say(f"{self._choices()}\n{HELP}")
+                self._list_labels()
+                self._list(HELP)
             elif said:
                 return said
-            elif typed.strip():
-                self._say(f"{typed.strip()[:20]!r} is no label: {nearest(typed.strip(), self.labels)}")
-        return None
+            elif len(typed) > 1 and typed.isprintable():
+                self._say(f"{typed[:20]!r} is no label: {nearest(typed, self.labels)}")
+            elif typed:
+                self._say(f"{typed!r} is none of these")
 
     def _answer(self, place: int, label: str | None) -> None:
         row = self.texts[place]

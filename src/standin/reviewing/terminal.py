@@ -208,7 +208,11 @@ def by_line(prompt: str) -> str | None:
     import sys
 
     print(prompt, end="", flush=True)  # noqa: T201
-    line = sys.stdin.readline()
+    try:
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        print()  # noqa: T201
+        raise
     if not line:
         print()  # noqa: T201
         return None
@@ -226,6 +230,9 @@ def by_key(prompt: str, words: Mapping[str, str] = OF) -> str | None:
         key = str(typer.getchar())
     except EOFError:
         key = ""
+    except KeyboardInterrupt:
+        print()  # noqa: T201
+        raise
     key = "q" if key in ("", "\x04", "\x1a") else key
     print(words.get(key.lower(), ""), flush=True)  # noqa: T201
     return key

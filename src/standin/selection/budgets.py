@@ -1,7 +1,7 @@
 """Labelling budgets, given as numbers or as fractions of the pool, in texts."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from standin.corpus import Row
 from standin.errors import StandinError, counted
@@ -29,3 +29,16 @@ def in_texts(budgets: Sequence[int | float], pool: Iterable[Row]) -> list[int]:
             "take one of them out"
         )
     return sorted(texts.values())
+
+
+def of_round(budgets: Sequence[int], pool: Iterable[Row], earlier: Collection[str]) -> list[int]:
+    """The budgets of a round of labelling, none larger than what earlier rounds left of the question with most texts.
+
+    budgets: in texts, rising. earlier: ids of the texts labelled in earlier rounds; where none is of the pool, or all
+    are, the budgets stay as they are.
+    """
+    rows = list(pool)
+    left = Counter(row.question_id for row in rows if row.id not in earlier)
+    if not left or left.total() == len(rows):
+        return list(budgets)
+    return sorted({min(budget, max(left.values())) for budget in budgets})

@@ -80,6 +80,14 @@ def tie_share(scores: Scores, budget: int) -> float:
     return (budget - above) / budget
 
 
+def new_tie_share(ranking: Ranking, budget: int) -> float:
+    """``tie_share`` of a ranking's selection, where those labelled before are decided; 0 where it takes every text."""
+    if budget <= ranking.before or budget >= len(ranking.order):
+        return 0.0
+    new = budget - ranking.before
+    return tie_share(ranking.scores[ranking.order[ranking.before :]], new) * (new / budget)
+
+
 def seed_share(rankings: Sequence[Ranking], budget: int) -> float | None:
     """Share of a selection that changes with the seed: mean over pairs of seeds of 1 - |A n B| / budget.
 

@@ -10,7 +10,7 @@ from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, 
 from standin.errors import StandinError, counted
 from standin.ingredients import GENERATED, UNTRAINED, answerer, part, strategy, training_names
 from standin.labelling.labels import Labelled, digest, read_labels
-from standin.selection.budgets import in_texts
+from standin.selection.budgets import in_texts, of_round
 from standin.sheets import write_sheet
 from standin.subsets import misaligned, nested
 from standin.task import Task
@@ -176,7 +176,7 @@ def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tu
     before = frozenset(row.id for row in earlier)
     if strategies and generated:
         pool, earlier = {row.id: row for row in read_rows(SYNTHETIC, SyntheticRow)}, []
-    budgets = in_texts(params.select.budgets, pool.values()) if strategies else []
+    budgets = of_round(in_texts(params.select.budgets, pool.values()), pool.values(), before) if strategies else []
     source = SYNTHETIC if generated else POOL
     ranked = {name: _ranked(name, pool, source, earlier, params.finetune.seeds, budgets) for name in strategies}
     people = Path(params.select.labels) != ORACLE

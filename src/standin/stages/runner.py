@@ -19,6 +19,7 @@ from standin.config import NAME, Params, load_params
 from standin.corpus import write_json, write_metrics
 from standin.errors import StandinError, nearest, surroundings
 from standin.languages import language_warning
+from standin.overrides import check_budgets
 from standin.stores import settle
 from standin.task import Task, load_task, task_path
 from standin.tracking import events
@@ -26,6 +27,8 @@ from standin.tracking import events
 Metrics: TypeAlias = Mapping[str, Any]
 """Nested names -> numbers, strings or booleans; written to ``reports/<stage>/metrics.json``."""
 
+ORACLE = Path("data/real/oracle.jsonl")
+"""The pool's labels: empty where it has none."""
 ALWAYS = {"runtime", "base.task"}
 USAGE = "usage: python src/pipeline.py STAGE [ITEM], as dvc.yaml calls it; `dvc repro` runs all stages"
 
@@ -116,6 +119,8 @@ def run_stage(stage: str, item: str) -> None:
     """
     params = load_params()
     task = load_task(params.base.task)
+    prepared = stage != "prepare" and ORACLE.exists()
+    check_budgets(params, task, labelled=prepared and ORACLE.stat().st_size > 0)
     names, parts = declared(stage, params.base.task, item)
     _check_item(stage, item, params)
     limit_threads(params.runtime.threads)

@@ -2,12 +2,11 @@
 
 Knows no real label but those that earlier rounds gave: what the selected texts hold is for the stage ``arms``. Where
 people label, all seeds share one selection, so that a budget of 24 means 24 texts, and those labelled in earlier rounds
-are left out: a budget then counts new texts.
+are left out: a budget then counts new texts, and where fewer are left, the last round's budget is what is left.
 """
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -18,11 +17,12 @@ from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SelectedRow, SyntheticRow, by_question, read_json_lines, read_rows, write_rows
 from standin.errors import StandinError, counted, nearest
 from standin.labelling.labels import read_labels
-from standin.selection.budgets import in_texts
+from standin.selection.budgets import in_texts, of_round
 from standin.selection.earlier import labelled_before
 from standin.selection.pool import Floats, Settings, Texts
-from standin.selection.ranking import Ranking, generator_for, ranked, seed_share, tie_share
+from standin.selection.ranking import Ranking, generator_for, new_tie_share, ranked, seed_share
 from standin.selection.registry import load
+from standin.selection.rounds import Round, Rows, check_closed
 from standin.task import Task
 
 POOL = Path("data/real/pool.jsonl")
@@ -30,28 +30,8 @@ ORACLE = Path("data/real/oracle.jsonl")
 SYNTHETIC = Path("data/synthetic/texts.jsonl")
 LEARNER = Path("models/learner")
 
-Rows = dict[str | None, list[Row]]
 Sides = dict[str | None, tuple[Texts, Texts]]
 """Per question: the texts to choose from, and the labelled texts beside them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What may be chosen from, ``rows``, and what was labelled before, ``before`` (empty in the first round).
-
-    ``synthetic``: the rows are synthetic texts. ``leading``: texts labelled before stand first in a ranking and count
-    in its budgets; those of people do not, nor real ones beside synthetic rows.
-    """
-
-    rows: Rows
-    before: Rows
-    synthetic: bool
-    leading: bool
-
-    def candidates(self, question: str | None) -> list[Row]:
-        """The question's rows that nobody has labelled yet, in their order."""
-        labelled = {row.id for row in self.before.get(question, ())}
-        return [row for row in self.rows[question] if row.id not in labelled]
 
 
 def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
@@ -60,10 +40,13 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
     settings, seeds = Settings(params.select.neighbours, params.select.balance), params.finetune.seeds
     whole = read_rows(SYNTHETIC, SyntheticRow) if params.select.pool == "synthetic" else read_rows(POOL, Row)
-    budgets = in_texts(params.select.budgets, whole)
     people, earlier = (False, set()) if params.select.pool == "synthetic" else _labelled(Path(params.select.labels))
     drawn = seeds[:1] if people else seeds
     rows, rounds = _rounds(params, whole, drawn, people, earlier)
+    asked = in_texts(params.select.budgets, whole)
+    budgets = of_round(asked, whole, earlier)
+    if any(one.short for one in rounds.values()):
+        _say_short(item, asked[-1], rows)
     evidence = _sides(item, rounds)
     found = {
         (seed, question): _ranked(item, seed, question, rounds[seed], evidence[seed][question], settings, budgets)
@@ -75,7 +58,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     }
     ids = {question: [row.id for row in own] for question, own in rows.items()}
     write_rows(Path(f"data/selected/{item}.jsonl"), _rows(ids, rankings, seeds, budgets))
-    ties = {budget: fmean(_ties(ranking, budget) for ranking in rankings.values()) for budget in budgets}
+    ties = {budget: fmean(new_tie_share(found, budget) for found in rankings.values()) for budget in budgets}
     told = {"tie_share": ties} | (_seed_shares(ids, rankings, seeds, budgets) if len(seeds) > 1 else {})
     texts = sum(len(own) for own in ids.values())
     name = "seed_share" if len(seeds) > 1 else "tie_share"
@@ -107,7 +90,7 @@ def _labelled(path: Path) -> tuple[bool, set[str]]:
 
 
 def _rounds(
-    params: Params, whole: Sequence[Row], seeds: list[int], people: bool, earlier: set[str]
+    params: Params, whole: Sequence[Row], seeds: Sequence[int], people: bool, earlier: set[str]
 ) -> tuple[Rows, dict[int, Round]]:
     """All rows that are ranked, by question, and each seed's round: one object for all where nothing is labelled."""
     synthetic = params.select.pool == "synthetic"
@@ -115,18 +98,34 @@ def _rounds(
         more = "Raise generator.texts." if synthetic else "Enlarge prepare.pool."
         path = SYNTHETIC if synthetic else POOL
         raise StandinError(f"{path}: the pool is empty: there is no text to select. {more}")
-    rows: Rows = by_question([row for row in whole if row.id not in earlier])
+    leading, labelled = not synthetic and not people, Path(params.select.labelled)
+    before: dict[int, list[Row]] = {}
+    if labelled != SYNTHETIC:
+        if people and labelled == Path(params.select.labels):
+            check_closed(labelled)
+        pool = {row.id: row for row in (read_rows(POOL, Row) if synthetic else whole)}
+        before = labelled_before(labelled, pool, seeds)
+    taken = earlier | ({row.id for own in before.values() for row in own} if people else set())
+    rows: Rows = by_question([row for row in whole if row.id not in taken])
     if not rows:
         raise StandinError(
-            f"{POOL}: every text was labelled in earlier rounds: there is none left to select. Add texts, or train on "
-            "them by an arm of the source labelled and take the strategies out of params.yaml."
+            f"{POOL}: every text was labelled in earlier rounds: there is none left to select. Add texts by "
+            "`standin data add TASK FILE --unlabelled --replace`. Or train on what there is: take the strategies out "
+            "of select.strategies and of all arms in params.yaml; the source labelled has all labels."
         )
-    leading = not synthetic and not people
-    if Path(params.select.labelled) == SYNTHETIC:
-        return rows, dict.fromkeys(seeds, Round(rows, {}, synthetic, leading))
-    pool = {row.id: row for row in (read_rows(POOL, Row) if synthetic else whole)}
-    before = labelled_before(Path(params.select.labelled), pool, seeds)
-    return rows, {seed: Round(rows, by_question(own), synthetic, leading) for seed, own in before.items()}
+    short = sum(map(len, rows.values())) < len(whole)
+    if not before:
+        return rows, dict.fromkeys(seeds, Round(rows, {}, synthetic, leading, short))
+    return rows, {seed: Round(rows, by_question(own), synthetic, leading, short) for seed, own in before.items()}
+
+
+def _say_short(item: str, asked: int, rows: Rows) -> None:
+    """Say where a round finds fewer texts than its largest budget asks for."""
+    for question, own in rows.items():
+        if len(own) < asked:
+            where = f"question {question!r}: " if question is not None else ""
+            what = f"{counted(len(own), 'text is', 'texts are')} left of the pool, and the budget asks for {asked}"
+            print(f"select {item}: {where}{what}: this round takes all")  # noqa: T201
 
 
 def _say_union(
@@ -160,20 +159,15 @@ def _seed_shares(
     of_question = {question: [rankings[seed, question] for seed in seeds] for question in pools}
     return {
         "seed_share": {
-            budget: fmean(seed_share(found, budget) or 0.0 for found in of_question.values()) for budget in budgets
+            budget: fmean(
+                seed_share(found, min(budget, len(pools[name]))) or 0.0 for name, found in of_question.items()
+            )
+            for budget in budgets
         },
         "seed_share_of_chance": {
-            budget: fmean(1 - budget / len(pool) for pool in pools.values()) for budget in budgets
+            budget: fmean(1 - min(1, budget / len(pool)) for pool in pools.values()) for budget in budgets
         },
     }
-
-
-def _ties(ranking: Ranking, budget: int) -> float:
-    """The share of the selected texts that ties decided; those labelled before are decided."""
-    if budget <= ranking.before:
-        return 0.0
-    new = budget - ranking.before
-    return tie_share(ranking.scores[ranking.order[ranking.before :]], new) * (new / budget)
 
 
 def _ranked(
@@ -191,12 +185,12 @@ def _ranked(
     try:
         if first and not len(rest):
             raise StandinError("every text of the pool is labelled: there is none left to select")
-        if budgets[-1] > whole:
+        if budgets[-1] > whole and not of.short:
             raise StandinError(
                 f"select.budgets holds {budgets[-1]}, but the pool has {counted(whole, 'text')}: "
-                "lower the budget or enlarge the pool (prepare.pool)"
+                "lower the budget or enlarge the pool (prepare.pool; of unlabelled texts all are in it: add some)"
             )
-        new = [max(0, budget - len(first)) for budget in budgets]
+        new = [min(max(0, budget - len(first)), len(rest)) for budget in budgets]
         found = ranked(load(item), *sides, settings, new, generator_for(seed, question, item))
     except StandinError as error:
         where = f"question {question!r}: " if question is not None else ""
