@@ -10,6 +10,8 @@ of those are among as many first suspects, how many among all suspects, and how 
 ``--published`` does so with published data sets in ``../shared/datasets``, of each the first 3,000 texts that stand in
 FOLDER (texts and embeddings, as `benchmarks/curation.py` keeps them), three times over, and writes
 ``benchmarks/results/label-suspects.json``. Their own label errors count as right: the shares are rather too low.
+Where cleanlab is installed (``pip install --target FOLDER cleanlab``, and PYTHONPATH) the suspects are held against its
+own for the same probabilities.
 """
 
 import gzip
@@ -27,7 +29,7 @@ import numpy as np  # noqa: E402
 from generation import machine  # noqa: E402
 
 from standin.corpus import Row, read_rows  # noqa: E402
-from standin.curation.suspects import suspects  # noqa: E402
+from standin.curation.suspects import out_of_fold, suspects  # noqa: E402
 from standin.measures.embeddings import read_embeddings  # noqa: E402
 
 DATA = ROOT.parent / "shared/datasets"
@@ -65,11 +67,24 @@ def published(folder: Path, name: str) -> tuple[list[Row], Any]:
     return found, kept.of([row.id for row in found])
 
 
+def beside_cleanlab(rows: Sequence[Row], vectors: Any, ids: set[str]) -> int | None:
+    """How many texts are suspects of ours or of cleanlab's alone; None where cleanlab is not installed."""
+    try:
+        from cleanlab.filter import find_label_issues
+    except ImportError:
+        return None
+    names = sorted({str(row.label) for row in rows})
+    given = np.array([names.index(str(row.label)) for row in rows])
+    p = out_of_fold(np.asarray(vectors), given)
+    found = find_label_issues(given, p, filter_by="confident_learning", min_examples_per_class=0, n_jobs=1)
+    return len({rows[at].id for at in np.flatnonzero(found)} ^ ids)
+
+
 def planted_errors(rows: Sequence[Row], vectors: Any, share: float, draws: int) -> dict[str, Any]:
     """What the suspects hold of errors planted in a share of the texts: means over the draws, shares of the planted."""
     names = sorted({str(row.label) for row in rows})
     planted = round(share * len(rows))
-    first, among, size = [], [], []
+    first, among, size, other = [], [], [], []
     for seed in range(draws):
         rng = np.random.default_rng(seed)
         wrong = set(rng.choice(len(rows), planted, replace=False).tolist())
@@ -82,12 +97,14 @@ def planted_errors(rows: Sequence[Row], vectors: Any, share: float, draws: int) 
         first.append(len(ids & set(ranked[:planted])) / planted)
         among.append(len(ids & set(ranked)) / planted)
         size.append(len(ranked))
+        other.append(beside_cleanlab(turned, vectors, set(ranked)))
     found = {
         "share": share,
         "planted": planted,
         "among_as_many_first": round(float(np.mean(first)), 3),
         "among_all": round(float(np.mean(among)), 3),
         "suspects": round(float(np.mean(size))),
+        "other_than_cleanlab": None if None in other else sum(other),
     }
     print(
         f"{share:.0%} ({planted}) planted: {found['among_as_many_first']:.0%} among the first {planted} suspects, "
