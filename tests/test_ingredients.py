@@ -63,7 +63,7 @@ def test_every_kind_of_arm_has_words_of_its_own() -> None:
         "warm": ["warmstart"],
     }
     assert {arm: arm_words(arm, 48 if arm == "frozen" else "", arms) for arm in arms} == {
-        "half": "20 synthetic",
+        "half": "20 synthetic texts alone",
         "equal": "as many labelled texts as synthetic",
         "other": "synthetic of another question",
         "frozen": "48 chosen by SQBC + synthetic, encoder frozen",

@@ -38,7 +38,7 @@ def scores(rows: Rows, confidence: float) -> dict[str, Any]:
     kinds = {row["kind"] for row in drawn}
     legend = [
         "Filled dots: trained with synthetic texts." if "with" in kinds else "",
-        "Rings: with labelled texts alone." if "without" in kinds else "",
+        "Rings: without." if "without" in kinds else "",
         "The stroke: what giving every text the same label reaches." if "floor" in kinds else "",
         f"Lines are {confidence:.0%} intervals, dots means over training seeds.",
     ]

@@ -59,7 +59,9 @@ def arm_words(arm: str, budget: str | int | None, arms: Sources) -> str:
     if arm not in arms:
         return f"{arm} ({budget})" if budget else arm
     sources, who = training_names(arms[arm]), answerer(arms[arm])
-    said = "synthetic texts alone" if sources == ["synthetic"] else " + ".join(_source(one, budget) for one in sources)
+    said = " + ".join(_source(one, budget) for one in sources)
+    if len(sources) == 1 and part(sources[0]).source == "synthetic":
+        said += " texts alone"
     said = UNTRAINED.get(who or "", said) + (", encoder frozen" if who == "probe" else "")
     twin = any(other != arm and set(own) == set(arms[arm]) for other, own in arms.items())
     return f"{said} ({arm})" if twin else said
