@@ -15,11 +15,11 @@ ratio of medians counts, as machines are shared.
 Floor: 2 n m d operations at the rate that the bare product reached; each cosine is written once and read once. Memory
 is the process's peak while the strategy ran, before all else, with the pool in it.
 
-``cal``: a pool of 20,000 against 1,000 and against 10,000 labelled texts, k = 10, four classes. The other is the
-procedure of small-text 1.x (ContrastiveActiveLearning) written here, small-text itself was not installed:
-scikit-learn's NearestNeighbors as it is, asked for 100 texts at a time, then a loop over the texts that averages
-scipy's rel_entr over the neighbours. Its index holds the pool beside the labelled texts (``small_text``), so that every
-text is its own first neighbour; with the labelled texts alone it computes what ours does (``equal``).
+``cal``: a pool of 20,000 against 1,000 and against 10,000 labelled texts, k = 10, four classes. The other is small-text
+1.4.1 itself (``small_text``; ``pip install --no-deps --target FOLDER small-text`` and PYTHONPATH bring it), whose index
+holds the pool beside the labelled texts, so that every text is its own first neighbour. ``equal`` is its procedure with
+the labelled texts alone as index, which computes what ours does: scikit-learn's NearestNeighbors, asked for 100 texts
+at a time, then a loop over the texts that averages scipy's rel_entr over the neighbours.
 
 ``coverage``: 500 texts out of 20,000, 1,000 labelled. The other is what no way around can be: the product of pool and
 labelled texts, and one product of the pool with each text taken (``products``).
@@ -120,8 +120,25 @@ def exactly(pool: Texts, synthetic: Texts) -> Any:
     return sqbc.vote_entropy(sqbc.votes(synthetic.labels[found], CLASSES))
 
 
-def small_text(pool: Texts, neighbouring: Texts) -> Any:
-    """CAL by small-text 1.x's procedure; its neighbours are the labelled texts and the pool."""
+def small_text(pool: Texts, everything: Texts) -> Any:
+    """CAL by small-text itself; ``everything``: the labelled texts, then the pool."""
+    from small_text.query_strategies.strategies import ContrastiveActiveLearning
+
+    unlabelled = np.arange(len(everything) - len(pool), len(everything))
+    return ContrastiveActiveLearning(k=SETTINGS.neighbours, pbar=None).sample(
+        None,
+        range(len(everything)),
+        unlabelled,
+        None,
+        None,
+        SETTINGS.budget,
+        everything.embeddings,
+        everything.probabilities,
+    )
+
+
+def procedure(pool: Texts, neighbouring: Texts) -> Any:
+    """CAL by small-text's procedure, with other neighbours."""
     from scipy.special import rel_entr
     from sklearn.neighbors import NearestNeighbors
     from sklearn.preprocessing import normalize
@@ -201,7 +218,7 @@ def measure_cal(labels: int, repeats: int) -> dict[str, Any]:
     everything = joined(labelled, pool)
     timed = {
         "cal": lambda: cal.scores(pool, labelled, SETTINGS, np.random.default_rng(1)),
-        "equal": lambda: small_text(pool, labelled),
+        "equal": lambda: procedure(pool, labelled),
         "small_text": lambda: small_text(pool, everything),
         "product": lambda: product(pool, labelled),
     }

@@ -18,6 +18,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     "intervals": [{"arm": arm, "budget": budget, "measure": measure, "value": 0.5, "low": 0.4, "high": 0.6, "seeds": 3, "texts": 9}
                   for arm, budget in (("real", ""), ("sqbc", "48")) for measure in ("macro_f1", "accuracy")],
     "intervals_by_question": [{"question_id": "q1", "arm": "real", "budget": "", "measure": "macro_f1", "value": 0.5, "low": 0.4, "high": 0.6, "seeds": 3, "texts": 9}],
+    "intervals_by_label": [{"label": label, "arm": "real", "budget": "", "value": 0.5, "low": 0.4, "high": 0.6, "seeds": 3, "texts": 9} for label in ("pro", "con")],
     "differences": [{"arm_a": "sqbc", "arm_b": "real", "budget": "48", "measure": "macro_f1", "difference": 0.1, "low": 0.05, "high": 0.15, "verdict_holm": "higher", "p_holm": 0.01}],
     "task_scale": [{"task": task, "place": place, "subjectivity": place - 1.5, "low": -2, "high": 2, "win_rate": 0.5, "paper_stars": stars, "source": "llm_panel"} for task, place, stars in (("humor", 2, 5), ("mine", 1, ""))],
     "not_learned": [{"arm": "real", "budget": "", "question_id": "", "reason": "one label", "share": 0.95, "label": "pro"}],

@@ -169,7 +169,7 @@ def test_equal_predictions_give_equal_bytes_in_whatever_order_they_stand() -> No
     Path("data/predictions/sqbc.jsonl").write_text("\n".join(reversed(lines)))
     run("real", "sqbc")
     assert {path.name: path.read_bytes() for path in Path("reports/evaluate").iterdir()} == first
-    names = ("scores", "questions", "comparisons", "learned", "agreement", "confusion", "reliability")
+    names = ("scores", "questions", "labels", "comparisons", "learned", "agreement", "confusion", "reliability")
     assert set(first) == {"scope.json", *(f"{name}.csv" for name in names)}
 
 

@@ -1,12 +1,15 @@
 """Resamples of the test texts: every arm and training seed is scored on the same ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from standin.evaluation.scores import MEASURES, Floats, Integers, scores_of_counts
+from standin.evaluation.scores import MEASURES, Floats, Integers, f1_of_counts, scores_of_counts
+
+Measured = Callable[[Floats, Floats, Floats], Floats]
+"""From counts per class, as ``scores_of_counts`` takes them, to measures, shape (measures, ...)."""
 
 BLOCK = 4_000_000  # weights held at a time: 16 MB, and 32 MB while they are drawn
 
@@ -57,12 +60,34 @@ def bootstrap(
     Returns:
         ``macro_f1`` and ``accuracy``.
     """
+
+    def measured(right: Floats, answered: Floats, texts: Floats) -> Floats:
+        found = scores_of_counts(right, answered, texts, scored)
+        return np.stack([getattr(found, name) for name in MEASURES])
+
+    return dict(zip(MEASURES, _resampled(question, labels, resamples, generator, measured), strict=True))
+
+
+def bootstrap_labels(
+    question: Examined, labels: int, resamples: int, generator: np.random.Generator
+) -> list[Resampled]:
+    """F1 of every label, on resamples drawn as ``bootstrap`` draws them; arguments as there."""
+
+    def measured(right: Floats, answered: Floats, texts: Floats) -> Floats:
+        return np.moveaxis(f1_of_counts(right, answered, texts), -1, 0)
+
+    return _resampled(question, labels, resamples, generator, measured)
+
+
+def _resampled(
+    question: Examined, labels: int, resamples: int, generator: np.random.Generator, measured: Measured
+) -> list[Resampled]:
     arms, seeds, texts = question.predicted.shape
     of_class = np.bincount(question.truth, minlength=labels)
     order = np.argsort(question.truth, kind="stable")
     predicted = question.predicted.reshape(arms * seeds, texts)[:, order]
-    by_seed = _scores(predicted, of_class, [np.ones((1, n), dtype=np.float32) for n in of_class], scored)[:, 0]
-    drawn = np.empty((len(MEASURES), arms * seeds, resamples), dtype=np.float32)
+    by_seed = _scores(predicted, of_class, [np.ones((1, n), dtype=np.float32) for n in of_class], measured)[:, 0]
+    drawn = np.empty((len(by_seed), arms * seeds, resamples), dtype=np.float32)
     rows = max(1, BLOCK // texts)
     for begin in range(0, resamples, rows):
         end = min(begin + rows, resamples)
@@ -70,11 +95,11 @@ def bootstrap(
         group = max(1, BLOCK // ((end - begin) * labels))
         for first in range(0, len(predicted), group):
             some = slice(first, first + group)
-            drawn[:, some, begin:end] = _scores(predicted[some], of_class, weights, scored).swapaxes(1, 2)
-    return {
-        name: Resampled(by_seed[place].reshape(arms, seeds), drawn[place].reshape(arms, seeds, resamples))
-        for place, name in enumerate(MEASURES)
-    }
+            drawn[:, some, begin:end] = _scores(predicted[some], of_class, weights, measured).swapaxes(1, 2)
+    return [
+        Resampled(own.reshape(arms, seeds), some.reshape(arms, seeds, resamples))
+        for own, some in zip(by_seed, drawn, strict=True)
+    ]
 
 
 def _class_weights(texts: int, resamples: int, generator: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -83,16 +108,16 @@ def _class_weights(texts: int, resamples: int, generator: np.random.Generator) -
 
 
 def _scores(
-    predicted: Integers, of_class: Integers, weights: Sequence[npt.NDArray[np.float32]], scored: Sequence[int]
+    predicted: Integers, of_class: Integers, weights: Sequence[npt.NDArray[np.float32]], measured: Measured
 ) -> Floats:
-    """Both measures on every resample; shape (measures, resamples, predictions).
+    """What ``measured`` says of every resample; shape (measures, resamples, predictions).
 
     Args:
         predicted: shape (predictions, n), texts ordered by their class.
         of_class: texts of each class, shape (labels,).
         weights: per class, how often each of its texts stands in each resample, shape (resamples, texts of the class):
             whole numbers, whose sums float32 holds exactly below 16.7 million, so equal predictions score equally.
-        scored: as ``bootstrap`` takes it.
+        measured: of counts of shape (resamples, predictions, labels).
     """
     labels, shape = len(of_class), (len(weights[0]), len(predicted), len(of_class))
     right, answered = np.zeros(shape), np.zeros(shape)
@@ -105,8 +130,7 @@ def _scores(
         counts *= texts / times[0].sum()
         right[:, :, label] = counts[:, :, label]
         answered += counts
-    found = scores_of_counts(right, answered, of_class.astype(np.float64), scored)
-    return np.stack([getattr(found, name) for name in MEASURES])
+    return measured(right, answered, of_class.astype(np.float64))
 
 
 def text_weights(texts: int, draws: int, resamples: int, generator: np.random.Generator) -> npt.NDArray[np.float32]:

@@ -12,12 +12,14 @@ from standin.corpus import Prediction, Row, by_question
 from standin.evaluation.agreement import Line, Slope, accuracy_by_agreement, agreement_slope, fitted_line
 from standin.evaluation.comparisons import Comparison, compare, mcnemar, withhold
 from standin.evaluation.family import Entry, Sources, family
-from standin.evaluation.intervals import Examined, Resampled, bootstrap, mean_over_questions
+from standin.evaluation.intervals import Examined, Resampled, bootstrap, bootstrap_labels, mean_over_questions
 from standin.evaluation.learned import Unlearned, unlearned, with_majority
 from standin.evaluation.predictions import arrange, entries_of
 from standin.evaluation.scores import MEASURES, confusion
 from standin.evaluation.uncertainty import Estimate, estimate
 
+LABEL_RESAMPLES = 500
+"""For the interval of a single label's F1, which nothing is tested by: of 60 labels more would take minutes."""
 RESAMPLING_SEED = 0  # of the calculation, not of the experiment: equal predictions have equal intervals
 
 
@@ -40,7 +42,8 @@ class Result:
     maps a measure to the comparisons that ``references`` name, made on ``resamples`` of the texts; ``unlearned`` are
     the entries of which nothing is concluded. ``confusions`` holds counts over seeds and questions, true classes in
     rows. ``retained``: macro-F1 of an entry (its place) over that of the arm of all labelled texts, seed by seed; empty
-    where there is no such arm that learned.
+    where there is no such arm that learned. ``labels``: F1 of each label that a test text has, an estimate an entry and
+    one of the majority row; the mean over the questions that have such texts.
     """
 
     entries: list[Entry]
@@ -59,6 +62,7 @@ class Result:
     by_agreement: list[ByAgreement]
     confusions: list[npt.NDArray[np.intp]]
     retained: dict[int, Estimate]
+    labels: dict[str, list[Estimate]]
 
 
 def evaluate(
@@ -133,6 +137,7 @@ def evaluate(
             for place in range(len(entries))
         ],
         retained=_retained(entries, arms, overall["macro_f1"], places, sum(texts.values())),
+        labels=_by_label(examined, labels),
     )
 
 
@@ -154,6 +159,19 @@ def _retained(
         for at in range(len(entries))
         if at != whole and at not in lost
     }
+
+
+def _by_label(examined: Mapping[str | None, Examined], labels: Sequence[str]) -> dict[str, list[Estimate]]:
+    generator = np.random.default_rng(RESAMPLING_SEED)
+    found: dict[str, list[dict[str, Resampled]]] = {label: [] for label in labels}
+    texts = dict.fromkeys(labels, 0)
+    for one in examined.values():
+        measured = bootstrap_labels(one, len(labels), LABEL_RESAMPLES, generator)
+        for code, (label, resampled) in enumerate(zip(labels, measured, strict=True)):
+            if own := int((one.truth == code).sum()):
+                found[label].append({"f1": resampled})
+                texts[label] += own
+    return {label: _estimates(mean_over_questions(own)["f1"], texts[label]) for label, own in found.items() if own}
 
 
 def resamples_for(comparisons: int, confidence: float) -> int:

@@ -43,9 +43,14 @@ def scores_of_counts(right: Floats, answered: Floats, texts: Floats, scored: Seq
     Returns:
         Arrays of shape (...).
     """
-    both = texts + answered
-    f1 = np.divide(2 * right, both, out=np.zeros_like(both), where=both > 0)
+    f1 = f1_of_counts(right, answered, texts)
     return Scores((f1[..., list(scored)] if scored else f1).mean(axis=-1), right.sum(axis=-1) / texts.sum())
+
+
+def f1_of_counts(right: Floats, answered: Floats, texts: Floats) -> Floats:
+    """F1 of every class, shape (..., labels), from the counts that ``scores_of_counts`` takes."""
+    both = texts + answered
+    return np.divide(2 * right, both, out=np.zeros_like(both), where=both > 0)
 
 
 def confusion(truth: Integers, predicted: Integers, labels: int) -> npt.NDArray[np.intp]:

@@ -17,6 +17,7 @@ MAJORITY = Entry("majority", None)
 TABLES: dict[str, tuple[str, ...]] = {
     "scores": ("arm", "budget", "measure", "value", "low", "high", "seeds", "texts"),
     "questions": ("question_id", "arm", "budget", "measure", "value", "low", "high", "seeds", "texts"),
+    "labels": ("label", "arm", "budget", "value", "low", "high", "seeds", "texts"),
     "comparisons": (
         "arm_a", "arm_b", "budget", "measure", "difference", "low", "high", "verdict", "p_holm", "verdict_holm", "p",
         "reference", "mcnemar_seeds",
@@ -30,7 +31,8 @@ TABLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Name of the table -> its columns.
 
-A row of ``questions`` is of one question, of ``scores`` the mean over them; the arm ``majority`` is in both. The arms
+A row of ``questions`` is of one question, of ``scores`` the mean over them; the arm ``majority`` is in both; a row
+of ``labels`` is the F1 of one label, its mean over the questions that have texts of it. The arms
 of ``learned`` are those that have not, with the reason. ``arm_b`` of ``comparisons`` is what ``reference`` asked for,
 ``mcnemar_seeds`` the seeds of which McNemar's test alone tells the two apart. The measure ``retained`` is macro-F1 over
 that of the arm of all labelled texts. ``fitted``, ``r2`` and ``rho`` of ``agreement`` are of the line through an arm's
@@ -51,6 +53,7 @@ def table_rows(
     return {
         "scores": list(_scores(result)),
         "questions": list(_question_scores(result)),
+        "labels": list(_label_scores(result)),
         "comparisons": list(_comparisons(result)),
         "learned": list(_learned(result)),
         "agreement": list(_agreement(result, agreement_source)),
@@ -143,6 +146,13 @@ def _question_scores(result: Result) -> Iterator[Cells]:
     for question, measured in result.questions.items():
         if question is not None:
             yield from ((question, *cells) for cells in _measured(result, measured, result.texts[question]))
+
+
+def _label_scores(result: Result) -> Iterator[Cells]:
+    for label, measured in result.labels.items():
+        for entry, found in zip([*result.entries, MAJORITY], measured, strict=True):
+            low, high = found.interval(result.confidence, 0, 1)
+            yield label, entry.arm, entry.budget, found.value, low, high, result.seeds, sum(result.texts.values())
 
 
 def _comparisons(result: Result) -> Iterator[Cells]:

@@ -79,6 +79,34 @@ def differences(rows: Rows, confidence: float) -> dict[str, Any]:
     }
 
 
+def parts(rows: Rows, measure: str, confidence: float, left_out: int, table: str) -> dict[str, Any]:
+    """F1 of single labels, or macro-F1 of questions, in the order given; rows: name, note, synthetic, value, low, high.
+
+    ``left_out``: how many labels or questions are in the table alone; ``table``: what its column calls them.
+    """
+    drawn = [
+        {
+            **_placed(row, 0, 1),
+            "name": row["name"],
+            "note": row["note"].replace(" ", "\N{NO-BREAK SPACE}"),
+            "kind": "with" if row["synthetic"] else "without",
+            "said": decimal(float(row["value"]), 2),
+            "under": "",
+            "interval": f"interval {decimal(float(row['low']), 2)} to {decimal(float(row['high']), 2)}",
+        }
+        for row in rows
+    ]
+    what = "label" if table == "label" else "question"
+    more = f" {counted(left_out, f'further {what}')}, better recognised, in the table." if left_out else ""
+    return {
+        "axis": f"{measure} on real test texts, the hardest {what} first; 1 is perfect",
+        "rows": drawn,
+        "ticks": _ticks((0, 0.2, 0.4, 0.6, 0.8, 1), 0, 1, "{:g}"),
+        "mark": None,
+        "caption": f"Lines are {confidence:.0%} intervals; few test texts make them long.{more}",
+    }
+
+
 REACHED = 0.95
 """From here on an arm reaches what all labelled texts reach, if its interval's lower end does."""
 
