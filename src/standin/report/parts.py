@@ -6,13 +6,27 @@ from typing import Any
 from standin.ingredients import has_generated
 from standin.report import lines
 from standin.report.naming import Sources, arm_words
+from standin.task import Task
 
+Table = Sequence[Mapping[str, str]]
 MOST = 12
 """Labels or questions that are drawn; of more those that the first arm does worst on."""
 
 
+def drawings(
+    labels: Table, questions: Table, task: Task, arms: Sources, shown: Sequence[str], confidence: float
+) -> dict[str, Any]:
+    """The drawings ``by_label`` and ``by_question``, from ``reports/evaluate/labels.csv`` and ``questions.csv``."""
+    names = {question.id: question.text for question in task.questions}
+    whole = [row for row in questions if row["measure"] == "macro_f1"]
+    return {
+        "by_label": drawing(labels, "label", {}, arms, shown, confidence),
+        "by_question": drawing(whole, "question_id", names, arms, shown, confidence),
+    }
+
+
 def drawing(
-    table: Sequence[Mapping[str, str]],
+    table: Table,
     part: str,
     names: Mapping[str, str],
     arms: Sources,
@@ -22,7 +36,7 @@ def drawing(
     """A row for each label or question and each of the arms shown at its largest budget; None where there is one part.
 
     Args:
-        table: ``reports/evaluate/labels.csv``, or the macro-F1 of ``questions.csv``.
+        table: rows of one measure.
         part: the column that names the label or question.
         names: what the page calls it.
         arms: what each arm trains on.

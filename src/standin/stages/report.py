@@ -110,15 +110,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     }
     rows = _table(REPORTS / "evaluate/confusion.csv")
     filled["confusion"] = content.confusions(rows, task.label_names, shown, params.arms)
-    given = (
-        {question.id: question.text for question in task.questions},
-        params.arms,
-        shown,
-        params.evaluate.confidence,
-    )
-    whole = [row for row in _table(REPORTS / "evaluate/questions.csv") if row["measure"] == "macro_f1"]
-    filled["by_label"] = parts.drawing(_table(REPORTS / "evaluate/labels.csv"), "label", *given)
-    filled["by_question"] = parts.drawing(whole, "question_id", *given)
+    by_part = [_table(REPORTS / f"evaluate/{name}.csv") for name in ("labels", "questions")]
+    filled |= parts.drawings(*by_part, task, params.arms, shown, params.evaluate.confidence)
     write_headline(params)
     page = render(filled)
     OUT.write_text(page, encoding="utf-8", newline="\n")
