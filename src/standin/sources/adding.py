@@ -46,6 +46,7 @@ def add(
     path: Path,
     *,
     test: Path | None = None,
+    validation: Path | None = None,
     text: str = "text",
     label: str | None = "label",
     values: Mapping[str, str] | None = None,
@@ -65,6 +66,7 @@ def add(
         name: the task's name.
         path: labelled or unlabelled texts, from which the splits are drawn.
         test: published test texts.
+        validation: validation texts, labelled.
         text: column of the texts.
         label: column of the labels; None where nobody has labelled the texts.
         values: label values in the files -> label names.
@@ -84,7 +86,8 @@ def add(
     if not TASK_NAME.fullmatch(name):
         raise StandinError(f"{name!r} is no task name: lower-case letters, digits and '-', as in 'sms-spam'")
     _check_repository(root, name)
-    sources = {"train": path} | ({"test": test} if test else {})
+    given = {"train": path, "test": test, "validation": validation}
+    sources = {part: file for part, file in given.items() if file is not None}
     task = _task(name, root, values or {}, language)
     params = load_params(root) if (root / "params.yaml").exists() else Params()
     with tempfile.TemporaryDirectory() as folder:
@@ -96,13 +99,15 @@ def add(
             names = opened["train"].names.get(str(columns.label), {})
             votes = columns.annotations if isinstance(columns.annotations, str) else None
             reading = _reading(tables, columns.text, columns.label, {**names, **(values or {})}, votes)
-        lacking = task is not None and test is not None  # a test that was labelled later joins unlabelled texts
+        lacking = task is not None and len(sources) > 1  # held-out texts that were labelled later join unlabelled ones
         parts = {part: rows_of(table, reading, part, lacking and part == "train") for part, table in tables.items()}
         for part, found in parts.items():
             if not found.rows:
                 raise StandinError(f"{sources[part]}: no row is left after those without text and with unwanted labels")
-        if task and task.source.test and not test and not (root / task.source.test).exists():
-            raise StandinError(f"{task_path(name)}: source.test is {task.source.test!r}: give that file with --test")
+        for part in ("test", "validation") if task else ():
+            named = getattr(task.source, part) if task else None
+            if named and part not in sources and not (root / named).exists():
+                raise StandinError(f"{task_path(name)}: source.{part} is {named!r}: give that file with --{part}")
         files = {part: _target(name, part, found.file, task) for part, found in opened.items()}
         copies = {part: _written(found, files[part], Path(folder)) for part, found in opened.items()}
         parts = {part: _as_copied(opened[part], reading, part, copies[part], found) for part, found in parts.items()}
@@ -227,7 +232,7 @@ def _target(name: str, part: str, file: Path | None, task: Task | None) -> Path:
     default = Path("data/raw") / name / f"{part}{own}"
     if task is None:
         return default
-    named = task.source.train if part == "train" else task.source.test
+    named: str | None = getattr(task.source, part)
     fits = named is not None and format_of(Path(named)) in (own, *WRITTEN)
     if named is None or not fits or default.parent not in Path(named).parents:
         raise StandinError(

@@ -32,7 +32,7 @@ questions: []
 source:
   train: {train}
   test: {test}
-  warmstart: null
+{validation}  warmstart: null
   columns:
     text: {text}
     label: {label}
@@ -98,7 +98,7 @@ def starter(name: str, reading: Reading, files: Mapping[str, str], words: Words 
     Args:
         name: the task's name.
         reading: the columns, labels and values that were found.
-        files: the paths of "train" and perhaps "test" in the project.
+        files: the paths of "train" and perhaps "test" and "validation" in the project.
         words: what is known already; lines that wait for words say "edit". Prompts ask for a language that is not
             English.
 
@@ -118,6 +118,7 @@ def starter(name: str, reading: Reading, files: Mapping[str, str], words: Words 
         labels=labels,
         train=_quoted(files["train"]),
         test=_quoted(files.get("test")),
+        validation=f"  validation: {_quoted(files['validation'])}\n" if "validation" in files else "",
         text=_quoted(columns.text),
         label=_quoted(columns.label),
         id=_quoted(columns.id),
