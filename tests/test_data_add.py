@@ -193,7 +193,10 @@ def test_the_starter_task_has_every_key_of_a_source_with_its_default(project: Pa
     assert found["columns"].keys() == Columns.model_fields.keys()
     assert found.keys() == Source.model_fields.keys() - {"hub", "values"}, "those are written where there are some"
     optional = {name: each.default for name, each in Source.model_fields.items() if not each.is_required()}
-    assert {name: found[name] for name in optional if name in found} == {"measurement": optional["measurement"]}
+    assert {name: found[name] for name in optional if name in found} == {
+        "measurement": optional["measurement"],
+        "validation": None,
+    }
 
 
 def test_unlabelled_texts_get_two_labels_to_be_edited(project: Path, tmp_path: Path) -> None:
@@ -483,6 +486,69 @@ def test_a_labelled_test_file_joins_unlabelled_texts_later(project: Path, tmp_pa
     found = add("raw", texts, test=labelled, replace=True)
     assert {row.label for row in found.parts["train"].rows} == {None}
     assert {row.label for row in found.parts["test"].rows} == {"first", "second"}
+
+
+def test_a_validation_file_is_kept_beside_the_others_and_named_in_the_starter_task(
+    project: Path, tmp_path: Path
+) -> None:
+    """Sizes fit: of its 30 texts ten are train's too, which leave train, and two are nearly test's, which leave it."""
+    rows = tuple((unlike(n), ("ham", "spam")[n % 2]) for n in range(720))
+    test = [(unlike(n, 1), ("ham", "spam")[n % 2]) for n in range(300)]
+    near = [(" ".join(text.split()[:-1]), label) for text, label in test[:2]]
+    own = [*rows[:10], *((unlike(n, 2), ("ham", "spam")[n % 2]) for n in range(18)), *near]
+    files = {
+        name: file(tmp_path / f"{name}.jsonl", *found)
+        for name, found in {"train": rows, "test": tuple(test), "validation": tuple(own)}.items()
+    }
+    found = add("apart", files["train"], test=files["test"], validation=files["validation"])
+    assert load_task("apart").source.validation == "data/raw/apart/validation.jsonl"
+    assert (project / "data/raw/apart/validation.jsonl").read_bytes() == files["validation"].read_bytes()
+    assert "data/raw/apart/validation.jsonl: 30 texts" in found.summary()
+    assert options_in(found.summary()) == {"base.task": "apart", "prepare.validation": "28"}
+    (project / "data/raw/apart/validation.jsonl").rename(tmp_path / "away.jsonl")
+    with pytest.raises(
+        StandinError, match=r"source.validation is 'data/raw/apart/validation.jsonl': give that file with"
+    ):
+        add("apart", files["train"], test=files["test"], replace=True)
+    assert (
+        "validation"
+        not in (add("plain", files["train"]) and (project / "tasks/plain.yaml").read_text())
+        .split("source:")[1]
+        .split("columns:")[0]
+    )
+
+
+def test_sizes_that_are_printed_run_beside_a_validation_file(project: Path, tmp_path: Path) -> None:
+    from standin.stages import prepare
+
+    rows = tuple((unlike(n), ("ham", "spam")[n % 2]) for n in range(100))
+    own = tuple(
+        (" ".join(text.split()[:-1]) if n < 5 else unlike(n, 2), label) for n, (text, label) in enumerate(rows[:20])
+    )
+    found = add("few", file(tmp_path / "a.jsonl", *rows), validation=file(tmp_path / "v.jsonl", *own))
+    options = options_in(found.summary())
+    sizes = {key.partition(".")[2]: yaml.safe_load(value) for key, value in options.items() if "prepare." in key}
+    assert sizes["validation"] == 15, "five may be like a test text"
+    assert sizes["pool"] + sizes["test"] + sizes["shots"] > 80
+    for seed in (1, 2, 3):
+        params = parse_params({"base": {"task": "few", "seed": seed}, "prepare": sizes,
+                               "select": {"budgets": yaml.safe_load(options["select.budgets"])}})  # fmt: skip
+        assert prepare.run(params, load_task("few"), "")["real_texts"]["validation"] == 15
+
+
+def test_a_labelled_validation_file_joins_unlabelled_texts_later(project: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "a.jsonl"
+    texts.write_text("".join(json.dumps({"text": unlike(n)}) + "\n" for n in range(60)), encoding="utf-8")
+    add("raw", texts, label=None)
+    labelled = file(tmp_path / "v.jsonl", *((unlike(n), ("first", "second")[n % 2]) for n in range(60, 80)))
+    path = project / "tasks/raw.yaml"
+    with pytest.raises(StandinError, match=r"source.validation is None, but v.jsonl goes to 'data/raw/raw/validation"):
+        add("raw", texts, validation=labelled, replace=True)
+    known = path.read_text().replace("validation: null", "validation: data/raw/raw/validation.jsonl")
+    path.write_text(known.replace("label: null", "label: label"))
+    found = add("raw", texts, validation=labelled, replace=True)
+    assert {row.label for row in found.parts["train"].rows} == {None}
+    assert options_in(found.summary()) == {"base.task": "raw", "prepare.validation": "20", "select.budgets": "[12]"}
 
 
 def test_sizes_are_those_of_the_projects_own_parameters(project: Path, tmp_path: Path) -> None:

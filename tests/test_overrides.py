@@ -181,7 +181,12 @@ def test_a_budget_beyond_the_pool_is_said_at_once_where_the_pool_is_labelled(roo
 
 
 @pytest.mark.parametrize(
-    "change", ["tasks/toy.yaml:+source.columns.label=null", "tasks/toy.yaml:source.test=data/raw/toy/t.jsonl"]
+    "change",
+    [
+        "tasks/toy.yaml:+source.columns.label=null",
+        "tasks/toy.yaml:source.test=data/raw/toy/t.jsonl",
+        "tasks/toy.yaml:+source.validation=data/raw/toy/v.jsonl",
+    ],
 )
 def test_of_texts_without_labels_all_are_the_pool_so_budgets_may_be_larger_than_its_parameter(
     root: Path, change: str

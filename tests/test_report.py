@@ -12,7 +12,7 @@ import pytest
 
 from standin.config import Params, load_params
 from standin.corpus import Removed, Row, SelectedRow, SyntheticRow, write_json, write_json_lines, write_rows
-from standin.report import content, figures, labelling, words
+from standin.report import content, figures, labelling, parts, words
 from standin.report.counts import arm_counts, rows_read, selection_notes, selection_rows
 from standin.report.naming import MOST_FREQUENT, arm_words
 from standin.report.outcome import outcome
@@ -775,3 +775,40 @@ def test_the_page_says_what_fewer_labels_keep_and_how_sure_answers_are(
     )
     assert "synthetic texts alone: calibration error 0.21" in found
     assert re.search(r"tells the two apart", found)
+
+
+def test_each_label_and_question_is_drawn_for_the_arms_compared_the_hardest_first(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    f1 = {"transport": 0.9, "environment": 0.71, "housing": 0.8, "community": 0.75}
+    rows = [
+        {"label": label, "arm": arm, "budget": budget, "value": value - lost, "low": 0.5, "high": 0.95, "seeds": 3}
+        for label, value in f1.items()
+        for arm, budget, lost in (("real", "", 0), ("synthetic", "", 0.1), ("sqbc", "24", 0.2))
+    ]
+    table(project / "reports/evaluate/labels.csv", rows)
+    report.run(*given, "")
+    found = unescape(page(project)).replace("\N{NO-BREAK SPACE}", " ")
+    drawn = found[found.index("How well each label is recognised") :].split("</figure>")[0]
+    said = re.findall(r'<bdi>(\w+)</bdi> <span class="note">([^<]*)</span></span><span class="said"><b>([\d.]+)', drawn)
+    assert said == [
+        ("environment", "all labelled texts", "0.71"), ("environment", "synthetic texts alone", "0.61"),
+        ("community", "all labelled texts", "0.75"), ("community", "synthetic texts alone", "0.65"),
+        ("housing", "all labelled texts", "0.80"), ("housing", "synthetic texts alone", "0.70"),
+        ("transport", "all labelled texts", "0.90"), ("transport", "synthetic texts alone", "0.80"),
+    ]  # fmt: skip
+    assert "interval 0.50 to 0.95" in drawn
+    assert "How well each question is answered" not in found, "there is none"
+
+
+def test_of_many_questions_the_hardest_are_drawn() -> None:
+    rows = [
+        {"question_id": f"q{n:02}", "arm": "real", "budget": "", "value": f"{n / 20}", "low": "0", "high": "1"}
+        for n in range(1, 16)
+    ]
+    found = parts.drawing(rows, "question_id", {"q01": "More lanes?"}, {"real": ["real"]}, ["real"], 0.95)
+    assert found is not None
+    assert [row["name"] for row in found["rows"]] == ["More lanes?", *(f"q{n:02}" for n in range(2, 13))]
+    assert found["caption"].endswith("3 further questions, better recognised, in the table.")
+    assert parts.drawing(rows[:1], "question_id", {}, {"real": ["real"]}, ["real"], 0.95) is None
+    assert parts.drawing([], "question_id", {}, {}, ["real"], 0.95) is None

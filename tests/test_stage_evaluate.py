@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.metrics import f1_score
 
 from standin.config import Params, parse_params
 from standin.corpus import Prediction, Row, read_json, write_json_lines, write_rows
@@ -216,3 +217,27 @@ def test_calibration_is_told_of_predictions_with_probabilities() -> None:
     run("real", "sqbc")
     (row,) = table("reliability")
     assert [row[name] for name in ("arm", "low", "high", "texts", "right", "ece")] == ["real", "0.7", "0.8", "80", "0.75", "0.0"]  # fmt: skip
+
+
+def test_the_f1_of_each_label_is_scikit_learn_s_and_its_interval_holds_it() -> None:
+    write_predictions("real", RIGHT, None)
+    write_predictions("sqbc", HALF, 24)
+    run("real", "sqbc")
+    wanted = dict(zip(LABELS, f1_score(GOLD, HALF, labels=LABELS, average=None), strict=True))
+    rows = table("labels")
+    assert {row["arm"] for row in rows} == {"real", "sqbc", "majority"}
+    found = {row["label"]: row for row in rows if row["arm"] == "sqbc"}
+    for label, value in wanted.items():
+        assert float(found[label]["value"]) == pytest.approx(value, abs=1e-6)
+        assert float(found[label]["low"]) <= value + 1e-6
+        assert float(found[label]["high"]) >= value - 1e-6
+    assert float(found["transport"]["low"]) < float(found["transport"]["high"])
+    assert {float(row["value"]) for row in rows if row["arm"] == "real"} == {1.0}
+
+
+def test_a_label_that_no_test_text_has_has_no_f1() -> None:
+    some = [label for label in GOLD if label != "housing"]
+    write_rows(Path("data/real/test.jsonl"), [Row(id=f"t{n}", text="x", label=label) for n, label in enumerate(some)])
+    write_predictions("real", some, None)
+    run("real")
+    assert {row["label"] for row in table("labels")} == set(LABELS) - {"housing"}

@@ -5,6 +5,7 @@ import gzip
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -184,6 +185,83 @@ def test_a_published_test_file_stays_whole_and_its_contradictions_are_counted(
     assert {row.id for row in real("test")} == {str(row["id"]) for row in test}
     assert metrics["contradicting_texts_in_test"] == 1
     assert "1 texts of test stand with different labels, as published" in capsys.readouterr().out
+
+
+VALIDATION = "data/raw/mini/validation.jsonl"
+
+
+def test_validation_texts_come_from_a_file_of_their_own_and_no_others_are_like_them(
+    task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows 0 to 49 are train's; 40 to 59 validation's, of which 45 to 49 are shortened there; 58, 59 are test's too."""
+    write(Path("data/raw/mini/train.jsonl"), raw(50))
+    own = [row | {"id": f"v{row['id']}"} for row in raw(60)[40:]]
+    for row in own[5:10]:
+        row["text"] = without_last_word(row)
+    own += [own[0] | {"id": "again"}, own[1] | {"id": "other", "label": "against"}]  # r41 is favor: both go
+    write(Path(VALIDATION), own)
+    test = [row | {"id": f"t{row['id']}"} for row in raw(70)[58:]]
+    test[1]["text"] = without_last_word(test[1])
+    write(Path("data/raw/mini/test.jsonl"), test)
+    metrics = prepare.run(params(), task(test="data/raw/mini/test.jsonl", validation=VALIDATION), "")
+    assert {split: len(real(split)) for split in ("shots", "validation", "pool", "test")} == {
+        "shots": 6, "validation": 8, "pool": 20, "test": 10,
+    }  # fmt: skip
+    assert {row.id[0] for row in real("validation")} == {"v"}
+    assert {row.label for row in real("validation")} == {"against", "favor"}
+    assert not {row.id for row in real("validation")} & {"vr41", "other", "vr58", "vr59"}
+    rest = {row.id for split in ("shots", "pool") for row in real(split)}
+    assert rest <= {f"r{number}" for number in range(40)} | {"r41"}, "r41 contradicts itself there, so it is no more"
+    assert metrics["dropped_texts_of_validation"] == 4, "r40, r42, r43, r44"
+    assert metrics["dropped_equal_validation_texts"] == 2, "again, vr58"
+    assert metrics["dropped_contradicting_validation_texts"] == 2
+    assert metrics["dropped_near_duplicates_of_test"] == 1, "vr59"
+    assert metrics["dropped_near_duplicates_of_validation"] == 5, "r45 to r49"
+    assert "4 texts of validation, 2 equal validation texts" in capsys.readouterr().out
+
+
+def test_where_no_test_file_is_validation_s_own_texts_like_a_drawn_test_text_go(task: Callable[..., Task]) -> None:
+    write(Path("data/raw/mini/train.jsonl"), raw(60))
+    own = [row | {"id": f"v{row['id']}", "text": without_last_word(row)} for row in raw(60)]
+    write(Path(VALIDATION), own)
+    with pytest.raises(StandinError, match=r"prepare.shots asks for 6 .*but 0 are there.*50 of validation"):
+        prepare.run(params(), task(validation=VALIDATION), "")
+    write(Path(VALIDATION), own[:20])
+    prepare.run(params(), task(validation=VALIDATION), "")
+    of = {split: {row.id.removeprefix("v") for row in real(split)} for split in ("shots", "validation", "pool", "test")}
+    assert len(of["validation"]) == 8
+    assert len(set().union(*of.values())) == sum(map(len, of.values()))
+
+
+def test_a_labelled_validation_file_joins_unlabelled_texts(task: Callable[..., Task]) -> None:
+    unlabelled = [{"id": row["id"], "text": row["text"]} for row in raw(30)]
+    write(Path("data/raw/mini/train.jsonl"), unlabelled)
+    write(Path(VALIDATION), [row | {"id": f"v{row['id']}"} for row in raw(50)[28:]])
+    metrics = prepare.run(params(), task(validation=VALIDATION), "")
+    assert {split: len(real(split)) for split in SPLITS} == dict.fromkeys(SPLITS, 0) | {"validation": 8, "pool": 28}
+    assert metrics["real_labels"]["validation"] == {"against": 4, "favor": 4}
+    with pytest.raises(StandinError, match=r"prepare.validation asks for 23 texts, but the validation file holds 22"):
+        prepare.run(params(validation=23), task(validation=VALIDATION), "")
+
+
+def test_questions_have_validation_texts_of_their_own_from_the_file(task: Callable[..., Task]) -> None:
+    asked = [{"id": "cars", "text": "Should cars stay out?"}, {"id": "rent", "text": "Should rents be capped?"}]
+    rows = [
+        {"id": f"{q}{row['id']}", "text": f"{q}: {text(n, q)}", "label": row["label"], "q": q}
+        for q in ("cars", "rent")
+        for n, row in enumerate(raw(60))
+    ]
+    write(Path("data/raw/mini/train.jsonl"), [row for row in rows if int(str(row["id"])[5:]) < 45])
+    own = [row | {"id": f"v{row['id']}"} for row in rows if int(str(row["id"])[5:]) >= 45]
+    write(Path(VALIDATION), own)
+    prepare.run(params(), task(questions=asked, columns={"question_id": "q"}, validation=VALIDATION), "")
+    assert Counter(row.question_id for row in real("validation")) == {"cars": 8, "rent": 8}
+    assert {row.id[0] for row in real("validation")} == {"v"}
+    write(Path(VALIDATION), [row for row in own if row["q"] == "cars"])
+    with pytest.raises(
+        StandinError, match=r"validation file holds no labelled text for .*'rent'. Set source.validation"
+    ):
+        prepare.run(params(), task(questions=asked, columns={"question_id": "q"}, validation=VALIDATION), "")
 
 
 def test_questions_have_their_own_splits_and_a_warm_start_of_the_others(task: Callable[..., Task]) -> None:

@@ -124,7 +124,8 @@ def project(root: Path) -> Finding:
         params, task = load_with([], root)
     except StandinError as error:
         return Finding("project", "stop", "; ".join(str(error).splitlines()))
-    missing = [path for path in (task.source.train, task.source.test) if path and not (root / path).exists()]
+    files = (task.source.train, task.source.test, task.source.validation)
+    missing = [path for path in files if path and not (root / path).exists()]
     if missing:
         name = params.base.task
         mend = f"Mend: dvc pull data/raw/{name}, or standin data add {name} PATH"

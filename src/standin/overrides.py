@@ -62,10 +62,11 @@ def check_budgets(params: Params, task: Task, *, labelled: bool = False) -> None
     """Raise StandinError where a budget is larger than ``prepare.pool``, of a task whose pool is labelled.
 
     Of texts without labels all are the pool, however many: there the stage select compares. ``labelled``: the pool is
-    known to have labels; else it is certain where the task names a column of them and no test file, as texts that
-    nobody has labelled may come with labelled test texts.
+    known to have labels; else it is certain where the task names a column of them and no test or validation file, as
+    texts that nobody has labelled may come with such labelled ones.
     """
-    labelled = labelled or (task.source.columns.label is not None and task.source.test is None)
+    held_out = task.source.test or task.source.validation
+    labelled = labelled or (task.source.columns.label is not None and held_out is None)
     largest = max(params.select.budgets)
     if labelled and params.select.pool == "real" and largest > params.prepare.pool:
         raise StandinError(

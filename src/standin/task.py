@@ -95,12 +95,14 @@ class Source(Group):
     """Where real rows come from: files in the project (``data/raw/<task>/``), and the hub they may be fetched from.
 
     ``train`` holds the rows that shots, validation and pool are drawn from; ``test`` the published test rows, or null
-    where none are published: then the test rows are drawn from ``train`` too. ``warmstart`` holds labelled rows of
-    other questions, for the classifier that every arm starts from, or is null.
+    where none are published: then the test rows are drawn from ``train`` too. ``validation`` holds validation rows in
+    the same way. ``warmstart`` holds labelled rows of other questions, for the classifier that every arm starts from,
+    or is null.
     """
 
     train: Within
     test: Within | None
+    validation: Within | None = None
     warmstart: Within | None
     hub: Hub | None = None
     columns: Columns

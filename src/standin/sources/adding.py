@@ -18,7 +18,7 @@ from standin.sources.added import Added, language_found, models_of_other_languag
 from standin.sources.cells import STRUCTURES, cell_text, missing
 from standin.sources.files import RawRows, Reading, rows_of
 from standin.sources.kept import Kept
-from standin.sources.labels import check_labels, label_remarks, labels_of_test
+from standin.sources.labels import check_labels, label_remarks, labels_held_out
 from standin.sources.opening import Opened, Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
 from standin.sources.sizes import fitting
@@ -47,6 +47,7 @@ def add(
     path: Path,
     *,
     test: Path | None = None,
+    validation: Path | None = None,
     text: str = "text",
     label: str | None = "label",
     values: Mapping[str, str] | None = None,
@@ -66,6 +67,7 @@ def add(
         name: the task's name.
         path: labelled or unlabelled texts, from which the splits are drawn.
         test: published test texts.
+        validation: validation texts, labelled.
         text: column of the texts.
         label: column of the labels; None where nobody has labelled the texts.
         values: label values in the files -> label names.
@@ -85,7 +87,8 @@ def add(
     if not TASK_NAME.fullmatch(name):
         raise StandinError(f"{name!r} is no task name: lower-case letters, digits and '-', as in 'sms-spam'")
     _check_repository(root, name)
-    sources = {"train": path} | ({"test": test} if test else {})
+    given = {"train": path, "test": test, "validation": validation}
+    sources = {part: file for part, file in given.items() if file is not None}
     task = _task(name, root, values or {}, language)
     params = load_params(root) if (root / "params.yaml").exists() else Params()
     with tempfile.TemporaryDirectory() as folder:
@@ -101,13 +104,15 @@ def add(
         if own := task is None and OWN_NAME in unnamed and unnamed[OWN_NAME] is None:
             own_columns = reading.columns.model_copy(update={"annotations": OWN_NAME})
             reading = dataclasses.replace(reading, columns=own_columns)
-        lacking = task is not None and test is not None  # a test that was labelled later joins unlabelled texts
+        lacking = task is not None and len(sources) > 1  # held-out texts that were labelled later join unlabelled ones
         parts = {part: rows_of(table, reading, part, lacking and part == "train") for part, table in tables.items()}
         for part, found in parts.items():
             if not found.rows:
                 raise StandinError(f"{sources[part]}: no row is left after those without text and with unwanted labels")
-        if task and task.source.test and not test and not (root / task.source.test).exists():
-            raise StandinError(f"{task_path(name)}: source.test is {task.source.test!r}: give that file with --test")
+        for part in ("test", "validation") if task else ():
+            named = getattr(task.source, part) if task else None
+            if named and part not in sources and not (root / named).exists():
+                raise StandinError(f"{task_path(name)}: source.{part} is {named!r}: give that file with --{part}")
         files = {part: _target(name, part, found.file, task) for part, found in opened.items()}
         copies = {part: _written(found, files[part], Path(folder)) for part, found in opened.items()}
         parts = {part: _as_copied(opened[part], reading, part, copies[part], found) for part, found in parts.items()}
@@ -210,8 +215,9 @@ def _reading(
             raise StandinError(f"--value: the label {label_name!r} {wrong}: write a plain name")
     columns = Columns(text=text, label=label, id="id" if _has_ids(tables) else None, annotations=annotations)
     named = ["first", "second"] if label is None else check_labels(tables["train"], label, values)
-    if label is not None and "test" in tables:
-        named = sorted({*named, *labels_of_test(tables["test"], label, values, tables["train"], named)})
+    for part in ("test", "validation"):
+        if label is not None and part in tables:
+            named = sorted({*named, *labels_held_out(tables[part], label, values, tables["train"], named)})
     if annotations is not None:  # a vote for a label that nobody else gave is a label too
         votes = {vote for _, record in tables["train"].records for vote in record.get(annotations) or ()}
         named = sorted({*named, *(values.get(vote, vote) for vote in votes)} - {""})
@@ -244,7 +250,7 @@ def _target(name: str, part: str, file: Path | None, task: Task | None) -> Path:
     default = Path("data/raw") / name / f"{part}{own}"
     if task is None:
         return default
-    named = task.source.train if part == "train" else task.source.test
+    named: str | None = getattr(task.source, part)
     fits = named is not None and format_of(Path(named)) in (own, *WRITTEN)
     if named is None or not fits or default.parent not in Path(named).parents:
         raise StandinError(

@@ -37,6 +37,9 @@ def add(
         ),
     ],
     test: Annotated[Path | None, typer.Option(help="File with published test texts.")] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="File with labelled validation texts, else some are drawn.")
+    ] = None,
     text: Annotated[str, typer.Option(help="Column of the texts; data.text for one within objects.")] = "text",
     label: Annotated[
         str, typer.Option(help="Column of the labels; ham,spam where each label has a column of 0 and 1.")
@@ -80,6 +83,7 @@ def add(
             name,
             path,
             test=test,
+            validation=validation,
             text=text,
             label=None if unlabelled else label,
             values=adding.mapping(value or []),

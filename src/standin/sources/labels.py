@@ -154,13 +154,13 @@ def check_labels(table: Table, column: str, values: Mapping[str, str]) -> list[s
     return named
 
 
-def labels_of_test(
+def labels_held_out(
     table: Table, column: str, values: Mapping[str, str], train: Table, named: Sequence[str]
 ) -> list[str]:
-    """The labels of a new task that only its test texts have and ``values`` names, as fear=fear does.
+    """The labels of a new task that only its test or validation texts have and ``values`` names, as fear=fear does.
 
     Args:
-        table: the test texts.
+        table: the test or validation texts.
         column: of the labels.
         values: as for ``check_labels``.
         train: the other texts.

@@ -21,7 +21,7 @@ from standin.sources.files import RawRows, Reading, read_raw, rows_of
 from standin.sources.opening import Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
 from standin.sources.sizes import Fitting, fitting
-from standin.sources.splits import SPLITS, Sizes, Splits, distinct, draw, likenesses
+from standin.sources.splits import SPLITS, Sizes, Splits, draw, likenesses, set_apart
 from standin.sources.tables import Table
 from standin.task import Columns, Task, load_task
 
@@ -214,15 +214,14 @@ def _numbers(counts: Mapping[str, int]) -> str:
 
 def _real(task: Task, root: Path) -> dict[str, RawRows]:
     reading = Reading(task.source.columns, task.label_names, task.questions, task.source.values)
-    files = {"train": task.source.train} | ({"test": task.source.test} if task.source.test else {})
-    return {part: read_raw(root / file, reading, part) for part, file in files.items()}
+    parts = {part: getattr(task.source, part) for part in ("train", "test", "validation")}
+    return {part: read_raw(root / file, reading, part) for part, file in parts.items() if file}
 
 
 def _splits(parts: Mapping[str, RawRows], params: Params, fits: Fitting) -> Splits:
     """The splits as the stage prepare draws them, in sizes that fit."""
     asked = params.prepare.model_copy(update=dict(fits.sizes))
-    test = parts["test"].rows if "test" in parts else None
-    clean = distinct(parts["train"].rows, test or ())
+    clean, test, validation = set_apart({part: found.rows for part, found in parts.items()})
     rng = np.random.default_rng(params.base.seed)
     sizes = Sizes(**asked.model_dump(include=set(SPLITS)))
-    return draw(clean.rows, test, sizes, rng, "the task's real texts", asked.near_duplicate)
+    return draw(clean, test, sizes, rng, "the task's real texts", asked.near_duplicate, validation)

@@ -2,17 +2,18 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 
 import numpy as np
 
 from standin.config import Params
+from standin.corpus import Row
 from standin.errors import StandinError
 from standin.sources.files import RawRows
 from standin.sources.proportions import fitting_sizes
-from standin.sources.splits import SPLITS, Sizes, distinct, draw
+from standin.sources.splits import SPLITS, Sizes, distinct, draw, likenesses, set_apart
 
 SEEDS = 3
 """Base seeds for which sizes must fit: near-duplicates fall differently into the splits of each. Of many texts one."""
@@ -48,13 +49,14 @@ def fitting(parts: Mapping[str, RawRows], params: Params) -> Fitting:
     texts are left out.
     """
     asked = {split: getattr(params.prepare, split) for split in _drawn(parts)}
-    fixed = {}
-    if "test" in parts:
-        there = min(Counter(row.question_id for row in parts["test"].rows if row.label is not None).values(), default=0)
-        fixed = {"test": min(there, params.prepare.test)}
+    fixed: dict[str, int] = {}
+    for split in ("test", "validation"):
+        if split in parts:
+            own = Counter(row.question_id for row in _usable(split, parts, params) if row.label is not None)
+            fixed[split] = min(min(own.values(), default=0), getattr(params.prepare, split))
     if list(asked) == ["pool"]:  # nothing is labelled: all texts are the pool
-        clean = distinct(parts["train"].rows, parts["test"].rows if "test" in parts else ())
-        pool = min(Counter(row.question_id for row in clean.rows).values(), default=0)
+        clean, *_ = set_apart({part: found.rows for part, found in parts.items()})
+        pool = min(Counter(row.question_id for row in clean).values(), default=0)
         return _fitting(fixed, params, pool=pool)
     parts = {**parts, "train": _sampled(parts["train"], sum(asked.values()))}
     there = min(Counter(row.question_id for row in parts["train"].rows).values())
@@ -65,6 +67,16 @@ def fitting(parts: Mapping[str, RawRows], params: Params) -> Fitting:
     if sizes := _sizes(parts, asked, fixed, params, 1.0):
         return _fitting(sizes | fixed, params, 1.0, ALIKE.format("so that hardly any can stand in two splits"))
     return Fitting((), "look at: the texts are too few to be split; add more before you run")
+
+
+def _usable(split: str, parts: Mapping[str, RawRows], params: Params) -> Sequence[Row]:
+    """The rows of a file of test texts, all; of a file of validation texts those unlike every text that test may be."""
+    if split == "test":
+        return parts["test"].rows
+    others = parts["test" if "test" in parts else "train"].rows
+    own = distinct(parts["validation"].rows, parts["test"].rows if "test" in parts else ()).rows
+    near = {each.row.id for each in likenesses(own, others, "test", params.prepare.near_duplicate)}
+    return [row for row in own if row.id not in near]
 
 
 def _sampled(found: RawRows, needed: int) -> RawRows:
@@ -82,7 +94,7 @@ def _drawn(parts: Mapping[str, RawRows]) -> list[str]:
     """The splits that are drawn from the file: of texts without labels the pool alone."""
     if all(row.label is None for row in parts["train"].rows):
         return ["pool"]
-    return [split for split in ("shots", "validation", "pool", "test") if split != "test" or "test" not in parts]
+    return [split for split in ("shots", "validation", "pool", "test") if split not in parts]
 
 
 def _sizes(
@@ -102,13 +114,12 @@ def _sizes(
 
 
 def _runs(parts: Mapping[str, RawRows], sizes: Mapping[str, int], params: Params, near: float) -> bool:
-    test = parts["test"].rows if "test" in parts else None
-    clean = distinct(parts["train"].rows, test or ())
+    clean, test, validation = set_apart({part: found.rows for part, found in parts.items()})
     whole = Sizes(**{split: sizes.get(split, 0) for split in SPLITS})
     try:
         seeds = SEEDS if len(parts["train"].rows) < SAMPLE else 1
         for seed in range(params.base.seed, params.base.seed + seeds):
-            draw(clean.rows, test, whole, np.random.default_rng(seed), "", near)
+            draw(clean, test, whole, np.random.default_rng(seed), "", near, validation)
     except StandinError:
         return False
     return True

@@ -9,7 +9,7 @@ and pool are: the next row in the order takes their place, so the sizes hold and
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -103,6 +103,18 @@ def distinct(rows: Sequence[Row], taken: Sequence[Row] = ()) -> Distinct:
     return Distinct(tuple(kept.values()), dropped["equal"], dropped["contradicting"], dropped["shared"])
 
 
+def set_apart(
+    parts: Mapping[str, Sequence[Row]],
+) -> tuple[tuple[Row, ...], Sequence[Row] | None, tuple[Row, ...] | None]:
+    """The rows to draw from, those of a test file and those of a validation file, which share no text.
+
+    parts: the rows of the files "train", "test" and "validation", of which the last two need not be there.
+    """
+    test, validation = parts.get("test"), parts.get("validation")
+    own = None if validation is None else distinct(validation, test or ()).rows
+    return distinct(parts["train"], [*(test or ()), *(own or ())]).rows, test, own
+
+
 def contradictions(rows: Sequence[Row]) -> int:
     """How many texts stand with different labels for one question; a published test file may hold such."""
     labels: dict[tuple[str | None, str], set[str | None]] = {}
@@ -133,6 +145,7 @@ def draw(
     rng: np.random.Generator,
     where: str,
     near_duplicate: float | None = None,
+    published_validation: Sequence[Row] | None = None,
 ) -> Splits:
     """Draw the splits, question by question.
 
@@ -146,6 +159,8 @@ def draw(
         near_duplicate: Jaccard similarity (see ``likenesses``) from which a row may not stand in another split than
             the test or validation text it is like; those of all questions and of the whole published file count. None
             compares nothing.
+        published_validation: distinct labelled rows of a validation file, none of which is in ``rows`` or in test, or
+            None: then validation is drawn from ``rows`` too. Those nearly equal to a test text leave.
 
     Returns:
         Splits that share no row. Test, validation and pool have the natural proportions of labels (largest remainder,
@@ -160,30 +175,18 @@ def draw(
     def place(row: Row) -> bytes:
         return hashlib.sha256(salt + row.id.encode()).digest()
 
-    tests = by_question(published_test or ())
-    drawings: dict[str | None, _Drawing] = {}
-    for question, group in by_question(rows).items():
-        named = f"{where}, question {question!r}" if question else where
-        drawings[question] = drawing = _drawing(group, sizes, named, published=published_test is not None)
-        own = tests.get(question, [])
-        labelled = any(row.label is not None for row in group)
-        test = _published(own, sizes.test, labelled, place, named) if published_test is not None else None
-        drawing.take(("test",), place)
-        if test is not None:
-            drawing.found["test"] = test
+    given = {"test": published_test, "validation": published_validation}
+    files = {split: list(own) for split, own in given.items() if own is not None}
+    drawings = {
+        question: _drawing(group, sizes, f"{where}, question {question!r}" if question else where, files)
+        for question, group in by_question(rows).items()
+    }
     left_out: list[Likeness] = []
+    _take(("test",), drawings, files, sizes, place)
     for split, following in (("test", ("validation",)), ("validation", ("shots", "pool"))):
         if near_duplicate is not None:
-            held_out = [row for drawing in drawings.values() for row in drawing.found[split]]
-            if split == "test" and published_test is not None:
-                held_out = list(published_test)
-            left = [row for drawing in drawings.values() for row in drawing.left]
-            left_out += (found := likenesses(left, held_out, split, near_duplicate))
-            gone = {each.row.id for each in found}
-            for drawing in drawings.values():
-                drawing.leave_out(gone, split)
-        for drawing in drawings.values():
-            drawing.take(following, place)
+            left_out += _leave_out(split, drawings, files, near_duplicate)
+        _take(following, drawings, files, sizes, place)
     splits = {
         split: tuple(
             replace(row, split=split)
@@ -193,6 +196,40 @@ def draw(
         for split in SPLITS
     }
     return Splits(**splits, left_out=tuple(left_out))
+
+
+def _take(
+    splits: Sequence[str],
+    drawings: "Mapping[str | None, _Drawing]",
+    files: Mapping[str, Sequence[Row]],
+    sizes: Sizes,
+    place: Callable[[Row], bytes],
+) -> None:
+    """Take the rows of ``splits`` of every question: out of its own, or out of the file that a split has."""
+    for question, drawing in drawings.items():
+        own = {}
+        for split in splits:
+            if split in files:
+                rows = [row for row in files[split] if row.question_id == question]
+                own[split] = _published(split, rows, getattr(sizes, split), not drawing.whole, place, drawing.where)
+        drawing.take(splits, place)
+        drawing.found |= own
+
+
+def _leave_out(
+    split: str, drawings: "Mapping[str | None, _Drawing]", files: dict[str, list[Row]], threshold: float
+) -> list[Likeness]:
+    """Give up what is nearly equal to a text of ``split`` and stands in no split yet."""
+    held_out = files.get(split, [row for drawing in drawings.values() for row in drawing.found[split]])
+    left = [row for drawing in drawings.values() for row in drawing.left]
+    validation = files.get("validation", []) if split == "test" else []
+    found = likenesses([*left, *validation], held_out, split, threshold)
+    gone = {each.row.id for each in found}
+    for drawing in drawings.values():
+        drawing.leave_out(gone, split)
+    if validation:
+        files["validation"] = [row for row in validation if row.id not in gone]
+    return found
 
 
 @dataclass(slots=True)
@@ -243,31 +280,35 @@ class _Drawing:
         self.left = [row for members in strata.values() for row in members]
 
 
-def _drawing(rows: Sequence[Row], sizes: Sizes, where: str, *, published: bool) -> _Drawing:
-    """What is to be drawn of one question: without labels the whole pool alone, no test where one is published."""
+def _drawing(rows: Sequence[Row], sizes: Sizes, where: str, apart: Iterable[str]) -> _Drawing:
+    """What is to be drawn of one question: without labels the whole pool alone, no split that has a file of its own."""
     asked = {"test": sizes.test, "validation": sizes.validation, "shots": sizes.shots, "pool": sizes.pool}
     unlabelled = not any(row.label is not None for row in rows)
     if unlabelled:
         asked |= {"test": 0, "validation": 0, "shots": 0}
-    if published:
-        asked["test"] = 0
+    asked |= dict.fromkeys(apart, 0)
     return _Drawing(list(rows), asked, where, unlabelled)
 
 
-def _published(rows: Sequence[Row], size: int, needed: bool, place: Callable[[Row], bytes], where: str) -> list[Row]:
-    """A stratified subset of a published test file, whose repeated texts stay: scores compare with published ones."""
+def _published(
+    split: str, rows: Sequence[Row], size: int, needed: bool, place: Callable[[Row], bytes], where: str
+) -> list[Row]:
+    """A stratified subset of a file of test or validation texts.
+
+    Repeated texts of a test file stay: scores compare with published ones.
+    """
     rows = [row for row in rows if row.label is not None]
     if not rows and not needed:
         return []
     if not rows:
         raise StandinError(
-            f"the test file holds no labelled text for {where}. Set source.test to null in the task's file: then the "
-            "test texts are drawn from source.train."
+            f"the {split} file holds no labelled text for {where}. Set source.{split} to null in the task's file: then "
+            f"the {split} texts are drawn from source.train."
         )
     if size > len(rows):
         raise StandinError(
-            f"prepare.test asks for {counted(size, 'text')}, but the test file holds {len(rows)} ({where}). "
-            f"Set prepare.test to {len(rows)} or less."
+            f"prepare.{split} asks for {counted(size, 'text')}, but the {split} file holds {len(rows)} ({where}). "
+            f"Set prepare.{split} to {len(rows)} or less."
         )
     strata = _strata(rows, place)
     counts = proportional(size, {stratum: len(members) for stratum, members in strata.items()})

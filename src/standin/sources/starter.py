@@ -27,13 +27,14 @@ labels:
 # Stance tasks list questions here (id, text); each gets its own classifier.
 questions: []
 
-# train: where shots, validation and pool are drawn from. test: a published test file; null draws it from train.
+# train: where shots and pool are drawn from. test, validation: files of their own; null draws them from train.
 # warmstart: labelled rows of other questions, for stance tasks. values: label values in the file -> label names.
 # annotations, agreement: annotators' votes, or how many of them agree at least (docs/data.md). measurement: what
 # Krippendorff's alpha takes labels for: nominal, ordinal (their order above) or interval (numbers).
 source:
   train: {train}
   test: {test}
+  validation: {validation}
   warmstart: null
   columns:
     text: {text}
@@ -102,7 +103,7 @@ def starter(name: str, reading: Reading, files: Mapping[str, str], words: Words 
     Args:
         name: the task's name.
         reading: the columns, labels and values that were found.
-        files: the paths of "train" and perhaps "test" in the project.
+        files: the paths of "train" and perhaps "test" and "validation" in the project.
         words: what is known already; lines that wait for words say "edit". Prompts ask for a language that is not
             English.
 
@@ -122,6 +123,7 @@ def starter(name: str, reading: Reading, files: Mapping[str, str], words: Words 
         labels=labels,
         train=_quoted(files["train"]),
         test=_quoted(files.get("test")),
+        validation=_quoted(files.get("validation")),
         text=_quoted(columns.text),
         label=_quoted(columns.label),
         id=_quoted(columns.id),

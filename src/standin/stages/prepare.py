@@ -13,7 +13,7 @@ from standin.corpus import Row, write_rows
 from standin.errors import StandinError
 from standin.sheets import write_sheet
 from standin.sources.files import RawRows, Reading, read_raw
-from standin.sources.splits import SPLITS, Likeness, Sizes, Splits, contradictions, distinct, draw, likenesses
+from standin.sources.splits import SPLITS, Distinct, Likeness, Sizes, Splits, contradictions, distinct, draw, likenesses
 from standin.task import Task
 
 REAL = Path("data/real")
@@ -24,21 +24,26 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Read the task's files, draw the splits, write them and which texts were left out as near-duplicates."""
     train = _read(task, "train", task.source.train)
     test = _read(task, "test", task.source.test) if task.source.test else None
+    validation = _read(task, "validation", task.source.validation) if task.source.validation else None
     warmstart = _read(task, "warmstart", task.source.warmstart) if task.source.warmstart else None
-    files = [found for found in (train, test, warmstart) if found]
+    files = [found for found in (train, test, validation, warmstart) if found]
     _check_ids(files)
     _check_questions(task, train)
     sizes = Sizes(**params.prepare.model_dump(include=set(SPLITS)))
     near = params.prepare.near_duplicate
     published = test.rows if test else ()
+    own = distinct(validation.rows, published) if validation else None
     clean = distinct(train.rows, published)
+    free = distinct(clean.rows, own.rows if own else ())
     rng = np.random.default_rng(params.base.seed)
-    splits = draw(clean.rows, test.rows if test else None, sizes, rng, task.source.train, near)
+    splits = draw(
+        free.rows, test.rows if test else None, sizes, rng, task.source.train, near, own.rows if own else None
+    )
     drawn = [row for split in SPLITS for row in getattr(splits, split)]
-    other = distinct(warmstart.rows if warmstart else (), [*drawn, *published])
+    other = distinct(warmstart.rows if warmstart else (), [*drawn, *published, *(own.rows if own else ())])
     like = [
         *likenesses(other.rows, published or splits.test, "test", near),
-        *likenesses(other.rows, splits.validation, "validation", near),
+        *likenesses(other.rows, own.rows if own else splits.validation, "validation", near),
     ]
     gone = {found.row.id for found in like}
     others = [row for row in other.rows if row.id not in gone]
@@ -50,6 +55,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "dropped_equal_texts": clean.equal,
         "dropped_contradicting_texts": clean.contradicting,
         "dropped_texts_of_test": clean.shared,
+        **(_of_validation(own, free) if own else {}),
         **{
             f"dropped_near_duplicates_of_{split}": sum(found.split == split for found in splits.left_out)
             for split in ("test", "validation")
@@ -59,13 +65,22 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "dropped_near_duplicates_in_warmstart": len(gone),
         "dropped_empty_texts": sum(found.empty_texts for found in files),
         "dropped_unwanted_labels": sum(found.unwanted_labels for found in files),
-        "dropped_other_questions": train.questions_not_asked + (test.questions_not_asked if test else 0),
+        "dropped_other_questions": sum(found.questions_not_asked for found in (train, test, validation) if found),
         "contradicting_texts_in_test": contradictions(splits.test),
         "near_duplicates_of_shots_in_pool": len(likenesses(splits.pool, splits.shots, "shots", near)),
     }
     used = {row.id for row in drawn} | {found.row.id for found in splits.left_out}
-    _say(task, metrics, sum(row.id not in used for row in clean.rows))
+    _say(task, metrics, sum(row.id not in used for row in free.rows))
     return metrics
+
+
+def _of_validation(own: Distinct, free: Distinct) -> dict[str, int]:
+    """What a validation file of its own lost, and what others lost to it."""
+    return {
+        "dropped_texts_of_validation": free.shared,
+        "dropped_equal_validation_texts": own.equal + own.shared,
+        "dropped_contradicting_validation_texts": own.contradicting,
+    }
 
 
 def _read(task: Task, part: str, path: str) -> RawRows:
@@ -76,10 +91,11 @@ def _read(task: Task, part: str, path: str) -> RawRows:
             f"tasks/{task.name}.yaml: source.{part} is {path!r}; it must lie in {folder}/, the folder that DVC watches "
             "for this task"
         )
+    held_out = task.source.test is not None or task.source.validation is not None
     reading = Reading(
         task.source.columns, task.label_names, task.questions, task.source.values, others=part == "warmstart"
     )
-    return read_raw(Path(path), reading, prefix=part, label_may_lack=part == "train" and task.source.test is not None)
+    return read_raw(Path(path), reading, prefix=part, label_may_lack=part == "train" and held_out)
 
 
 def _check_ids(files: Sequence[RawRows]) -> None:

@@ -110,7 +110,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     }
     rows = _table(REPORTS / "evaluate/confusion.csv")
     filled["confusion"] = content.confusions(rows, task.label_names, shown, params.arms)
-    by_part = [_table(REPORTS / f"evaluate/{name}.csv") for name in ("labels", "questions")]
+    by_part = (_table(REPORTS / "evaluate/labels.csv"), _table(REPORTS / "evaluate/questions.csv"))
     filled |= parts.drawings(*by_part, task, params.arms, shown, params.evaluate.confidence)
     write_headline(params)
     page = render(filled)
