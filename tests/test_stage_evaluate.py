@@ -221,9 +221,10 @@ def test_calibration_is_told_of_predictions_with_probabilities() -> None:
 
 def test_the_f1_of_each_label_is_scikit_learn_s_and_its_interval_holds_it() -> None:
     write_predictions("real", RIGHT, None)
-    write_predictions("sqbc", HALF, 24)
+    half = [*HALF[:20], *GOLD[20:]]
+    write_predictions("sqbc", half, 24)
     run("real", "sqbc")
-    wanted = dict(zip(LABELS, f1_score(GOLD, HALF, labels=LABELS, average=None), strict=True))
+    wanted = dict(zip(LABELS, f1_score(GOLD, half, labels=LABELS, average=None), strict=True))
     rows = table("labels")
     assert {row["arm"] for row in rows} == {"real", "sqbc", "majority"}
     found = {row["label"]: row for row in rows if row["arm"] == "sqbc"}
@@ -231,7 +232,7 @@ def test_the_f1_of_each_label_is_scikit_learn_s_and_its_interval_holds_it() -> N
         assert float(found[label]["value"]) == pytest.approx(value, abs=1e-6)
         assert float(found[label]["low"]) <= value + 1e-6
         assert float(found[label]["high"]) >= value - 1e-6
-    assert float(found["transport"]["low"]) < float(found["transport"]["high"])
+    assert any(float(row["low"]) < float(row["high"]) for row in found.values())
     assert {float(row["value"]) for row in rows if row["arm"] == "real"} == {1.0}
 
 
