@@ -8,11 +8,17 @@ is a ``standin run`` with other values of ``base.task``, ``base.seed`` and ``gen
 of a run are kept in FOLDER/runs/<task>-<shots>-<seed>; a run whose folder is whole is not done again. All tasks are
 run with one seed before the next seed begins, so that it can be stopped; ``--until`` begins none after that time.
 
-Tasks: SMS spam, and SemEval-2016's stance toward four targets with three labels, scored by against and favor. A target's
-train and validation tweets are what is split, its test tweets are tested on, "#SemST" is taken off. Its warm start is
-trained on the three other targets' train and validation tweets, never on its own. Data: ``../shared/datasets``.
+Tasks: SMS spam, and SemEval-2016's stance toward four targets with three labels, scored by against and favor. The train
+and validation tweets of a target are what is split, its test tweets are tested on, "#SemST" is taken off. Its warm
+start is trained on the three other targets' train and validation tweets, never on its own. Data:
+``../shared/datasets``.
 
-``measure`` judges the claims in ``CLAIMS`` and writes ``benchmarks/results/evidence.json``.
+``measure`` judges the claims in ``CLAIMS`` and writes ``benchmarks/results/evidence.json``. Every arm, base seed and
+training seed is scored on the same resamples of the test texts, and a base seed's value is its mean over training
+seeds. Of a difference ``standin.evaluation.uncertainty`` adds two variances: between base seeds, which holds what other
+splits, synthetic texts and training seeds change, with base seeds - 1 degrees of freedom, and what other test texts
+change. Over tasks it is the mean of their differences, whose variance adds up (Welch and Satterthwaite's degrees of
+freedom): of these tasks, not of others. Holm's correction is over the claims of a row of tables, a task or a pool.
 """
 
 import argparse
@@ -22,7 +28,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +37,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "benchmarks")]
 
+import numpy as np  # noqa: E402
 import yaml  # noqa: E402
+from generation import machine  # noqa: E402
 
+from standin.evaluation.comparisons import holm  # noqa: E402
+from standin.evaluation.intervals import Examined, Resampled, bootstrap  # noqa: E402
+from standin.evaluation.uncertainty import Estimate, estimate  # noqa: E402
+
+RESULT = ROOT / "benchmarks/results/evidence.json"
 DATA = ROOT.parent / "shared/datasets"
 QUESTIONS = {
     "abortion": "Should abortion be legal?",
@@ -54,6 +68,48 @@ SETTINGS = [
     "select.budgets=[0.2]", "+select.strategies.cal.evidence=models/learner", "+arms.cal=[cal]",
     "+arms.cal_synthetic=[cal,synthetic]", "+arms.real_synthetic=[real,synthetic]",
 ]  # fmt: skip
+RESAMPLES, CONFIDENCE = 4000, 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That the first arm's score less the second's has this sign; ``by`` is the paper that says so."""
+
+    by: str
+    first: str
+    second: str
+    sign: int
+
+    @property
+    def name(self) -> str:
+        """As tables call it."""
+        return f"{self.first} {'>' if self.sign > 0 else '<'} {self.second}"
+
+
+LI, WAGNER = "Li 2023", "Wagner 2025"
+CLAIMS = [
+    Claim(LI, "synthetic", "real", -1),
+    Claim(LI, "real_synthetic", "real", 1),
+    Claim(WAGNER, "sqbc", "random", 1),
+    Claim(WAGNER, "sqbc_synthetic", "random_synthetic", 1),
+    Claim(WAGNER, "sqbc_synthetic", "sqbc", 1),
+    Claim(WAGNER, "sqbc_synthetic", "real", 1),
+    Claim(WAGNER, "sqbc", "cal", 1),
+    Claim("Margatina 2021", "cal", "random", 1),
+    Claim("Margatina 2021", "cal_synthetic", "random_synthetic", 1),
+    Claim(WAGNER, "synthetic", "warmstart", 1),
+    Claim(WAGNER, "sqbc_synthetic", "warmstart", 1),
+]
+"""What the papers say, or what their method is for: CAL is Margatina et al.'s, a competitor in Wagner et al."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Macro-F1 of every arm on a task: by base seed, shape (base seeds,), and on resamples, (base seeds, resamples)."""
+
+    by_base_seed: Mapping[str, np.ndarray]
+    resamples: Mapping[str, np.ndarray]
+    texts: int
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -69,13 +125,24 @@ def write(path: Path, lines: Sequence[dict[str, Any]]) -> Path:
     return path
 
 
+def published(task: str, part: str) -> Path:
+    """The published file of a part of a task."""
+    folder = task.replace("semeval-", "tweeteval_stance_").replace("sms-spam", "sms_spam")
+    return DATA / folder / f"{part}.jsonl.gz"
+
+
 def tweets(target: str, *parts: str) -> list[dict[str, Any]]:
     """A target's tweets without the mark of the shared task, each with its question."""
-    found = [row for part in parts for row in records(DATA / f"tweeteval_stance_{target}/{part}.jsonl.gz")]
+    found = [row for part in parts for row in records(published(f"semeval-{target}", part))]
     return [
         {"id": row["id"], "text": " ".join(row["text"].replace("#SemST", "").split()), "label": row["label"],
          "question_id": target, "question": QUESTIONS[target]} for row in found
     ]  # fmt: skip
+
+
+def others(target: str) -> list[dict[str, Any]]:
+    """The labelled tweets of the other targets."""
+    return [row for other in QUESTIONS if other != target for row in tweets(other, "train", "validation")]
 
 
 def stance_task(project: Path, target: str) -> None:
@@ -125,21 +192,21 @@ class Project:
 
     def _add(self, task: str) -> None:
         if task == "sms-spam":
-            spam = [str(DATA / f"sms_spam/{part}.jsonl.gz") for part in ("train", "test")]
-            self.call("standin", "data", "add", task, spam[0], "--test", spam[1])
+            train, test = (str(published(task, part)) for part in ("train", "test"))
+            self.call("standin", "data", "add", task, train, "--test", test)
             return
         target, given = task.removeprefix("semeval-"), self.folder / "given" / task
         stance_task(self.root, target)
-        train = write(given / "train.jsonl", tweets(target, "train", "validation"))
-        test = write(given / "test.jsonl", tweets(target, "test"))
-        self.call("standin", "data", "add", task, str(train), "--test", str(test))
-        others = [row for other in QUESTIONS if other != target for row in tweets(other, "train", "validation")]
-        write(self.root / f"data/raw/{task}/warmstart.jsonl", others)
+        train = str(write(given / "train.jsonl", tweets(target, "train", "validation")))
+        test = str(write(given / "test.jsonl", tweets(target, "test")))
+        self.call("standin", "data", "add", task, train, "--test", test)
+        write(self.root / f"data/raw/{task}/warmstart.jsonl", others(target))
         self.call("dvc", "add", f"data/raw/{task}")
 
     def run(self, task: str, shots: int, seed: int) -> None:
         """One run, and what is kept of it."""
-        changed = [f"base.task={task}", f"base.seed={seed}", f"generator.shots={shots}", *SETTINGS]
+        tested = f"prepare.test={len(records(published(task, 'test')))}"
+        changed = [f"base.task={task}", f"base.seed={seed}", f"generator.shots={shots}", tested, *SETTINGS]
         if task in SCORED:
             changed.append(f"evaluate.scored_labels=[{','.join(SCORED[task])}]")
         self.call("git", "checkout", "--quiet", "HEAD", "--", "params.yaml")
@@ -195,6 +262,153 @@ def run(folder: Path, tasks: Sequence[str], shots: Sequence[int], seeds: Sequenc
                 project.run(task, asked, seed)
 
 
+def scored(
+    truth: Sequence[str], said: Mapping[str, Sequence[Sequence[Sequence[str]]]], only: Sequence[str] = ()
+) -> Measured:
+    """Score every arm on the same resamples of the test texts.
+
+    Args:
+        truth: labels of the n test texts.
+        said: arm -> base seed -> training seed -> labels of the n texts; an arm with one training seed stands for each.
+        only: labels that macro-F1 goes over; none names all.
+    """
+    labels = sorted(set(truth))
+    code = {label: place for place, label in enumerate(labels)}
+    bases = {len(of_arm) for of_arm in said.values()}
+    seeds = max(len(of_base) for of_arm in said.values() for of_base in of_arm)
+    assert len(bases) == 1, "every arm needs every base seed"
+    bases_of = bases.pop()
+    predicted = np.array([
+        [[code[label] for label in answers] for of_base in of_arm for answers in _often(of_base, seeds)]
+        for of_arm in said.values()
+    ])  # fmt: skip
+    examined = Examined(np.array([code[label] for label in truth]), predicted)
+    draws = np.random.default_rng(0)
+    found: Resampled = bootstrap(examined, len(labels), RESAMPLES, draws, [code[label] for label in only])["macro_f1"]
+    shape = len(said), bases_of, seeds
+    by_base = found.by_seed.reshape(shape).mean(axis=2)
+    resamples = found.resamples.reshape(*shape, -1).mean(axis=2)
+    return Measured(dict(zip(said, by_base, strict=True)), dict(zip(said, resamples, strict=True)), len(truth))
+
+
+def _often(answers: Sequence[Any], seeds: int) -> Sequence[Any]:
+    return answers * seeds if len(answers) == 1 else answers
+
+
+def difference(measured: Measured, first: str, second: str) -> Estimate:
+    """The first arm less the second, paired by base seed, training seed and resample."""
+    by_base, drawn = measured.by_base_seed, measured.resamples
+    return estimate(by_base[first] - by_base[second], drawn[first] - drawn[second], measured.texts)
+
+
+def share(measured: Measured, first: str, second: str) -> Estimate:
+    """The first arm's score as a share of the second's."""
+    by_base, drawn = measured.by_base_seed, measured.resamples
+    return estimate(by_base[first] / by_base[second], drawn[first] / drawn[second], measured.texts)
+
+
+def pooled(found: Sequence[Estimate]) -> Estimate:
+    """The mean over tasks, whose texts and seeds have nothing to do with one another's."""
+    variances = np.array([one.error**2 for one in found])
+    freedom = np.array([one.freedom for one in found])
+    total = float(variances.sum())
+    own = total**2 / float((variances**2 / freedom).sum()) if total else float(freedom.sum())
+    return Estimate(float(np.mean([one.value for one in found])), total**0.5 / len(found), own)
+
+
+def judged(found: Mapping[Claim, Estimate]) -> dict[str, dict[str, Any]]:
+    """Difference, interval, p-values and verdict of each claim, Holm's correction being over those that are given."""
+    adjusted = holm([one.p_value() for one in found.values()])
+    return {
+        claim.name: {
+            "by": claim.by,
+            "difference": round(one.value, 4),
+            "interval": [round(bound, 4) for bound in one.interval(CONFIDENCE, -1, 1)],
+            "p": round(one.p_value(), 4),
+            "p_holm": round(p, 4),
+            "verdict": verdict(claim.sign * one.value, one.p_value(), p),
+        }
+        for (claim, one), p in zip(found.items(), adjusted, strict=True)
+    }
+
+
+def verdict(towards: float, p: float, holm_p: float) -> str:
+    """Of a claim. ``towards``: the difference in its direction. ``p``, ``holm_p``: before and after the correction.
+
+    "holds": clear of 0 in the claim's direction; "the opposite": clear in the other one; "not clear": only before the
+    correction; else "within the noise".
+    """
+    if p >= 1 - CONFIDENCE:
+        return "within the noise"
+    if holm_p >= 1 - CONFIDENCE:
+        return "not clear"
+    return "holds" if towards > 0 else "the opposite"
+
+
+def read(folder: Path, task: str, shots: int, seeds: Sequence[int]) -> tuple[Measured, dict[str, list[int]]]:
+    """What was kept of a task's runs, and the base seeds in which each arm had not learned."""
+    truth, said, lost = None, {}, {}
+    for seed in seeds:
+        kept = folder / "runs" / f"{task}-{shots}-{seed}"
+        own = {row["id"]: row["label"] for row in records(kept / "truth.jsonl")}
+        assert truth in (None, own), f"{kept}: other test texts than those of the other base seeds"
+        truth = own
+        for arm in [*ARMS, "warmstart"]:
+            if (kept / f"{arm}.jsonl").exists():
+                answers: dict[int, dict[str, str]] = {}
+                for row in records(kept / f"{arm}.jsonl"):
+                    answers.setdefault(row["seed"], {})[row["id"]] = row["label"]
+                said.setdefault(arm, []).append([[each[text] for text in own] for _, each in sorted(answers.items())])
+        figures = json.loads((kept / "figures.json").read_text("utf-8"))
+        for arm in figures["evaluate"][0]["unlearned_arms"]:
+            lost.setdefault(arm, []).append(seed)
+    assert truth
+    return scored(list(truth.values()), said, SCORED.get(task, ())), lost
+
+
+def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
+    """Scores of every task and verdicts of every task and pool, over those base seeds that were run."""
+    tasks, estimates, shares = {}, {}, {}
+    for task in TASKS:
+        done = [seed for seed in seeds if (folder / "runs" / f"{task}-{shots}-{seed}/figures.json").exists()]
+        if not done:
+            continue
+        measured, lost = read(folder, task, shots, done)
+        named = [claim for claim in CLAIMS if {claim.first, claim.second} <= measured.by_base_seed.keys()]
+        estimates[task] = {claim: difference(measured, claim.first, claim.second) for claim in named}
+        shares[task] = share(measured, "sqbc_synthetic", "real")
+        runs = [folder / "runs" / f"{task}-{shots}-{seed}" for seed in done]
+        kept = [json.loads((run / "figures.json").read_text("utf-8")) for run in runs]
+        tasks[task] = {
+            "base_seeds": done,
+            "test_texts": measured.texts,
+            "synthetic_texts_kept": [one["curate"][0]["kept"] for one in kept],
+            "macro_f1": {
+                arm: {"mean": round(float(values.mean()), 4), "by_base_seed": [round(float(one), 4) for one in values]}
+                for arm, values in measured.by_base_seed.items()
+            },
+            "not_learned": lost,
+            "claims": judged(estimates[task]),
+            "retained": described(shares[task]),
+            "seconds": [one["seconds"] for one in kept],
+        }
+    pools = {}
+    for name, members in {"stance": STANCE, "all": TASKS}.items():
+        inside = [task for task in members if task in estimates]
+        common = [claim for claim in CLAIMS if all(claim in estimates[task] for task in inside)]
+        if len(inside) > 1:
+            over = {claim: pooled([estimates[task][claim] for task in inside]) for claim in common}
+            pools[name] = {"tasks": inside, "claims": judged(over)}
+            pools[name]["retained"] = described(pooled([shares[task] for task in inside]))
+    return {"tasks": tasks, "pools": pools}
+
+
+def described(found: Estimate) -> dict[str, Any]:
+    """A share and its interval."""
+    low, high = found.interval(CONFIDENCE, 0, 9)
+    return {"share": round(found.value, 4), "interval": [round(low, 4), round(high, 4)]}
+
+
 def main() -> None:
     """Run, or measure what was run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -210,6 +424,10 @@ def main() -> None:
         if not DATA.exists():
             sys.exit(f"{DATA}: the published data sets are not there")
         run(folder, given.tasks, given.shots, given.seeds, given.until)
+        return
+    found = {f"{shots} shots": measure(folder, shots, given.seeds) for shots in given.shots}
+    content = {"machine": machine(), "settings": SETTINGS, "found": found}
+    RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
