@@ -1,7 +1,7 @@
 """Which claims of the two papers hold here: the default models on published data, several base seeds.
 
-    python benchmarks/evidence.py run FOLDER [--seeds 1 2 3] [--shots 0] [--tasks abortion ...] [--until 11:15]
-    python benchmarks/evidence.py measure FOLDER
+    python benchmarks/evidence.py run FOLDER [--seeds 1 2 3] [--training-seeds 5] [--tasks sms-spam ...] [--until 11:15]
+    python benchmarks/evidence.py measure FOLDER [--seeds 1 2 3]
 
 ``run`` uses the product as its users do: FOLDER/project is a clone, the data come in by ``standin data add``, every run
 is a ``standin run`` with other values of ``base.task``, ``base.seed`` and ``generator.shots``. Predictions and metrics
@@ -30,6 +30,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -203,10 +204,11 @@ class Project:
         write(self.root / f"data/raw/{task}/warmstart.jsonl", others(target))
         self.call("dvc", "add", f"data/raw/{task}")
 
-    def run(self, task: str, shots: int, seed: int) -> None:
+    def run(self, task: str, shots: int, seed: int, training: int) -> None:
         """One run, and what is kept of it."""
         tested = f"prepare.test={len(records(published(task, 'test')))}"
         changed = [f"base.task={task}", f"base.seed={seed}", f"generator.shots={shots}", tested, *SETTINGS]
+        changed.append(f"finetune.seeds=[{','.join(map(str, range(1, training + 1)))}]")
         if task in SCORED:
             changed.append(f"evaluate.scored_labels=[{','.join(SCORED[task])}]")
         self.call("git", "checkout", "--quiet", "HEAD", "--", "params.yaml")
@@ -246,20 +248,24 @@ def applied_as_it_is(root: Path, test: Sequence[dict[str, Any]]) -> list[dict[st
     return [{"seed": 1, "id": row["id"], "label": label} for row, label in zip(test, said, strict=True)]
 
 
-def run(folder: Path, tasks: Sequence[str], shots: Sequence[int], seeds: Sequence[int], until: str) -> None:
-    """All runs that are not there yet, seed by seed."""
-    project = Project(folder)
-    project.set_up(tasks)
-    for asked in shots:
-        for seed in seeds:
-            for task in tasks:
-                if (folder / "runs" / f"{task}-{asked}-{seed}/figures.json").exists():
-                    continue
-                if time.strftime("%H:%M") >= until:
-                    print(f"{until} is past: {task}, {asked} shots, seed {seed} and what follows is not run")
-                    return
-                print(f"== {task}, {asked} shots, seed {seed}", flush=True)
-                project.run(task, asked, seed)
+def run(given: argparse.Namespace, folder: Path) -> list[str]:
+    """All runs that are not there yet, seed by seed; returns the names of those that failed."""
+    project, failed = Project(folder), []
+    project.set_up(given.tasks)
+    for shots, seed, task in product(given.shots, given.seeds, given.tasks):
+        name = f"{task}-{shots}-{seed}"
+        if (folder / "runs" / name / "figures.json").exists():
+            continue
+        if time.strftime("%H:%M") >= given.until:
+            print(f"{given.until} is past: {name} and what follows is not run")
+            break
+        print(f"== {name}, begun at {time.strftime('%H:%M')}", flush=True)
+        try:
+            project.run(task, shots, seed, given.training_seeds)
+        except subprocess.CalledProcessError as error:
+            print(f"{name}: {error}", flush=True)
+            failed.append(name)
+    return failed
 
 
 def scored(
@@ -345,13 +351,26 @@ def verdict(towards: float, p: float, holm_p: float) -> str:
     return "holds" if towards > 0 else "the opposite"
 
 
-def read(folder: Path, task: str, shots: int, seeds: Sequence[int]) -> tuple[Measured, dict[str, list[int]]]:
-    """What was kept of a task's runs, and the base seeds in which each arm had not learned."""
-    truth, said, lost = None, {}, {}
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What was kept of a task's runs: scores, training seeds, the base seeds in which an arm had not learned."""
+
+    measured: Measured
+    training_seeds: int
+    lost: dict[str, list[int]]
+    figures: list[dict[str, Any]]
+
+
+def read(folder: Path, task: str, shots: int, seeds: Sequence[int]) -> Runs:
+    """Read a task's runs; of training seeds those that every run has."""
+    truth: dict[str, str] = {}
+    said: dict[str, list[list[list[str]]]] = {}
+    lost: dict[str, list[int]] = {}
+    figures = []
     for seed in seeds:
         kept = folder / "runs" / f"{task}-{shots}-{seed}"
         own = {row["id"]: row["label"] for row in records(kept / "truth.jsonl")}
-        assert truth in (None, own), f"{kept}: other test texts than those of the other base seeds"
+        assert truth in ({}, own), f"{kept}: other test texts than those of the other base seeds"
         truth = own
         for arm in [*ARMS, "warmstart"]:
             if (kept / f"{arm}.jsonl").exists():
@@ -359,11 +378,12 @@ def read(folder: Path, task: str, shots: int, seeds: Sequence[int]) -> tuple[Mea
                 for row in records(kept / f"{arm}.jsonl"):
                     answers.setdefault(row["seed"], {})[row["id"]] = row["label"]
                 said.setdefault(arm, []).append([[each[text] for text in own] for _, each in sorted(answers.items())])
-        figures = json.loads((kept / "figures.json").read_text("utf-8"))
-        for arm in figures["evaluate"][0]["unlearned_arms"]:
+        figures.append(json.loads((kept / "figures.json").read_text("utf-8")))
+        for arm in figures[-1]["evaluate"][0]["unlearned_arms"]:
             lost.setdefault(arm, []).append(seed)
-    assert truth
-    return scored(list(truth.values()), said, SCORED.get(task, ())), lost
+    training = min(len(of_base) for of_base in said["real"])
+    common = {arm: [of_base[:training] for of_base in of_arm] for arm, of_arm in said.items()}
+    return Runs(scored(list(truth.values()), common, SCORED.get(task, ())), training, lost, figures)
 
 
 def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
@@ -373,24 +393,24 @@ def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
         done = [seed for seed in seeds if (folder / "runs" / f"{task}-{shots}-{seed}/figures.json").exists()]
         if not done:
             continue
-        measured, lost = read(folder, task, shots, done)
-        named = [claim for claim in CLAIMS if {claim.first, claim.second} <= measured.by_base_seed.keys()]
-        estimates[task] = {claim: difference(measured, claim.first, claim.second) for claim in named}
-        shares[task] = share(measured, "sqbc_synthetic", "real")
-        runs = [folder / "runs" / f"{task}-{shots}-{seed}" for seed in done]
-        kept = [json.loads((run / "figures.json").read_text("utf-8")) for run in runs]
+        runs = read(folder, task, shots, done)
+        scores = runs.measured.by_base_seed
+        named = [claim for claim in CLAIMS if {claim.first, claim.second} <= scores.keys()]
+        estimates[task] = {claim: difference(runs.measured, claim.first, claim.second) for claim in named}
+        shares[task] = share(runs.measured, "sqbc_synthetic", "real")
         tasks[task] = {
             "base_seeds": done,
-            "test_texts": measured.texts,
-            "synthetic_texts_kept": [one["curate"][0]["kept"] for one in kept],
+            "training_seeds": runs.training_seeds,
+            "test_texts": runs.measured.texts,
+            "synthetic_texts_kept": [one["curate"][0]["kept"] for one in runs.figures],
             "macro_f1": {
                 arm: {"mean": round(float(values.mean()), 4), "by_base_seed": [round(float(one), 4) for one in values]}
-                for arm, values in measured.by_base_seed.items()
+                for arm, values in scores.items()
             },
-            "not_learned": lost,
+            "not_learned": runs.lost,
             "claims": judged(estimates[task]),
             "retained": described(shares[task]),
-            "seconds": [one["seconds"] for one in kept],
+            "seconds": [one["seconds"] for one in runs.figures],
         }
     pools = {}
     for name, members in {"stance": STANCE, "all": TASKS}.items():
@@ -416,6 +436,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="keeps the clone and what is read of its runs")
     parser.add_argument("--tasks", nargs="*", default=TASKS, choices=TASKS)
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
+    parser.add_argument("--training-seeds", type=int, default=5, help="finetune.seeds, from 1")
     parser.add_argument("--shots", nargs="*", type=int, default=[0])
     parser.add_argument("--until", default="24:00", help="begin no run after this time of the day")
     given = parser.parse_args()
@@ -423,7 +444,8 @@ def main() -> None:
     if given.part == "run":
         if not DATA.exists():
             sys.exit(f"{DATA}: the published data sets are not there")
-        run(folder, given.tasks, given.shots, given.seeds, given.until)
+        if failed := run(given, folder):
+            sys.exit(f"failed: {', '.join(failed)}")
         return
     found = {f"{shots} shots": measure(folder, shots, given.seeds) for shots in given.shots}
     content = {"machine": machine(), "settings": SETTINGS, "found": found}

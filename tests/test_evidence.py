@@ -64,24 +64,25 @@ def test_verdicts_go_by_the_claim_s_direction_and_by_holm_s_correction() -> None
     assert found["synthetic < real"]["interval"] == [-0.2408, -0.1592]  # 2.0423 standard errors to each side
 
 
-def kept(folder: Path, task: str, seed: int, lost: list[str]) -> None:
+def kept(folder: Path, task: str, seed: int, lost: list[str], training_seeds: int = 2) -> None:
     """A run whose arms are all right, but for ``synthetic``, which calls all texts ham."""
     run = folder / "runs" / f"{task}-0-{seed}"
     truth = [{"id": f"t{place}", "label": "ham" if place % 2 else "spam"} for place in range(100)]
     evidence.write(run / "truth.jsonl", truth)
+    seeds = range(1, training_seeds + 1)
     for arm in ARMS:
         said = {"label": "ham"} if arm == "synthetic" else {}
-        evidence.write(run / f"{arm}.jsonl", [row | {"seed": training} | said for training in (1, 2) for row in truth])
+        evidence.write(run / f"{arm}.jsonl", [row | {"seed": training} | said for training in seeds for row in truth])
     figures = {"curate": [{"kept": 90}], "evaluate": [{"unlearned_arms": lost}], "seconds": 1}
     (run / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
 
 
 def test_measuring_reads_the_runs_that_are_there_and_names_the_arms_that_had_not_learned(tmp_path: Path) -> None:
-    for seed, lost in ((1, []), (3, ["synthetic"])):
-        kept(tmp_path, "sms-spam", seed, lost)
+    kept(tmp_path, "sms-spam", 1, [])
+    kept(tmp_path, "sms-spam", 3, ["synthetic"], training_seeds=5)
     found = measure(tmp_path, 0, [1, 2, 3])
     spam = found["tasks"]["sms-spam"]
-    assert spam["base_seeds"] == [1, 3]
+    assert (spam["base_seeds"], spam["training_seeds"]) == ([1, 3], 2)
     assert spam["not_learned"] == {"synthetic": [3]}
     below = spam["claims"]["synthetic < real"]
     assert (below["difference"], below["verdict"]) == (pytest.approx(1 / 3 - 1, abs=1e-4), "holds")
