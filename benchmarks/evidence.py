@@ -423,6 +423,38 @@ def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
     return {"tasks": tasks, "pools": pools}
 
 
+def tables(found: Mapping[str, Any]) -> str:
+    """Scores by task and arm, then claims by task and pool, as Markdown."""
+    arms = [*ARMS, "warmstart"]
+    scores = [["task", "base seeds", "test texts", *arms]]
+    for task, one in found["tasks"].items():
+        means = [f"{one['macro_f1'][arm]['mean']:.3f}" if arm in one["macro_f1"] else "" for arm in arms]
+        scores.append([task, str(len(one["base_seeds"])), str(one["test_texts"]), *means])
+    places = {**found["tasks"], **{f"mean of {name}": one for name, one in found["pools"].items()}}
+    claims = [["claim", "by", *places]]
+    for claim in CLAIMS:
+        cells = (one["claims"].get(claim.name) for one in places.values())
+        claims.append([claim.name, claim.by, *(cell(one) if one else "" for one in cells)])
+    kept = (one["retained"] for one in places.values())
+    claims.append(["share of real that sqbc_synthetic keeps", "", *(
+        f"{one['share']:.2f} ({one['interval'][0]:.2f} to {one['interval'][1]:.2f})" for one in kept
+    )])  # fmt: skip
+    return markdown(scores) + "\n" + markdown(claims)
+
+
+def cell(one: Mapping[str, Any]) -> str:
+    """Difference, interval, and the verdict where it is not the noise."""
+    low, high = one["interval"]
+    said = "" if one["verdict"] == "within the noise" else f" {one['verdict']}"
+    return f"{one['difference']:+.3f} ({low:.3f} to {high:.3f}){said}"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown whose first row is its head."""
+    lines = [" | ".join(row) for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]]]
+    return "".join(f"| {line} |\n" for line in lines)
+
+
 def described(found: Estimate) -> dict[str, Any]:
     """A share and its interval."""
     low, high = found.interval(CONFIDENCE, 0, 9)
@@ -449,6 +481,7 @@ def main() -> None:
         return
     found = {f"{shots} shots": measure(folder, shots, given.seeds) for shots in given.shots}
     content = {"machine": machine(), "settings": SETTINGS, "found": found}
+    print("\n".join(tables(one) for one in found.values()))
     RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import evidence
-from evidence import ARMS, CLAIMS, difference, judged, measure, pooled, scored, share
+from evidence import ARMS, CLAIMS, difference, judged, measure, pooled, scored, share, tables
 
 from standin.evaluation.uncertainty import Estimate
 
@@ -93,6 +93,7 @@ def test_measuring_reads_the_runs_that_are_there_and_names_the_arms_that_had_not
     assert "synthetic > warmstart" not in spam["claims"]
     assert spam["retained"] == {"share": 1.0, "interval": [1.0, 1.0]}
     assert found["pools"] == {}
+    assert "| synthetic < real | Li 2023 | -0.667 (-0.667 to -0.667) holds |" in tables(found)
 
 
 def test_runs_on_other_test_texts_are_not_put_together(tmp_path: Path) -> None:
