@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-import evidence
-from evidence import ARMS, CLAIMS, difference, judged, measure, pooled, scored, share, tables
+import evidence_runs
+from evidence import CLAIMS, RESAMPLES, difference, judged, measure, pooled, scored, share, tables
+from evidence_runs import ARMS, others, tweets, write
 
 from standin.evaluation.uncertainty import Estimate
 
@@ -21,7 +22,7 @@ MISSED = ["against"] * 6 + ["none"] * 3 + ["favor"] * 3
 def test_a_base_seed_is_the_mean_of_its_training_seeds_by_the_scored_labels() -> None:
     found = scored(TRUTH, {"real": [[TRUTH, MISSED], [TRUTH, TRUTH]]}, ["against", "favor"])
     assert found.by_base_seed["real"].tolist() == [0.75, 1.0]
-    assert found.resamples["real"].shape == (2, evidence.RESAMPLES)
+    assert found.resamples["real"].shape == (2, RESAMPLES)
     assert scored(TRUTH, {"real": [[MISSED], [TRUTH]]}).by_base_seed["real"][0] == pytest.approx(1 / 3)
 
 
@@ -68,11 +69,11 @@ def kept(folder: Path, task: str, seed: int, lost: list[str], training_seeds: in
     """A run whose arms are all right, but for ``synthetic``, which calls all texts ham."""
     run = folder / "runs" / f"{task}-0-{seed}"
     truth = [{"id": f"t{place}", "label": "ham" if place % 2 else "spam"} for place in range(100)]
-    evidence.write(run / "truth.jsonl", truth)
+    write(run / "truth.jsonl", truth)
     seeds = range(1, training_seeds + 1)
     for arm in ARMS:
         said = {"label": "ham"} if arm == "synthetic" else {}
-        evidence.write(run / f"{arm}.jsonl", [row | {"seed": training} | said for training in seeds for row in truth])
+        write(run / f"{arm}.jsonl", [row | {"seed": training} | said for training in seeds for row in truth])
     figures = {"curate": [{"kept": 90}], "evaluate": [{"unlearned_arms": lost}], "seconds": 1}
     (run / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
 
@@ -99,16 +100,16 @@ def test_measuring_reads_the_runs_that_are_there_and_names_the_arms_that_had_not
 def test_runs_on_other_test_texts_are_not_put_together(tmp_path: Path) -> None:
     for seed in (1, 2):
         kept(tmp_path, "sms-spam", seed, [])
-    evidence.write(tmp_path / "runs/sms-spam-0-2/truth.jsonl", [{"id": "other", "label": "ham"}])
+    write(tmp_path / "runs/sms-spam-0-2/truth.jsonl", [{"id": "other", "label": "ham"}])
     with pytest.raises(AssertionError, match="other test texts"):
         measure(tmp_path, 0, [1, 2])
 
 
 def test_a_target_s_warm_start_holds_the_other_targets_and_never_its_own(tmp_path: Path) -> None:
-    if not evidence.DATA.exists():
+    if not evidence_runs.DATA.exists():
         pytest.skip("../shared/datasets with its stance data sets is not there")
-    own, others = evidence.tweets("climate", "train", "validation"), evidence.others("climate")
-    assert {row["question_id"] for row in others} == {"abortion", "atheism", "feminist"}
-    assert len(others) == 653 + 513 + 664  # as published
+    own, rest = tweets("climate", "train", "validation"), others("climate")
+    assert {row["question_id"] for row in rest} == {"abortion", "atheism", "feminist"}
+    assert len(rest) == 653 + 513 + 664  # as published
     assert len(own) == 395
-    assert not any("#SemST" in row["text"] for row in (*own, *others))
+    assert not any("#SemST" in row["text"] for row in (*own, *rest))
