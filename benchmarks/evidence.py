@@ -17,8 +17,11 @@ start is trained on the three other targets' train and validation tweets, never 
 training seed is scored on the same resamples of the test texts, and a base seed's value is its mean over training
 seeds. Of a difference ``standin.evaluation.uncertainty`` adds two variances: between base seeds, which holds what other
 splits, synthetic texts and training seeds change, with base seeds - 1 degrees of freedom, and what other test texts
-change. Over tasks it is the mean of their differences, whose variance adds up (Welch and Satterthwaite's degrees of
-freedom): of these tasks, not of others. Holm's correction is over the claims of a row of tables, a task or a pool.
+change. Of one base seed the interval is over training seeds and texts, and there is no verdict: it speaks of one run.
+Over tasks, those with two base seeds or more, it is the mean of their differences, whose variance adds up (Welch and
+Satterthwaite's degrees of freedom): of these tasks, not of others. Between equal arms of four tasks with three base
+seeds 3.3 to 5.1 % of p-values are below 5 % (40,000 simulated draws, seed variances of 0 to 100 times the texts').
+Holm's correction is over the claims of one task or pool.
 """
 
 import argparse
@@ -64,6 +67,7 @@ class Claim:
         return f"{self.first} {'>' if self.sign > 0 else '<'} {self.second}"
 
 
+ONE = "one base seed"
 LI, WAGNER = "Li 2023", "Wagner 2025"
 CLAIMS = [
     Claim(LI, "synthetic", "real", -1),
@@ -82,9 +86,13 @@ CLAIMS = [
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Macro-F1 of every arm on a task: by base seed, shape (base seeds,), and on resamples, (base seeds, resamples)."""
+    """Macro-F1 of every arm on a task, and on resamples of its ``texts`` test texts.
 
-    by_base_seed: Mapping[str, np.ndarray]
+    Shapes (draws,) and (draws, resamples). A draw is a base seed, a mean over training seeds; of one base seed it is a
+    training seed.
+    """
+
+    by_draw: Mapping[str, np.ndarray]
     resamples: Mapping[str, np.ndarray]
     texts: int
 
@@ -132,10 +140,11 @@ def scored(
     examined = Examined(np.array([code[label] for label in truth]), predicted)
     draws = np.random.default_rng(0)
     found: Resampled = bootstrap(examined, len(labels), RESAMPLES, draws, [code[label] for label in only])["macro_f1"]
-    shape = len(said), bases_of, seeds
-    by_base = found.by_seed.reshape(shape).mean(axis=2)
-    resamples = found.resamples.reshape(*shape, -1).mean(axis=2)
-    return Measured(dict(zip(said, by_base, strict=True)), dict(zip(said, resamples, strict=True)), len(truth))
+    shape = (len(said), bases_of, seeds) if bases_of > 1 else (len(said), seeds, 1)
+    by_draw = found.by_seed.reshape(shape).mean(axis=2)
+    drawn = found.resamples.reshape(*shape, -1).mean(axis=2)
+    arms = (dict(zip(said, values, strict=True)) for values in (by_draw, drawn))
+    return Measured(*arms, len(truth))
 
 
 def _often(answers: Sequence[Any], seeds: int) -> Sequence[Any]:
@@ -144,14 +153,14 @@ def _often(answers: Sequence[Any], seeds: int) -> Sequence[Any]:
 
 def difference(measured: Measured, first: str, second: str) -> Estimate:
     """The first arm less the second, paired by base seed, training seed and resample."""
-    by_base, drawn = measured.by_base_seed, measured.resamples
-    return estimate(by_base[first] - by_base[second], drawn[first] - drawn[second], measured.texts)
+    by_draw, drawn = measured.by_draw, measured.resamples
+    return estimate(by_draw[first] - by_draw[second], drawn[first] - drawn[second], measured.texts)
 
 
 def share(measured: Measured, first: str, second: str) -> Estimate:
     """The first arm's score as a share of the second's."""
-    by_base, drawn = measured.by_base_seed, measured.resamples
-    return estimate(by_base[first] / by_base[second], drawn[first] / drawn[second], measured.texts)
+    by_draw, drawn = measured.by_draw, measured.resamples
+    return estimate(by_draw[first] / by_draw[second], drawn[first] / drawn[second], measured.texts)
 
 
 def pooled(found: Sequence[Estimate]) -> Estimate:
@@ -163,7 +172,7 @@ def pooled(found: Sequence[Estimate]) -> Estimate:
     return Estimate(float(np.mean([one.value for one in found])), total**0.5 / len(found), own)
 
 
-def judged(found: Mapping[Claim, Estimate]) -> dict[str, dict[str, Any]]:
+def judged(found: Mapping[Claim, Estimate], base_seeds: int) -> dict[str, dict[str, Any]]:
     """Difference, interval, p-values and verdict of each claim, Holm's correction being over those that are given."""
     adjusted = holm([one.p_value() for one in found.values()])
     return {
@@ -173,7 +182,7 @@ def judged(found: Mapping[Claim, Estimate]) -> dict[str, dict[str, Any]]:
             "interval": [round(bound, 4) for bound in one.interval(CONFIDENCE, -1, 1)],
             "p": round(one.p_value(), 4),
             "p_holm": round(p, 4),
-            "verdict": verdict(claim.sign * one.value, one.p_value(), p),
+            "verdict": verdict(claim.sign * one.value, one.p_value(), p) if base_seeds > 1 else ONE,
         }
         for (claim, one), p in zip(found.items(), adjusted, strict=True)
     }
@@ -235,7 +244,7 @@ def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
         if not done:
             continue
         runs = read(folder, task, shots, done)
-        scores = runs.measured.by_base_seed
+        scores = runs.measured.by_draw
         named = [claim for claim in CLAIMS if {claim.first, claim.second} <= scores.keys()]
         estimates[task] = {claim: difference(runs.measured, claim.first, claim.second) for claim in named}
         shares[task] = share(runs.measured, "sqbc_synthetic", "real")
@@ -245,21 +254,21 @@ def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
             "test_texts": runs.measured.texts,
             "synthetic_texts_kept": [one["curate"][0]["kept"] for one in runs.figures],
             "macro_f1": {
-                arm: {"mean": round(float(values.mean()), 4), "by_base_seed": [round(float(one), 4) for one in values]}
+                arm: {"mean": round(float(values.mean()), 4), "by_draw": [round(float(one), 4) for one in values]}
                 for arm, values in scores.items()
             },
             "not_learned": runs.lost,
-            "claims": judged(estimates[task]),
+            "claims": judged(estimates[task], len(done)),
             "retained": described(shares[task]),
             "seconds": [one["seconds"] for one in runs.figures],
         }
     pools = {}
     for name, members in {"stance": STANCE, "all": TASKS}.items():
-        inside = [task for task in members if task in estimates]
+        inside = [task for task in members if task in tasks and len(tasks[task]["base_seeds"]) > 1]
         common = [claim for claim in CLAIMS if all(claim in estimates[task] for task in inside)]
         if len(inside) > 1:
             over = {claim: pooled([estimates[task][claim] for task in inside]) for claim in common}
-            pools[name] = {"tasks": inside, "claims": judged(over)}
+            pools[name] = {"tasks": inside, "claims": judged(over, 2)}
             pools[name]["retained"] = described(pooled([shares[task] for task in inside]))
     return {"tasks": tasks, "pools": pools}
 
@@ -286,7 +295,7 @@ def tables(found: Mapping[str, Any]) -> str:
 def cell(one: Mapping[str, Any]) -> str:
     """Difference, interval, and the verdict where it is not the noise."""
     low, high = one["interval"]
-    said = "" if one["verdict"] == "within the noise" else f" {one['verdict']}"
+    said = "" if one["verdict"] in ("within the noise", ONE) else f" {one['verdict']}"
     return f"{one['difference']:+.3f} ({low:.3f} to {high:.3f}){said}"
 
 
