@@ -133,8 +133,7 @@ class Project:
         tested = f"prepare.test={len(records(published(task, 'test')))}"
         changed = [f"base.task={task}", f"base.seed={seed}", f"generator.shots={shots}", tested, *SETTINGS]
         changed.append(f"finetune.seeds=[{','.join(map(str, range(1, training + 1)))}]")
-        if task in SCORED:
-            changed.append(f"evaluate.scored_labels=[{','.join(SCORED[task])}]")
+        changed.append(f"evaluate.scored_labels=[{','.join(SCORED.get(task, ()))}]")
         self.call("git", "checkout", "--quiet", "HEAD", "--", "params.yaml")
         began = time.perf_counter()
         self.call("standin", "run", *(word for each in changed for word in ("-S", each)))
