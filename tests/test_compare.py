@@ -21,6 +21,7 @@ from standin.compare.contrasts import Contrast, corrected
 from standin.compare.page import write
 from standin.compare.revisions import blobs, chosen
 from standin.compare.rows import Comparison, compare
+from standin.compare.states import FILES, read_run
 from standin.compare.terminal import show
 from standin.compare.words import as_json, lacking, setting
 from standin.config import Evaluate
@@ -174,6 +175,20 @@ def test_where_the_baseline_s_predictions_are_missing_another_baseline_is_offere
     compared = side_by_side()
     assert found(compared, "good")["note"] == "the baseline's predictions of synthetic are not in DVC's cache here"
     assert "`--baseline workspace`" in said_of(compared)
+
+
+def test_the_answers_of_an_arm_that_asks_the_llm_are_those_of_the_stage_zeroshot(project: ComparedProject) -> None:
+    project.state({"real": [1], "asked": [2]})
+    files = {name: (project.root / name).read_bytes() for name in FILES}
+    files["params.yaml"] += b"arms:\n  real:\n  - real\n  asked:\n  - llm\n"
+    said = project.entry("data/zeroshot/predictions.jsonl", b"what it said")
+    lock = yaml.safe_load(files["dvc.lock"])
+    lock["stages"]["zeroshot"] = {"cmd": "x", "outs": [said]}
+    files["dvc.lock"] = yaml.safe_dump(lock, sort_keys=False).encode()
+    run = read_run("x", "x", files, (project.root / "tasks/toy.yaml").read_bytes())
+    assert not run.note
+    assert run.predictions["asked"] == said["md5"]
+    assert run.predictions["real"] != said["md5"]
 
 
 def test_predictions_lie_where_dvc_s_configuration_says(project: ComparedProject, tmp_path: Path) -> None:

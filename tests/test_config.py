@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from standin.bounds import Checks
-from standin.config import Params, load_params, parse_params
+from standin.config import Params, llms_of, load_params, parse_params
 from standin.corpus import Row, read_json, read_rows, write_rows
 from standin.errors import StandinError
 from standin.task import Task, load_task
@@ -215,3 +215,12 @@ def test_a_broken_row_is_named_by_its_line(tmp_path: Path, line: str, message: s
         read_rows(path, Row)
     with pytest.raises(StandinError, match="dvc pull"):
         read_json(tmp_path / "none.json")
+
+
+def test_the_llms_of_a_run_are_those_that_are_asked() -> None:
+    plain = parse_params({"subjectivity": {"texts": 0}})
+    assert list(llms_of(plain)) == ["generator"]
+    raw = {"verify": {"by": "llm"}, "arms": {"asked": ["llm"]}, "zeroshot": {"model": "some/model"}}
+    everything = llms_of(parse_params(raw | {"evaluate": {"references": []}}))
+    assert list(everything) == ["generator", "verify", "zeroshot", "subjectivity"]
+    assert everything["zeroshot"].model == "some/model"

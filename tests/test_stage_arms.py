@@ -263,6 +263,17 @@ def test_as_many_real_texts_as_another_source_has() -> None:
     assert counted("equal", "real_labels") == {("", s, ""): 2 for s in "12"}
 
 
+def test_which_part_of_the_pool_is_drawn_does_not_depend_on_its_labels() -> None:
+    names = [f"p{n:02}" for n in range(20)]
+    write_labels(Path("data/real/pool.jsonl"), dict.fromkeys(names))
+    drawn = []
+    for every in (2, 5):
+        write_labels(ORACLE, {name: "housing" if n % every else "transport" for n, name in enumerate(names)})
+        run({"part": ["real:6"]})
+        drawn.append([ids("part", seed, None) for seed in (1, 2)])
+    assert drawn[0] == drawn[1]
+
+
 def test_people_are_asked_for_one_part_of_the_pool_by_all_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     write_labels(PEOPLE, {"p3": "community"})
     run({"part": ["real:2"]}, labels=PEOPLE)
