@@ -221,13 +221,13 @@ def read(folder: Path, task: str, shots: int, seeds: Sequence[int]) -> Runs:
         kept = folder / "runs" / f"{task}-{shots}-{seed}"
         own = {row["id"]: row["label"] for row in records(kept / "truth.jsonl")}
         assert truth in ({}, own), f"{kept}: other test texts than those of the other base seeds"
-        truth = own
+        truth = truth or own  # whose order counts: every base seed draws the published test texts in another
         for arm in [*ARMS, "warmstart"]:
             if (kept / f"{arm}.jsonl").exists():
                 answers: dict[int, dict[str, str]] = {}
                 for row in records(kept / f"{arm}.jsonl"):
                     answers.setdefault(row["seed"], {})[row["id"]] = row["label"]
-                said.setdefault(arm, []).append([[each[text] for text in own] for _, each in sorted(answers.items())])
+                said.setdefault(arm, []).append([[each[text] for text in truth] for _, each in sorted(answers.items())])
         figures.append(json.loads((kept / "figures.json").read_text("utf-8")))
         for arm in figures[-1]["evaluate"][0]["unlearned_arms"]:
             lost.setdefault(arm, []).append(seed)

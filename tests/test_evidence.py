@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import evidence_runs
 from evidence import CLAIMS, RESAMPLES, difference, judged, measure, pooled, scored, share, tables
-from evidence_runs import ARMS, others, tweets, write
+from evidence_runs import ARMS, others, records, tweets, write
 
 from standin.evaluation.uncertainty import Estimate
 
@@ -115,6 +115,20 @@ def test_only_tasks_with_two_base_seeds_count_in_the_mean_over_tasks(tmp_path: P
     found = measure(tmp_path, 0, [1, 2, 3])["pools"]
     assert list(found) == ["all"]
     assert found["all"]["tasks"] == ["semeval-climate", "sms-spam"]
+
+
+def test_answers_are_held_against_their_own_texts_in_whatever_order_a_run_has_them(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        kept(tmp_path, "sms-spam", seed, [])
+    run = tmp_path / "runs/sms-spam-0-2"
+    labels = [row["label"] for row in records(run / "truth.jsonl")]
+    order = sorted(range(100), key=lambda place: (labels[place], place))
+    for path in run.glob("*.jsonl"):
+        rows = records(path)
+        write(path, [rows[at + place] for at in range(0, len(rows), 100) for place in order])
+    spam = measure(tmp_path, 0, [1, 2])["tasks"]["sms-spam"]
+    assert spam["retained"] == {"share": 1.0, "interval": [1.0, 1.0]}
+    assert spam["claims"]["synthetic < real"]["difference"] == pytest.approx(1 / 3 - 1, abs=1e-4)
 
 
 def test_runs_on_other_test_texts_are_not_put_together(tmp_path: Path) -> None:
