@@ -222,7 +222,7 @@ def read(folder: Path, task: str, shots: int, seeds: Sequence[int]) -> Runs:
         own = {row["id"]: row["label"] for row in records(kept / "truth.jsonl")}
         assert truth in ({}, own), f"{kept}: other test texts than those of the other base seeds"
         truth = truth or own  # whose order counts: every base seed draws the published test texts in another
-        for arm in [*ARMS, "warmstart"]:
+        for arm in ARMS:
             if (kept / f"{arm}.jsonl").exists():
                 answers: dict[int, dict[str, str]] = {}
                 for row in records(kept / f"{arm}.jsonl"):
@@ -275,10 +275,9 @@ def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
 
 def tables(found: Mapping[str, Any]) -> str:
     """Scores by task and arm, then claims by task and pool, as Markdown."""
-    arms = [*ARMS, "warmstart"]
-    scores = [["task", "base seeds", "test texts", *arms]]
+    scores = [["task", "base seeds", "test texts", *ARMS]]
     for task, one in found["tasks"].items():
-        means = [f"{one['macro_f1'][arm]['mean']:.3f}" if arm in one["macro_f1"] else "" for arm in arms]
+        means = [f"{one['macro_f1'][arm]['mean']:.3f}" if arm in one["macro_f1"] else "" for arm in ARMS]
         scores.append([task, str(len(one["base_seeds"])), str(one["test_texts"]), *means])
     places = {**found["tasks"], **{f"mean of {name}": one for name, one in found["pools"].items()}}
     claims = [["claim", "by", *places]]

@@ -29,7 +29,8 @@ LABELS = [
     {"name": "none", "phrase": "undecided", "description": "the writer takes no side, or speaks of something else"},
 ]
 ARMS = ["real", "synthetic", "random", "sqbc", "cal", "random_synthetic", "sqbc_synthetic", "cal_synthetic",
-        "real_synthetic"]  # fmt: skip
+        "real_synthetic", "warmstart"]  # fmt: skip
+"""The last one of the stance targets alone."""
 SETTINGS = [
     "prepare.shots=24", "prepare.validation=48", "prepare.pool=300", "subjectivity.texts=0", "diversity.draws=20",
     "select.budgets=[0.2]", "++select.strategies.cal.evidence=models/learner", "++arms.cal=[cal]",
@@ -132,22 +133,22 @@ class Project:
         """One run, and what is kept of it."""
         tested = f"prepare.test={len(records(published(task, 'test')))}"
         changed = [f"base.task={task}", f"base.seed={seed}", f"generator.shots={shots}", tested, *SETTINGS]
+        changed += ["++arms.warmstart=[warmstart]"] if task in STANCE else []
         changed.append(f"finetune.seeds=[{','.join(map(str, range(1, training + 1)))}]")
         changed.append(f"evaluate.scored_labels=[{','.join(SCORED.get(task, ()))}]")
         self.call("git", "checkout", "--quiet", "HEAD", "--", "params.yaml")
         began = time.perf_counter()
         self.call("standin", "run", *(word for each in changed for word in ("-S", each)))
-        self._keep(self.folder / "runs" / f"{task}-{shots}-{seed}", time.perf_counter() - began)
+        arms = ARMS if task in STANCE else ARMS[:-1]
+        self._keep(self.folder / "runs" / f"{task}-{shots}-{seed}", arms, time.perf_counter() - began)
 
-    def _keep(self, folder: Path, seconds: float) -> None:
-        """Labels and predictions of the test texts, the warm start's among them, and the figures of the stages."""
+    def _keep(self, folder: Path, arms: Sequence[str], seconds: float) -> None:
+        """Labels and predictions of the test texts, and the figures of the stages."""
         test = records(self.root / "data/real/test.jsonl")
         write(folder / "truth.jsonl", [{"id": row["id"], "label": row["label"]} for row in test])
-        for arm in ARMS:
+        for arm in arms:
             rows = records(self.root / f"data/predictions/{arm}.jsonl")
             write(folder / f"{arm}.jsonl", [{key: row[key] for key in ("seed", "id", "label")} for row in rows])
-        if warm := applied_as_it_is(self.root, test):
-            write(folder / "warmstart.jsonl", warm)
         stages = ("prepare", "warmstart", "generate", "curate", "diversity", "arms")
         figures: dict[str, Any] = {
             stage: json.loads((self.root / f"reports/{stage}/metrics.json").read_text("utf-8")) for stage in stages
@@ -155,17 +156,3 @@ class Project:
         figures["evaluate"] = json.loads((self.root / "reports/evaluate/scope.json").read_text("utf-8"))
         figures["seconds"] = round(seconds)
         (folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
-
-
-def applied_as_it_is(root: Path, test: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the warm start says of the test texts, the baseline of the stance paper; empty where there is none."""
-    from standin.classifier.encoders import load
-    from standin.classifier.prediction import predict
-    from standin.config import Runtime
-
-    if (root / "models/warmstart/none.json").exists():
-        return []
-    classifier = load(root / "models/warmstart", Runtime(threads=2))
-    shares = predict(classifier, [row["text"] for row in test], [row["question"] for row in test])
-    said = (classifier.labels[code] for code in shares.argmax(axis=1))
-    return [{"seed": 1, "id": row["id"], "label": label} for row, label in zip(test, said, strict=True)]
