@@ -78,8 +78,8 @@ CLAIMS = [
     Claim(WAGNER, "sqbc_synthetic", "real", 1),
     Claim("Margatina 2021", "cal", "random", 1),
     Claim("Margatina 2021", "cal_synthetic", "random_synthetic", 1),
-    Claim(WAGNER, "synthetic", "warmstart", 1),
-    Claim(WAGNER, "sqbc_synthetic", "warmstart", 1),
+    Claim(WAGNER, "synthetic", "warmstart_alone", 1),
+    Claim(WAGNER, "sqbc_synthetic", "warmstart_alone", 1),
 ]
 """What the papers say, or what their method is for: CAL is Margatina et al.'s, a competitor in Wagner et al."""
 

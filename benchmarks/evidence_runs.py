@@ -29,7 +29,7 @@ LABELS = [
     {"name": "none", "phrase": "undecided", "description": "the writer takes no side, or speaks of something else"},
 ]
 ARMS = ["real", "synthetic", "random", "sqbc", "cal", "random_synthetic", "sqbc_synthetic", "cal_synthetic",
-        "real_synthetic", "warmstart"]  # fmt: skip
+        "real_synthetic", "warmstart_alone"]  # fmt: skip
 """The last one of the stance targets alone."""
 SETTINGS = [
     "prepare.shots=24", "prepare.validation=48", "prepare.pool=300", "subjectivity.texts=0", "diversity.draws=20",
@@ -133,7 +133,7 @@ class Project:
         """One run, and what is kept of it."""
         tested = f"prepare.test={len(records(published(task, 'test')))}"
         changed = [f"base.task={task}", f"base.seed={seed}", f"generator.shots={shots}", tested, *SETTINGS]
-        changed += ["++arms.warmstart=[warmstart]"] if task in STANCE else []
+        changed += ["++arms.warmstart_alone=[warmstart]"] if task in STANCE else []
         changed.append(f"finetune.seeds=[{','.join(map(str, range(1, training + 1)))}]")
         changed.append(f"evaluate.scored_labels=[{','.join(SCORED.get(task, ()))}]")
         self.call("git", "checkout", "--quiet", "HEAD", "--", "params.yaml")
