@@ -40,6 +40,7 @@ UNITS = {
             "nearest",
             "neighbours",
             "batch",
+            "processes",
         ),
         "texts",
     ),
