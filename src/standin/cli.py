@@ -27,6 +27,7 @@ from standin.releasing import register as register_releasing
 from standin.reviewing.commands import register as register_reviewing
 from standin.sharing import register as register_sharing
 from standin.sources.commands import register
+from standin.studies.commands import register as register_studies
 from standin.tracking.commands import record_workspace
 from standin.tracking.commands import register as register_tracking
 
@@ -41,6 +42,7 @@ register_reviewing(app)
 register_judging(app)
 register_predicting(app)
 register_labelling(app)
+register_studies(app)
 starting.register(app)
 doctor.register(app)
 prompts = typer.Typer(help="Look at the prompts of a task.", no_args_is_help=True)

@@ -1,0 +1,133 @@
+"""``standin study``: a paper's grid of experiments, planned, run in pieces, and read as its tables."""
+
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from standin.errors import StandinError, counted
+from standin.help import examples
+from standin.studies.study import FOLDER, Study
+
+Name = Annotated[str, typer.Argument(help="A file of studies/, as li2023.", autocompletion=lambda: names())]
+Subset = Annotated[str | None, typer.Option(help="A smaller grid that the study's file names.")]
+Only = Annotated[list[str] | None, typer.Option("--task", help="Only this task. Repeat it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of ``standin study`` to the command line."""
+    study = typer.Typer(help="Run a paper's experiments and read its tables.", no_args_is_help=True)
+    study.command("plan", epilog=examples("standin study plan li2023", "standin study plan li2023 --subset small"))(
+        plan
+    )
+    study.command(
+        "run", epilog=examples("standin study run li2023 --subset small", "standin study run li2023 --queue")
+    )(run)
+    study.command("collect", epilog=examples("standin study collect li2023"))(collect)
+    study.command("report", epilog=examples("standin study report li2023"))(report)
+    app.add_typer(study, name="study")
+
+
+def names() -> list[str]:
+    """The studies that there are."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def plan(name: Name, subset: Subset = None, task: Only = None) -> None:
+    """Show the grid: what is run, what is there, tokens to generate, time where a run was made."""
+    from standin.studies import planning
+    from standin.studies.running import check, planned
+    from standin.studies.study import load_study, points
+
+    study = load_study(name)
+    found = planned(study, points(study, subset, task or []))
+    for line in planning.lines(study, found):
+        typer.echo(line)
+    check(study, found)
+
+
+def run(
+    name: Name,
+    subset: Subset = None,
+    task: Only = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Only queue the experiments, for `dvc queue start`; then `study collect`.")
+    ] = False,
+    until: Annotated[str | None, typer.Option(help="Begin no run after this time of the day, as 18:30.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that DVC says.")] = False,
+) -> None:
+    """Make the runs that are not there yet, each a DVC experiment, and write the study's page.
+
+    It may be stopped: a run that is kept in studies/NAME/ is not made again.
+    """
+    from standin.studies import running
+    from standin.studies.study import load_study, points
+
+    study = load_study(name)
+    last = _time_of(until) if until else None
+    found = running.planned(study, points(study, subset, task or []))
+    running.check(study, found)
+
+    def begin(words: list[str]) -> int:
+        return running.dvc(words, dict(os.environ), verbose=verbose)
+
+    if queue:
+        count = running.enqueue(found, begin)
+        typer.echo(f"{counted(count, 'run')} queued: dvc queue start, then standin study collect {name}")
+        return
+    try:
+        done = running.run(found, begin, typer.echo, until=last)
+    finally:
+        _write(study)
+    typer.echo(f"{counted(done.made, 'run')} made; {counted(done.left, 'run')} left" if done.left else
+               f"{counted(done.made, 'run')} made; the grid is whole" if not done.failed else
+               f"{counted(done.made, 'run')} made; failed: {', '.join(done.failed)}")  # fmt: skip
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def collect(name: Name) -> None:
+    """Keep the results of queued experiments, and write the study's page."""
+    from standin.studies import running
+    from standin.studies.study import load_study, points
+
+    study = load_study(name)
+    kept, missing = running.collected(running.planned(study, points(study)))
+    _write(study)
+    typer.echo(f"{counted(len(kept), 'run')} kept; {counted(len(missing), 'run')} of the grid are not there")
+
+
+def report(name: Name) -> None:
+    """Write the study's page, docs/studies/NAME.md, of the runs that are there."""
+    from standin.studies.study import load_study
+
+    _write(load_study(name))
+
+
+def _write(study: Study) -> None:
+    from standin.studies import records, reporting
+    from standin.studies.study import points
+    from standin.task import load_task, task_path
+
+    asked = points(study)
+    there = [path for path in map(records.path_of, asked) if path.exists()]
+    tasks = {name: load_task(name) for name in study.tasks if task_path(name).exists()}
+    text, figure = reporting.page(study, [records.read(path) for path in there], len(asked), tasks)
+    path = reporting.PAGES / f"{study.name}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    if figure:
+        path.with_suffix(".svg").write_text(figure, encoding="utf-8", newline="\n")
+    typer.echo(f"{path}: {counted(len(there), 'run')} of {len(asked)}")
+
+
+def _time_of(day: str) -> float:
+    """Seconds of the next such time of the day. Raises StandinError where it is none."""
+    try:
+        asked = time.strptime(day, "%H:%M")
+    except ValueError:
+        raise StandinError(f"--until {day!r}: write hours and minutes, as 18:30") from None
+    now = time.localtime()
+    then = time.mktime((*now[:3], asked.tm_hour, asked.tm_min, 0, 0, 0, -1))
+    return then if then > time.time() else then + 24 * 3600

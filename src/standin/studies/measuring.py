@@ -1,0 +1,228 @@
+"""A study's figures: every column's score by task with its interval, claims and trends judged over base seeds.
+
+A column's value under a base seed is the mean over training seeds; of several base seeds ``uncertainty`` adds the
+variance between them, which holds other splits, synthetic texts and training seeds, to that of other test texts. Where
+base seeds have test texts of their own, the texts' part is in the seeds'. Of one base seed the interval is over its
+training seeds and texts, and there is no verdict: it speaks of one run. Over tasks a difference is the mean of theirs,
+whose variances add up (Welch and Satterthwaite's degrees of freedom): of these tasks, not of others. Holm's correction
+is over the claims of one task, or of their mean.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from standin.evaluation.comparisons import holm
+from standin.evaluation.intervals import Examined, bootstrap
+from standin.evaluation.scores import MEASURES, Floats
+from standin.evaluation.uncertainty import Estimate, estimate
+from standin.studies.records import FIRST, Record
+from standin.studies.study import SEED, Claim, Column, Study, Trend
+
+RESAMPLES, CONFIDENCE = 4000, 0.95
+ONE = "one base seed"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A measure of one column on one task: by draw, shape (draws,), and on resamples, shape (draws, resamples).
+
+    A draw is a base seed, a mean over training seeds; of one base seed it is a training seed.
+    """
+
+    by_draw: Floats
+    resamples: Floats
+    texts: int
+    base_seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claim on one task, or on the mean over tasks: difference, p-value by itself and after Holm, verdict."""
+
+    claim: Claim
+    found: Estimate
+    p: float
+    holm: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A trend: Kendall's tau-b over tasks with its interval over base seeds and texts, two-sided p-value, the tasks."""
+
+    trend: Trend
+    tau: float
+    low: float
+    high: float
+    p: float
+    tasks: tuple[str, ...]
+
+
+Scores = Mapping[str, Mapping[str, Drawn]]
+"""Measure -> column -> what was drawn, of one task."""
+
+
+def scores(study: Study, records: Sequence[Record]) -> dict[str, Scores]:
+    """Task -> measure -> column -> scores, over those base seeds of which every column that is there has a run."""
+    found: dict[str, Scores] = {}
+    for task in study.tasks:
+        own = [record for record in records if record.task == task]
+        by_column = {name: _by_seed(study, column, own) for name, column in study.columns.items()}
+        present = {name: seeds for name, seeds in by_column.items() if seeds}
+        common = sorted(set.intersection(*map(set, present.values()))) if present else []
+        if common:
+            measured = {name: [seeds[seed] for seed in common] for name, seeds in present.items()}
+            found[task] = {measure: {name: _joined([one[measure] for one in drawn])
+                                     for name, drawn in measured.items()} for measure in MEASURES}  # fmt: skip
+    return found
+
+
+def _by_seed(study: Study, column: Column, records: Sequence[Record]) -> dict[int, dict[str, tuple[Any, Any, int]]]:
+    """Base seed -> measure -> (by training seed, resamples, texts), of the runs that hold the column."""
+    wanted = {axis: column.at.get(axis, values[0]) for axis, values in study.grid.items() if axis != SEED}
+    found = {}
+    for record in records:
+        if {axis: value for axis, value in record.values.items() if axis != SEED} == wanted:
+            drawn = _scored(record, column)
+            if drawn:
+                found[int(record.values[SEED])] = drawn
+    return found
+
+
+def _scored(record: Record, column: Column) -> dict[str, tuple[Any, Any, int]]:
+    """Score an arm, questions counting equally. Equal test texts have equal resamples, whatever the run."""
+    own = [one for one in record.answers if one.arm == column.arm]
+    if not own:
+        return {}
+    budget = column.budget if column.budget is not None else max((one.budget or 0) for one in own)
+    own = [one for one in own if (one.budget or 0) == budget]
+    seeds = sorted({one.seed for one in own})
+    only = [record.labels.index(label) for label in record.scored]
+    sums: dict[str, list[tuple[Floats, Floats]]] = {measure: [] for measure in MEASURES}
+    texts = 0
+    for question in record.texts:
+        said = {one.seed: one.labels for one in own if one.question == question.question}
+        if set(said) != set(seeds):
+            return {}
+        predicted = np.array([[_codes(said[seed]) for seed in seeds]])
+        key = zlib.crc32("\n".join([*question.ids, question.truth]).encode())
+        examined = Examined(_codes(question.truth), predicted)
+        drawn = bootstrap(examined, len(record.labels), RESAMPLES, np.random.default_rng(key), only)
+        for measure in MEASURES:
+            sums[measure].append((drawn[measure].by_seed[0], drawn[measure].resamples[0].astype(np.float64)))
+        texts += len(question.ids)
+    return {
+        measure: (np.mean([by for by, _ in parts], axis=0), np.mean([again for _, again in parts], axis=0), texts)
+        for measure, parts in sums.items()
+    }
+
+
+def _codes(characters: str) -> Any:
+    return np.array([ord(character) - FIRST for character in characters], dtype=np.intp)
+
+
+def _joined(seeds: Sequence[tuple[Any, Any, int]]) -> Drawn:
+    if len(seeds) == 1:
+        by_training, resamples, texts = seeds[0]
+        return Drawn(by_training, resamples, texts, 1)
+    return Drawn(
+        np.array([by.mean() for by, _, _ in seeds]),
+        np.stack([again.mean(axis=0) for _, again, _ in seeds]),
+        min(texts for _, _, texts in seeds),
+        len(seeds),
+    )
+
+
+def value(drawn: Drawn) -> Estimate:
+    """A column's score with its uncertainty."""
+    return estimate(drawn.by_draw, drawn.resamples, drawn.texts)
+
+
+def difference(first: Drawn, second: Drawn) -> Estimate:
+    """The first less the second, paired by draw and resample; an arm with one training seed stands for each."""
+    draws = max(len(first.by_draw), len(second.by_draw))
+    one, other = (_repeated(drawn, draws) for drawn in (first, second))
+    return estimate(one[0] - other[0], one[1] - other[1], min(first.texts, second.texts))
+
+
+def _repeated(drawn: Drawn, draws: int) -> tuple[Floats, Floats]:
+    if len(drawn.by_draw) == draws:
+        return drawn.by_draw, drawn.resamples
+    return np.repeat(drawn.by_draw, draws), np.repeat(drawn.resamples, draws, axis=0)
+
+
+def pooled(found: Sequence[Estimate]) -> Estimate:
+    """The mean over tasks, whose texts and seeds have nothing to do with one another's."""
+    variances = np.array([one.error**2 for one in found])
+    freedom = np.array([one.freedom for one in found])
+    total = float(variances.sum())
+    own = total**2 / float((variances**2 / freedom).sum()) if total else float(freedom.sum())
+    return Estimate(float(np.mean([one.value for one in found])), total**0.5 / len(found), own)
+
+
+def claims(study: Study, found: Mapping[str, Scores]) -> dict[str | None, list[Judged]]:
+    """Task -> its claims judged; under None their mean over the tasks with two base seeds or more that hold all."""
+    judged: dict[str | None, list[Judged]] = {}
+    estimates: dict[str, dict[int, Estimate]] = {}
+    for task, measured in found.items():
+        by_column = measured[MEASURES[0]]
+        estimates[task] = {
+            place: difference(by_column[claim.first], by_column[claim.second])
+            for place, claim in enumerate(study.claims)
+            if claim.first in by_column and claim.second in by_column
+        }
+        several = min(drawn.base_seeds for drawn in by_column.values()) > 1
+        judged[task] = _judged(study.claims, estimates[task], several=several)
+    repeated = [task for task, one in found.items() if min(drawn.base_seeds for drawn in one[MEASURES[0]].values()) > 1]
+    if len(repeated) > 1:
+        common = set.intersection(*(set(estimates[task]) for task in repeated))
+        over = {place: pooled([estimates[task][place] for task in repeated]) for place in sorted(common)}
+        judged[None] = _judged(study.claims, over, several=True)
+    return judged
+
+
+def _judged(named: Sequence[Claim], found: Mapping[int, Estimate], *, several: bool) -> list[Judged]:
+    p_values = [one.p_value() for one in found.values()]
+    return [
+        Judged(named[place], one, p, adjusted, verdict(named[place], one, p, adjusted) if several else ONE)
+        for (place, one), p, adjusted in zip(found.items(), p_values, holm(p_values), strict=True)
+    ]
+
+
+def verdict(claim: Claim, found: Estimate, p: float, adjusted: float) -> str:
+    """Of a claim: "holds", "the opposite", "not clear" (clear only before Holm's correction), "within the noise"."""
+    if p >= 1 - CONFIDENCE:
+        return "within the noise"
+    if adjusted >= 1 - CONFIDENCE:
+        return "not clear"
+    return "holds" if (found.value > 0) == (claim.expect == "higher") else "the opposite"
+
+
+def trends(study: Study, found: Mapping[str, Scores], ranks: Mapping[str, float]) -> list[Ranked]:
+    """Every trend over the tasks that have a rank and both columns; none of fewer than four tasks.
+
+    The interval is over draws of every task's difference from its own estimate: it tells how sure the ranks of the
+    differences are, not what other tasks would give. The p-value is Kendall's, of no association.
+    """
+    from scipy.stats import kendalltau
+
+    ranked = []
+    for trend in study.trends:
+        tasks = [task for task in found if task in ranks
+                 and {trend.first, trend.second} <= found[task][MEASURES[0]].keys()]  # fmt: skip
+        if len(tasks) < 4:
+            continue
+        by_column = [found[task][MEASURES[0]] for task in tasks]
+        estimates = [difference(own[trend.first], own[trend.second]) for own in by_column]
+        own_ranks = [ranks[task] for task in tasks]
+        tau, p = kendalltau(own_ranks, [one.value for one in estimates])
+        generator = np.random.default_rng(0)
+        drawn = np.stack([one.value + one.error * generator.standard_t(max(one.freedom, 1), 2000) for one in estimates])
+        taus = [kendalltau(own_ranks, drawn[:, place])[0] for place in range(drawn.shape[1])]
+        low, high = np.quantile(taus, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        ranked.append(Ranked(trend, float(tau), float(low), float(high), float(p), tuple(tasks)))
+    return ranked

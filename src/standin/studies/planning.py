@@ -1,0 +1,53 @@
+"""What a study will take, before it is run: runs, tokens to generate, hours."""
+
+from collections.abc import Iterator, Sequence
+
+from standin.errors import StandinError, counted
+from standin.overrides import load_with
+from standin.planning import expected
+from standin.studies.running import Planned, seconds_of
+from standin.studies.study import SEED, Study
+
+
+def lines(study: Study, plan: Sequence[Planned]) -> Iterator[str]:
+    """The grid, then each task on a line: runs made and to be made, synthetic texts and tokens of those, hours."""
+    axes = {axis: list(dict.fromkeys(str(one.point.values[axis]) for one in plan)) for axis in study.grid}
+    yield f"{study.title}"
+    yield f"arms: {', '.join(study.arms)}"
+    for axis, values in axes.items():
+        yield f"{axis}: {', '.join(values)}"
+    took = seconds_of(plan)
+    total = 0.0
+    for task in dict.fromkeys(one.point.task for one in plan):
+        own = [one for one in plan if one.point.task == task]
+        missing = [one for one in own if not one.done]
+        hours = len(missing) * took.get(task, 0) / 3600
+        total += hours
+        said = f"{task}: {counted(len(own) - len(missing), 'run')} made, {len(missing)} to make"
+        yield said + (f", {_tokens(missing)}" if missing else "") + (f", about {hours:.1f} h" if hours else "")
+    missing = [one for one in plan if not one.done]
+    when = f", about {total:.1f} h as the runs that were made took" if total else ""
+    yield f"in all: {counted(len(missing), 'run')} to make{when if missing else ''}"
+    if missing and not took:
+        yield "time: known after the first run (standin study run says how long each takes)"
+
+
+def _tokens(missing: Sequence[Planned]) -> str:
+    """Texts and tokens to generate: of each setting once, times its base seeds."""
+    texts = tokens = 0
+    price = 0.0
+    settings = {one.point.setting: one for one in missing}
+    for setting, one in settings.items():
+        times = len({other.point.values[SEED] for other in missing if other.point.setting == setting})
+        params, task = load_with(list(one.changes))
+        if params.generator.engine == "replay":
+            continue
+        try:
+            found = expected(params, task)
+        except StandinError as error:
+            return f"the tokens are not known yet ({error})"
+        texts += times * len(found.plan)
+        tokens += times * (found.estimate.tokens_in + found.estimate.tokens_out)
+        price += times * found.estimate.money
+    paid = f", price {price:.2f}" if price else ""
+    return f"{texts:,} texts to generate ({tokens:,} tokens{paid})" if texts else "recorded texts"

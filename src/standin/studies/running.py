@@ -1,0 +1,175 @@
+"""Run a study: one DVC experiment a grid point, in a temporary copy of the commit; what is kept is not run again."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from standin.checked import read_yaml
+from standin.errors import StandinError
+from standin.overrides import load_with
+from standin.studies import records
+from standin.studies.study import Point, Study, changes
+from standin.task import task_path
+from standin.tracking import trees
+from standin.tracking.states import fingerprint
+
+PARAMS = Path("params.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A grid point: what ``-S`` changes, the experiment's name, whether its record is there, made by these changes."""
+
+    point: Point
+    changes: tuple[str, ...]
+    experiment: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What ``run`` did: how many runs were made, which failed, how many are still to be made."""
+
+    made: int
+    failed: list[str]
+    left: int
+
+
+def planned(study: Study, asked: Sequence[Point]) -> list[Planned]:
+    """Every grid point with what it changes. Raises StandinError where a record is broken."""
+    there = list((read_yaml(PARAMS) or {}).get("arms") or {})
+    found = []
+    for point in asked:
+        changed = changes(study, point, there)
+        path = records.path_of(point)
+        # arms that params.yaml has and the study has not are taken out: which they are changes no result
+        done = path.exists() and _essential(records.read(path).changes) == _essential(changed)
+        name = f"{point.name}-{fingerprint(_essential(changed))[:6]}"
+        found.append(Planned(point, tuple(changed), name, done))
+    return found
+
+
+def _essential(changed: Sequence[str]) -> list[str]:
+    return [change for change in changed if not change.startswith("~arms.")]
+
+
+def check(study: Study, plan: Sequence[Planned]) -> None:
+    """Check every different setting before the first run begins.
+
+    Raises StandinError: parameters that are none, a task whose file or data git and DVC do not hold, which a temporary
+    copy would lack.
+    """
+    seen = set()
+    for one in plan:
+        if (key := (one.point.task, one.point.setting)) not in seen:
+            seen.add(key)
+            load_with(list(one.changes))
+    for task in dict.fromkeys(one.point.task for one in plan):
+        needed = [task_path(task).as_posix(), f"data/raw/{task}.dvc"]
+        for path in needed:
+            own_data = path.endswith(".dvc") and trees.git("ls-files", f"data/raw/{task}")
+            if not own_data and not trees.git("ls-files", path):
+                how = f"`standin data fetch {task}` or `standin data add {task} FILE`, then " if ".dvc" in path else ""
+                raise StandinError(f"{path} is not in git, and a run of {study.name} needs it: {how}`git add` it")
+
+
+def run(
+    plan: Sequence[Planned],
+    begin: Callable[[Sequence[str]], int],
+    say: Callable[[str], None],
+    *,
+    until: float | None = None,
+) -> Outcome:
+    """Make the runs that are not there yet, one after the other; one that fails is named and the others go on.
+
+    Args:
+        plan: of the grid, in order.
+        begin: runs DVC with these words and returns its exit status.
+        say: tells a person.
+        until: no run begins after this time, in seconds as ``time.time`` gives them.
+
+    Raises:
+        KeyboardInterrupt: a person stopped a run; what was kept stays.
+    """
+    missing = [one for one in plan if not one.done]
+    made = 0
+    failed: list[str] = []
+    for place, one in enumerate(missing):
+        if until is not None and time.time() >= until:
+            return Outcome(made, failed, len(missing) - place)
+        say(f"run {place + 1} of {len(missing)}: {one.point.name}")
+        began = time.monotonic()
+        if one.experiment not in {name for _, _, name in trees.experiments()}:
+            status = begin(["exp", "run", "--temp", "--name", one.experiment, *_options(one.changes)])
+            if status == 130:
+                raise KeyboardInterrupt
+            if status:
+                say(f"{one.point.name}: failed (status {status}); the others go on")
+                failed.append(one.point.name)
+                continue
+        keep(one, time.monotonic() - began)
+        made += 1
+    return Outcome(made, failed, 0)
+
+
+def keep(one: Planned, seconds: float) -> None:
+    """Write the record of a run from its experiment."""
+    records.write(records.collect(one.point, one.experiment, one.changes, seconds), records.path_of(one.point))
+
+
+def enqueue(plan: Sequence[Planned], begin: Callable[[Sequence[str]], int]) -> int:
+    """Queue the runs that are not there yet for `dvc queue start`; returns how many. Raises StandinError of DVC's."""
+    there = {name for _, _, name in trees.experiments()}
+    waiting = [one for one in plan if not one.done and one.experiment not in there]
+    for one in waiting:
+        if status := begin(["exp", "run", "--queue", "--name", one.experiment, *_options(one.changes)]):
+            raise StandinError(f"{one.point.name} could not be queued (DVC's status {status})")
+    return len(waiting)
+
+
+def collected(plan: Sequence[Planned]) -> tuple[list[str], list[str]]:
+    """Keep what the queue's experiments have brought; returns the names kept, and those that are still missing."""
+    there = {name for _, _, name in trees.experiments()}
+    kept: list[str] = []
+    missing: list[str] = []
+    for one in plan:
+        if one.done:
+            continue
+        if one.experiment in there:
+            keep(one, 0.0)
+            kept.append(one.point.name)
+        else:
+            missing.append(one.point.name)
+    return kept, missing
+
+
+def _options(changed: Sequence[str]) -> list[str]:
+    return [word for change in changed for word in ("-S", change)]
+
+
+def seconds_of(plan: Sequence[Planned]) -> dict[str, float]:
+    """The median time of the runs that are there, by task; a task without one takes the median of all."""
+    took: dict[str, list[float]] = {}
+    for one in plan:
+        if one.done and (seconds := records.read(records.path_of(one.point)).seconds):
+            took.setdefault(one.point.task, []).append(seconds)
+    every = [seconds for own in took.values() for seconds in own]
+    tasks = dict.fromkeys(one.point.task for one in plan)
+    return {task: median(took.get(task, every)) for task in tasks} if every else {}
+
+
+def dvc(words: Sequence[str], environment: dict[str, str], *, verbose: bool) -> int:
+    """Run DVC; Ctrl-C, which it and its stage hear as well, is waited for and is 130."""
+    module = "dvc" if verbose else "standin.quiet"
+    with subprocess.Popen([sys.executable, "-m", module, *words], env=environment) as process:
+        interrupted = False
+        while True:
+            try:
+                status = process.wait()
+                return 130 if interrupted or status == 252 else abs(status)
+            except KeyboardInterrupt:
+                interrupted = True
