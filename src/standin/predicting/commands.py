@@ -277,9 +277,8 @@ def _show(found: Read, rows: Sequence[dict[str, Any]], notes: Sequence[str]) -> 
             )
             table.add_row(Text(visible(row["label"])), f"{row['counted']:.1%}", *told)
         console.print(table)
-    corrected = any("corrected" in row for row in rows)
-    if corrected:
-        known = sum(row["test_texts"] for row in rows)
+    if corrected := [row for row in rows if "corrected" in row]:
+        known = sum(row["test_texts"] for row in corrected)
         console.print(
             f"Corrected by how the classifier errs on {counted(known, 'labelled test text')}, which holds as far as it "
             "errs alike on these; the shares may be others. One classifier's training is not in the interval.",
