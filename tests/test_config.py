@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from standin.bounds import Checks
-from standin.config import Params, llms_of, load_params, parse_params
+from standin.choices import RESERVED_ARMS
+from standin.config import NAME, Params, llms_of, load_params, parse_params
 from standin.corpus import Row, read_json, read_rows, write_rows
 from standin.errors import StandinError
 from standin.task import Task, load_task
@@ -77,7 +78,13 @@ def test_every_parameter_is_read_somewhere() -> None:
         ({"arms": {"mix": ["sqbc", "synthetics"]}}, "arms.mix: no source 'synthetics': did you mean 'synthetic'"),
         ({"arms": {"a+b": ["real"]}}, "'a\\+b' is no arm name"),
         ({"arms": {"none": []}}, "names no source"),
-        ({"arms": {"majority": ["real"]}}, "the name 'majority' is taken"),
+        ({"arms": {"majority": ["real"]}}, r"the name 'majority' is taken \(evaluate's row of the majority class\)"),
+        ({"arms": {"random_instead": ["real"]}}, r"'random_instead' is taken \(a reference of evaluate\): give"),
+        (
+            {"arms": {"warmstart": ["warmstart"]}},
+            r"arms: the name 'warmstart' is taken \(models/warmstart is what the stage warmstart writes\): give the arm "
+            "another one, as 'warmstart_alone'",
+        ),
         ({"evaluate": {"references": ["reel"]}}, "evaluate.references: there is no arm 'reel': did you mean 'real'"),
         ({"evaluate": {"references": ["without_syntetic"]}}, "did you mean 'without_synthetic'"),
         ({"finetune": {"seeds": [1, 1]}}, "seeds must differ"),
@@ -95,6 +102,31 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(change: dict[str, Any],
     with pytest.raises(StandinError, match=message) as found:
         parse_params(change)
     assert str(found.value).startswith("params.yaml")
+
+
+def test_no_arm_and_no_strategy_can_have_the_name_of_another_output() -> None:
+    """Two stages with one output, or one inside another's, are refused by DVC once the run has begun."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+    def outputs(stage: dict[str, Any]) -> list[str]:
+        named = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, ())]
+        return [out if isinstance(out, str) else next(iter(out)) for out in named]
+
+    fixed = {name: outputs(stage) for name, stage in stages.items() if "do" not in stage}
+    taken: dict[str, set[str]] = {}
+    for name, stage in stages.items():
+        for out in outputs(stage["do"]) if "do" in stage else ():
+            shape = re.compile(re.escape(out).replace(re.escape("${key}"), f"(?P<key>{NAME.pattern})") + "(/.*)?")
+            found = (shape.fullmatch(path) for paths in fixed.values() for path in paths)
+            taken.setdefault(name, set()).update(match["key"] for match in found if match)
+    assert taken == {"embed": set(), "select": set(), "finetune": {"warmstart", "learner"}}
+    assert taken["finetune"] <= set(RESERVED_ARMS)
+    for stage in taken["finetune"]:
+        assert RESERVED_ARMS[stage] == f"models/{stage} is what the stage {stage} writes"
+        assert f"models/{stage}" in fixed[stage]
+        with pytest.raises(StandinError, match=f"'{stage}' is taken"):
+            parse_params({"arms": {stage: ["real"]}})
+    parse_params({"arms": {"warmstart_alone": ["warmstart"], "learners": ["real"]}})
 
 
 def test_budgets_may_be_numbers_and_fractions_and_a_synthetic_pool_has_no_size_beforehand() -> None:

@@ -15,10 +15,12 @@ from data_files import sheet
 from typer.testing import CliRunner
 
 from standin.config import parse_params
+from standin.corpus import Row
 from standin.errors import StandinError
 from standin.sources import adding, sizes
 from standin.sources.adding import add, mapping
 from standin.sources.commands import register
+from standin.sources.files import RawRows
 from standin.sources.splits import draw
 from standin.task import Columns, Source, load_task
 
@@ -521,11 +523,12 @@ def test_sizes_that_are_printed_run_beside_a_validation_file(project: Path, tmp_
     own = tuple(
         (" ".join(text.split()[:-1]) if n < 5 else unlike(n, 2), label) for n, (text, label) in enumerate(rows[:20])
     )
+    own += (own[9], (own[10][0].upper(), own[10][1]))  # both stand there twice and count once
     found = add("few", file(tmp_path / "a.jsonl", *rows), validation=file(tmp_path / "v.jsonl", *own))
     options = options_in(found.summary())
     sizes = {key.partition(".")[2]: yaml.safe_load(value) for key, value in options.items() if "prepare." in key}
     assert sizes["validation"] == 15, "five may be like a test text"
-    assert sizes["pool"] + sizes["test"] + sizes["shots"] > 80
+    assert sizes["pool"] + sizes["test"] + sizes["shots"] >= 90, "none of train's is kept for validation"
     for seed in (1, 2, 3):
         params = parse_params({"base": {"task": "few", "seed": seed}, "prepare": sizes,
                                "select": {"budgets": yaml.safe_load(options["select.budgets"])}})  # fmt: skip
@@ -545,6 +548,49 @@ def test_a_labelled_validation_file_joins_unlabelled_texts_later(project: Path, 
     found = add("raw", texts, validation=labelled, replace=True)
     assert {row.label for row in found.parts["train"].rows} == {None}
     assert options_in(found.summary()) == {"base.task": "raw", "prepare.validation": "20", "select.budgets": "[12]"}
+
+
+def test_validation_texts_that_nobody_labelled_are_none(project: Path, tmp_path: Path) -> None:
+    from standin.stages import prepare
+
+    texts, own = (file(tmp_path / f"{base}.jsonl", *((unlike(n, base), None) for n in range(60))) for base in (0, 1))
+    options = options_in(add("raw", texts, label=None, validation=own).summary())
+    assert options == {"base.task": "raw", "prepare.validation": "0", "select.budgets": "[12]"}
+    params = parse_params({"prepare": {"validation": 0}, "select": {"budgets": [12]}})
+    assert prepare.run(params, load_task("raw"), "")["real_texts"]["pool"] == 60
+
+
+def test_of_few_texts_none_is_kept_for_what_has_a_file_of_its_own(project: Path, tmp_path: Path) -> None:
+    train, test, own = (
+        file(tmp_path / f"{base}.jsonl", *((unlike(n, base), ("ham", "spam")[n % 2]) for n in range(100)))
+        for base in range(3)
+    )
+    options = options_in(add("few", train, test=test, validation=own).summary())
+    assert "prepare.validation" not in options, "100 texts are more than params.yaml asks for"
+    assert options["prepare.test"] == "100"
+    assert int(options["prepare.pool"]) + int(options["prepare.shots"]) >= 90
+
+
+def test_of_unlabelled_texts_those_of_the_validation_file_are_not_in_the_pool(project: Path, tmp_path: Path) -> None:
+    texts = [(unlike(n), None) for n in range(60)]
+    own = file(tmp_path / "v.jsonl", *((text, None) for text, _ in texts[:10]))
+    found = add("raw", file(tmp_path / "a.jsonl", *texts, texts[20]), label=None, validation=own)
+    assert options_in(found.summary())["select.budgets"] == "[10]", "a fifth of 50"
+
+
+def test_the_question_with_the_fewest_validation_texts_counts() -> None:
+    def raw(base: int, **questions: int) -> RawRows:
+        rows = [
+            Row(id=f"{base}{question}{n}", text=unlike(n, base + place), label="ab"[n % 2], question_id=question)
+            for place, (question, number) in enumerate(questions.items())
+            for n in range(number)
+        ]
+        return RawRows(tuple(rows), 0, 0, 0)
+
+    found = sizes.fitting(
+        {"train": raw(0, cars=700, rent=700), "validation": raw(2, cars=30, rent=20)}, parse_params({})
+    )
+    assert found.sizes == {"validation": 20}
 
 
 def test_sizes_are_those_of_the_projects_own_parameters(project: Path, tmp_path: Path) -> None:

@@ -63,6 +63,13 @@ def write_task(said: dict[str, Any]) -> None:
     Path("tasks/city-topics.yaml").write_text(yaml.safe_dump(said, sort_keys=False))
 
 
+def use(group: str, **values: Any) -> None:
+    """Set parameters of the project."""
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params[group] |= values
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+
 def scores(unlearned: str = "", **arms: float) -> None:
     columns = ["arm", "budget", "measure", "value"]
     rows = [[arm, "", "macro_f1", value] for arm, value in arms.items()] + [["majority", "", "macro_f1", 1.0]]
@@ -88,6 +95,22 @@ def wrong(*words: str) -> str:
 def rows(path: str) -> list[dict[str, str]]:
     with Path(path).open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def opinions(file: str, which: slice = slice(None)) -> dict[str, Any]:
+    found = json.loads(run("opinions", file, "--json"))
+    return {
+        "shares": [row | {"question": None, "model": None} for row in found["shares"]][which],
+        "notes": found["notes"],
+    }
+
+
+def mark_three_texts_otherwise(times: int = 1) -> None:
+    """Of the test texts: five texts say bus, of which one is marked environment; of five parks two are transport."""
+    write_rows(Path("data/real/test.jsonl"), [
+        Row(id=f"t{k}-{n}", text=text, label=LABELS[(k >= 5) ^ (k in (0, 6, 7))])
+        for n in range(times) for k, text in enumerate([*BUS, *PARK])
+    ])  # fmt: skip
 
 
 class TestPredict:
@@ -200,7 +223,7 @@ class TestPredict:
     def test_a_place_that_cannot_be_written_is_found_before_anything_is_read(
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("standin.predicting.classifiers.read", lambda *_: pytest.fail("read"))
+        monkeypatch.setattr("standin.predicting.reading.read", lambda *_: pytest.fail("read"))
         with pytest.raises(OSError, match=r"letters\.csv"):
             CliRunner().invoke(cli.app, ["predict", "letters.csv", "--to", "letters.csv/x.csv"], catch_exceptions=False)
 
@@ -293,17 +316,54 @@ class TestQuestions:
         assert "More trees?\n5 texts read by models/real/trees@" in said
         assert "20 labelled test texts" in " ".join(said.split())
 
+    @pytest.fixture
+    def heedless(self, stances: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The classifiers read the texts without the question, which trained them on none."""
+        plain = predict
+        monkeypatch.setattr(
+            "standin.classifier.prediction.predict", lambda known, texts, _: plain(known, texts, [None] * len(texts))
+        )
+
+    @pytest.mark.usefixtures("heedless")
+    def test_each_question_is_drawn_alike_and_one_that_no_text_answers_is_left_out(self) -> None:
+        lines = [f"{text},{question}\n" for question in ("trams", "trees") for text in BUS]
+        Path("both.csv").write_text("text,question\n" + "".join(lines))
+        Path("one.csv").write_text("text,question\n" + "".join(lines[5:]))
+        trams, trees = (opinions("both.csv", place)["shares"] for place in (slice(2), slice(2, 4)))
+        assert [row["low"] for row in trams] == [row["low"] for row in trees], "the same texts, the same errors"
+        assert opinions("one.csv")["shares"] == trees
+        assert "More trams?" not in run("opinions", "one.csv")
+
+    @pytest.mark.usefixtures("heedless")
+    def test_what_is_to_be_said_of_the_shares_names_the_question(self) -> None:
+        errs_on_half = [(f"{k}-{n}", text, LABELS[n % 2]) for n in range(30) for k, text in enumerate([*BUS, *PARK])]
+        test = [
+            Row(id="t", text=BUS[0], label="transport", question_id="trams", question="More trams?"),
+            *(Row(id=name, text=text, label=label, question_id="trees", question="More trees?")
+              for name, text, label in errs_on_half),
+        ]  # fmt: skip
+        write_rows(Path("data/real/test.jsonl"), test)
+        Path("a.jsonl").write_text("".join(
+            json.dumps({"text": text, "question": question}) + "\n"
+            for question, text in [("trams", BUS[0]), *[("trees", BUS[0])] * 200, *[("trees", " ")] * 3]
+        ))  # fmt: skip
+        blank, counted, stray = opinions("a.jsonl")["notes"]
+        assert blank == "3 rows have no text and no part in the shares."
+        assert counted.startswith(
+            "question trams: counted only: data/real/test.jsonl holds no labelled text of environment,"
+        )
+        assert stray.startswith("question trees: no mix of labels explains what the classifier says of these texts:")
+        said = " ".join(run("opinions", "a.jsonl").split())
+        assert "Corrected by how the classifier errs on 300 labelled test texts" in said, "none of those of trams"
+        assert all(note in said for note in (blank, counted, stray))
+
 
 class TestOpinions:
     def test_shares_are_corrected_by_the_errors_on_the_test_texts(self, project: Path) -> None:
-        test = [
-            Row(id=f"t{k}", text=text, label=LABELS[(k >= 5) ^ (k in (0, 6, 7))])
-            for k, text in enumerate([*BUS, *PARK])
-        ]
-        write_rows(Path("data/real/test.jsonl"), test)
+        mark_three_texts_otherwise()
         found = json.loads(run("opinions", "letters.csv", "--json"))
-        # five texts say bus, of which one is marked environment; of five parks two are marked transport
         told = corrected_shares([6, 5], np.array([[4, 2], [1, 3]]), 0.95, 2000, np.random.default_rng(1))
+        assert [row["test_texts"] for row in found["shares"]] == [6, 4]
         assert [(row["label"], row["texts"], row["predicted"], row["counted"]) for row in found["shares"]] == [
             ("transport", 11, 6, 0.5455), ("environment", 11, 5, 0.4545)
         ]  # fmt: skip
@@ -312,6 +372,23 @@ class TestOpinions:
                 round(float(getattr(told, name)[place]), 4) for name in ("corrected", "low", "high")
             ]
         assert found["notes"] == ["1 row has no text and no part in the shares."]
+
+    @pytest.mark.parametrize(("seed", "confidence"), [(2, 0.95), (1, 0.5)])
+    def test_draws_are_of_the_base_seed_and_intervals_of_the_confidence_of_evaluate(
+        self, project: Path, seed: int, confidence: float
+    ) -> None:
+        mark_three_texts_otherwise(times=10)
+        Path("many.csv").write_text(sheet_text(["text"], [[text] for text in LETTERS * 10]))
+        before = opinions("many.csv")
+        use("base", seed=seed)
+        use("evaluate", confidence=confidence)
+        after = opinions("many.csv")
+        assert after == opinions("many.csv"), "equal seeds give equal intervals"
+        told = corrected_shares([60, 50], np.array([[40, 20], [10, 30]]), confidence, 2000, np.random.default_rng(seed))
+        assert [row["low"] for row in after["shares"]] == [round(low, 4) for low in told.low.tolist()]
+        assert [row["low"] for row in after["shares"]] != [row["low"] for row in before["shares"]]
+        assert [row["corrected"] for row in after["shares"]] == [row["corrected"] for row in before["shares"]]
+        assert f"{confidence:.0%} interval" in run("opinions", "many.csv")
 
     def test_the_table_is_written_and_shown(self, project: Path) -> None:
         said = run("opinions", "letters.csv", "--to", "shares.csv")
@@ -322,12 +399,23 @@ class TestOpinions:
             ("transport", "0.5455"), ("environment", "0.4545")
         ]  # fmt: skip
         assert "is there already" in wrong("opinions", "letters.csv", "--to", "shares.csv")
+        told = json.loads(run("opinions", "letters.csv", "--json", "--to", "again.csv"))["shares"]
+        assert [row["low"] for row in rows("again.csv")] == [str(row["low"]) for row in told]
 
     def test_without_test_texts_of_a_label_it_counts_alone_and_says_so(self, project: Path) -> None:
         write_rows(Path("data/real/test.jsonl"), [Row(id="t", text=BUS[0], label="transport")])
         said = " ".join(run("opinions", "letters.csv").split())
         assert "counted only: data/real/test.jsonl holds no labelled text of environment" in said
         assert "Corrected by" not in said
+        Path("data/real/test.jsonl").unlink()
+        said = " ".join(run("opinions", "letters.csv").split())
+        assert "holds no labelled text of transport, environment, so that" in said
+
+    def test_what_of_the_file_is_not_read_is_said_beside_the_json(self, project: Path) -> None:
+        Path("a.csv").write_text("text,n\nthe bus is late,1\n,\ngreen tree,2\n")
+        found = CliRunner().invoke(cli.app, ["opinions", "a.csv", "--json"], catch_exceptions=False)
+        assert found.stderr.startswith("a.csv: ")
+        assert [row["texts"] for row in json.loads(found.stdout)["shares"]] == [2, 2]
 
     def test_texts_of_another_kind_are_told_apart(self, project: Path) -> None:
         many = [

@@ -95,6 +95,19 @@ def test_equal_seeds_give_equal_intervals() -> None:
     assert one.low.tolist() == other.low.tolist() != third.low.tolist()
 
 
+@pytest.mark.parametrize(
+    ("predicted", "confusion"),
+    [
+        ([450_000_000, 550_000_000], [[8, 2], [1, 9]]),
+        ([9, 11], [[800_000_000, 200_000_000], [100_000_000, 900_000_000]]),
+    ],
+)
+def test_the_seed_draws_the_errors_and_the_texts(predicted: list[int], confusion: list[list[int]]) -> None:
+    """Of each sample alone, beside one so large that it varies by less than 0.0001."""
+    one, other = (corrected(predicted, confusion, seed=seed) for seed in (1, 2))
+    assert abs(one.low[0] - other.low[0]) > 0.001
+
+
 @pytest.mark.parametrize(("predicted", "confusion"), [([0, 0], [[1, 1], [1, 1]]), ([1, 1], [[1, 1], [0, 0]])])
 def test_what_is_not_known_is_refused(predicted: list[int], confusion: list[list[int]]) -> None:
     with pytest.raises(ValueError, match="no predictions, or a label without texts"):

@@ -17,7 +17,7 @@ from standin.corpus import Row
 from standin.errors import StandinError
 from standin.sources.files import RawRows, Reading, read_raw
 from standin.sources.proportions import equal, proportional, shares
-from standin.sources.splits import Sizes, Splits, distinct, draw, normalised
+from standin.sources.splits import Sizes, Splits, distinct, draw, normalised, set_apart
 from standin.task import Columns, Question
 
 ROWS = [
@@ -430,6 +430,33 @@ def test_a_published_test_file_without_labels_is_refused() -> None:
         drawn(rows(ham=9, spam=9), Sizes(2, 2, 2, 2), [Row(id="t", text="x")])
 
 
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_labelled_file_beside_unlabelled_texts_may_lack_a_question_and_beside_labelled_ones_may_not(
+    split: str,
+) -> None:
+    """Of texts without labels the pool takes all, whatever else there is; labelled ones need to be tested."""
+    sizes = Sizes(shots=0, validation=2, pool=4, test=2)
+    labelled = [
+        Row(id=f"{question}{n}", text=f"{question} {n}", label="ab"[n % 2], question_id=question)
+        for question in ("cars", "rent")
+        for n in range(8)
+    ]
+    files = {"published_test": None, "published_validation": None} | {
+        f"published_{split}": [replace(row, id=f"f{row.id}") for row in labelled if row.question_id == "cars"]
+    }
+
+    def found(given: list[Row]) -> Splits:
+        return draw(given, sizes=sizes, rng=np.random.default_rng(1), where="train.jsonl", **files)  # type: ignore[arg-type]
+
+    unlabelled = found([replace(row, label=None) for row in labelled])
+    assert Counter(row.question_id for row in getattr(unlabelled, split)) == {"cars": 2}
+    assert len(unlabelled.pool) == 16
+    with pytest.raises(
+        StandinError, match=rf"the {split} file holds no labelled text for .*'rent'.*source\.{split} to"
+    ):
+        found(labelled)
+
+
 def test_every_question_gets_splits_of_the_full_size() -> None:
     given_rows = [
         Row(id=f"{question}{n}", text=f"{question} {n}", label="ab"[n % 2], question_id=question)
@@ -454,6 +481,24 @@ def test_equal_texts_stay_once_contradicting_ones_go_and_those_of_the_test_file_
     found = distinct(given_rows, taken=[Row(id="t", text="on MY way")])
     assert [row.id for row in found.rows] == ["1", "6"]
     assert (found.equal, found.contradicting, found.shared) == (2, 2, 1)
+
+
+def test_files_are_set_apart_and_test_goes_before_validation_and_both_before_train() -> None:
+    def of(part: str, *texts: str) -> list[Row]:
+        return [Row(id=f"{part}{n}", text=text, label="ham") for n, text in enumerate(texts)]
+
+    said_otherwise = replace(of("other", "six")[0], label="spam")
+    parts = {
+        "train": of("t", "one", "two", "three", "six"),
+        "test": of("x", "one", "four", "four"),
+        "validation": [*of("v", "four", "two", "five", "Five", "six"), said_otherwise],
+    }
+    clean, test, validation = set_apart(parts)
+    assert [row.id for row in clean] == ["t2", "t3"], "six contradicts itself in validation, and is no text of it"
+    assert test == parts["test"], "published files stay as they are"
+    assert validation is not None
+    assert [row.id for row in validation] == ["v1", "v2"]
+    assert set_apart({"train": parts["train"]}) == (tuple(parts["train"]), None, None)
 
 
 def test_one_text_may_have_different_labels_for_different_questions_but_stays_once() -> None:

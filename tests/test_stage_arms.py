@@ -263,6 +263,21 @@ def test_as_many_real_texts_as_another_source_has() -> None:
     assert counted("equal", "real_labels") == {("", s, ""): 2 for s in "12"}
 
 
+def test_as_many_texts_as_another_source_has_of_the_same_question_and_only_labelled_ones_count() -> None:
+    """Of bikes people labelled two texts, of rents none: as many synthetic ones are taken, and no others."""
+    asked = {q: {"question_id": q, "question": f"{q}?"} for q in ("bikes", "rents")}
+    pool = [Row(id=f"{q}{n}", text=f"Text {q}{n}", **asked[q]) for q in asked for n in range(4)]
+    write_rows(Path("data/real/pool.jsonl"), pool)
+    write_labels(PEOPLE, {"bikes1": "housing", "bikes2": "transport"})
+    texts = [synthetic(f"g{q}{n}", "housing", **asked[q]) for n in range(5) for q in ("rents", "bikes")]
+    write_rows(Path("data/synthetic/texts.jsonl"), texts)
+    run({"equal": ["synthetic:real"], "few": ["synthetic:2"]}, labels=PEOPLE)
+    equal = ids("equal", 1, None)
+    assert [name[:-1] for name in equal] == ["gbikes"] * 2
+    assert equal == [name for name in ids("few", 1, None) if name.startswith("gbikes")]
+    assert [name[:-1] for name in ids("few", 1, None)] == ["grents"] * 2 + ["gbikes"] * 2, "in the source's order"
+
+
 def test_which_part_of_the_pool_is_drawn_does_not_depend_on_its_labels() -> None:
     names = [f"p{n:02}" for n in range(20)]
     write_labels(Path("data/real/pool.jsonl"), dict.fromkeys(names))

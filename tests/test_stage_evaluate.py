@@ -233,6 +233,7 @@ def test_the_f1_of_each_label_is_scikit_learn_s_and_its_interval_holds_it() -> N
         assert float(found[label]["low"]) <= value + 1e-6
         assert float(found[label]["high"]) >= value - 1e-6
     assert any(float(row["low"]) < float(row["high"]) for row in found.values())
+    assert {(row["label"], row["texts"]) for row in rows} == {(label, "10") for label in LABELS}, "its own, not all 40"
     assert {float(row["value"]) for row in rows if row["arm"] == "real"} == {1.0}
 
 
@@ -242,3 +243,19 @@ def test_a_label_that_no_test_text_has_has_no_f1() -> None:
     write_predictions("real", some, None)
     run("real")
     assert {row["label"] for row in table("labels")} == set(LABELS) - {"housing"}
+
+
+def test_the_texts_of_a_label_are_those_of_all_questions_that_have_it() -> None:
+    said = {"bikes": ["housing"] * 6 + ["transport"] * 5, "rents": ["housing"] * 7 + ["community"] * 8}
+    texts = [(f"{q}{n}", q, label) for q, own in said.items() for n, label in enumerate(own)]
+    write_rows(Path("data/real/test.jsonl"), [
+        Row(id=name, text="x", label=label, question_id=question, question="?") for name, question, label in texts
+    ])  # fmt: skip
+    write_rows(Path("data/predictions/real.jsonl"), [
+        Prediction(arm="real", budget=None, seed=seed, id=name, label=label, p={}, question_id=question)
+        for seed in (1, 2) for name, question, label in texts
+    ])  # fmt: skip
+    run("real")
+    assert {(row["label"], row["texts"]) for row in table("labels")} == {
+        ("housing", "13"), ("transport", "5"), ("community", "8")
+    }  # fmt: skip

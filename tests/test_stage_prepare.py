@@ -240,7 +240,10 @@ def test_a_labelled_validation_file_joins_unlabelled_texts(task: Callable[..., T
     metrics = prepare.run(params(), task(validation=VALIDATION), "")
     assert {split: len(real(split)) for split in SPLITS} == dict.fromkeys(SPLITS, 0) | {"validation": 8, "pool": 28}
     assert metrics["real_labels"]["validation"] == {"against": 4, "favor": 4}
-    with pytest.raises(StandinError, match=r"prepare.validation asks for 23 texts, but the validation file holds 22"):
+    with pytest.raises(
+        StandinError,
+        match=r"asks for 23 texts, but the validation file holds 22 .* Set prepare.validation to 22 or less",
+    ):
         prepare.run(params(validation=23), task(validation=VALIDATION), "")
 
 
@@ -259,7 +262,8 @@ def test_questions_have_validation_texts_of_their_own_from_the_file(task: Callab
     assert {row.id[0] for row in real("validation")} == {"v"}
     write(Path(VALIDATION), [row for row in own if row["q"] == "cars"])
     with pytest.raises(
-        StandinError, match=r"validation file holds no labelled text for .*'rent'. Set source.validation"
+        StandinError,
+        match=r"validation file holds no labelled text for .*'rent'. Set source.validation to .* then the validation texts",
     ):
         prepare.run(params(), task(questions=asked, columns={"question_id": "q"}, validation=VALIDATION), "")
 

@@ -1,5 +1,7 @@
 from collections import Counter
 
+import pytest
+
 from standin.corpus import Row
 from standin.subsets import misaligned, nested
 
@@ -39,6 +41,16 @@ def test_every_question_gets_the_size_and_an_order_of_its_own() -> None:
     assert Counter(row.question_id for row in found) == {"a": 10, "b": 10}
     assert [row.id[1:] for row in found[:10]] != [row.id[1:] for row in found[10:]]
     assert len(nested(rows[:35], 10, 1, stratified=True)) == 15, "all of a question that has fewer"
+
+
+@pytest.mark.parametrize("stratified", [True, False])
+def test_a_size_may_be_each_question_s_own(stratified: bool) -> None:
+    rows = [Row(id=f"{q}{n}", text="t", label="ny"[n % 2], question_id=q) for n in range(20) for q in "abc"]
+    found = nested(rows, {"a": 3, "c": 12, "d": 5}, 1, stratified=stratified)
+    assert Counter(row.question_id for row in found) == {"a": 3, "c": 12}, "none of a question that has no size"
+    alone = {q: nested([row for row in rows if row.question_id == q], 12, 1, stratified=stratified) for q in "ac"}
+    assert found == [*alone["a"][:3], *alone["c"]], "each question's beginning is that of one size for all"
+    assert ids(nested(ROWS, {None: 7}, 1, stratified=stratified)) == ids(nested(ROWS, 7, 1, stratified=stratified))
 
 
 def test_misaligned_texts_are_those_of_the_next_question_at_most_as_many_as_its_own() -> None:

@@ -39,5 +39,9 @@ RELATIVE_REFERENCES = ("without_synthetic", "random_instead")
 
 DEFAULT_REFERENCES = ("real", "random", *RELATIVE_REFERENCES)
 
-RESERVED_ARMS = ("majority", *RELATIVE_REFERENCES)
-"""Names that mean something else to evaluate: its row of the majority class, and its references."""
+RESERVED_ARMS = {
+    "majority": "evaluate's row of the majority class",
+    **dict.fromkeys(RELATIVE_REFERENCES, "a reference of evaluate"),
+    **{stage: f"models/{stage} is what the stage {stage} writes" for stage in ("warmstart", "learner")},
+}
+"""Names that no arm can have, and what has them: a second output of the same path is refused by DVC."""

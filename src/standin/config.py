@@ -271,7 +271,8 @@ class Params(Group):
             if not NAME.fullmatch(arm):
                 raise ValueError(f"arms: {arm!r} is no arm name: letters a-z, digits, '_', as in 'sqbc_synthetic'")
             if arm in RESERVED_ARMS:
-                raise ValueError(f"arms: the name {arm!r} is taken (evaluate): give the arm another one")
+                why = RESERVED_ARMS[arm]
+                raise ValueError(f"arms: the name {arm!r} is taken ({why}): give the arm another one, as '{arm}_alone'")
             ingredients.check(arm, sources, self.select.strategies)
         compared = {*self.arms, *DEFAULT_REFERENCES}  # so that an arm of the default may be taken out alone
         for name in self.evaluate.references:

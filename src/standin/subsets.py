@@ -2,7 +2,7 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -13,12 +13,15 @@ from standin.corpus import Row, by_question
 AnyRow = TypeVar("AnyRow", bound=Row)
 
 
-def nested(rows: Sequence[AnyRow], size: int, seed: int, *, stratified: bool) -> list[AnyRow]:
+def nested(
+    rows: Sequence[AnyRow], size: int | Mapping[str | None, int], seed: int, *, stratified: bool
+) -> list[AnyRow]:
     """The first ``size`` rows of every question in an order drawn from ``seed``: smaller sets lie inside larger ones.
 
     Args:
         rows: the whole set.
-        size: rows per question; all of a question that has fewer.
+        size: rows per question, one number for all or each question's (0 where it is not in); all of a question that
+            has fewer.
         seed: of the order.
         stratified: every such beginning has the labels in the set's shares, as nearly as whole texts allow.
 
@@ -30,7 +33,8 @@ def nested(rows: Sequence[AnyRow], size: int, seed: int, *, stratified: bool) ->
         drawn = np.random.default_rng([seed, zlib.crc32(str(question).encode())]).permutation(len(own))
         if stratified:
             drawn = drawn[np.argsort(_places([str(own[at].label) for at in drawn]), kind="stable")]
-        found += [own[at] for at in drawn[:size]]
+        most = size if isinstance(size, int) else size.get(question, 0)
+        found += [own[at] for at in drawn[:most]]
     return found
 
 

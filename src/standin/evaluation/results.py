@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,13 +33,20 @@ class ByAgreement:
     line: Line | None
 
 
+class OfLabel(NamedTuple):
+    """Test texts of a label: of all questions, and in the question that has the fewest of those that have any."""
+
+    texts: int
+    fewest: int
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """Scores of every entry (arm and budget), in one order throughout.
 
     ``overall`` (measure -> estimates) is the mean over ``questions`` (question -> the same); both hold one estimate
     more than there are entries, the last: the majority row. ``texts`` counts test texts per question, ``of_label`` per
-    label, in the question that has the fewest (0 where it is in none). ``comparisons``
+    label: of all questions, and in the question that has the fewest (0 where it is in none). ``comparisons``
     maps a measure to the comparisons that ``references`` name, made on ``resamples`` of the texts; ``unlearned`` are
     the entries of which nothing is concluded. ``confusions`` holds counts over seeds and questions, true classes in
     rows. ``retained``: macro-F1 of an entry (its place) over that of the arm of all labelled texts, seed by seed; empty
@@ -53,7 +61,7 @@ class Result:
     references: list[str]
     scored_labels: list[str]
     texts: dict[str | None, int]
-    of_label: dict[str, int]
+    of_label: dict[str, OfLabel]
     overall: dict[str, list[Estimate]]
     questions: dict[str | None, dict[str, list[Estimate]]]
     comparisons: dict[str, list[Comparison]]
@@ -94,6 +102,7 @@ def evaluate(
     entries = entries_of(predictions)
     arranged = arrange(predictions, test, labels, seeds)
     texts = {question: len(found.truth) for question, found in arranged.items()}
+    of_label = {label: _of_label(code, arranged.values()) for code, label in enumerate(labels)}
     pairs = family(entries, arms, settings.references)
     resamples = max(settings.resamples, resamples_for(len(pairs), settings.confidence))
     examined = {question: with_majority(found) for question, found in arranged.items()}
@@ -112,7 +121,7 @@ def evaluate(
         references=settings.references,
         scored_labels=settings.scored_labels,
         texts=texts,
-        of_label={label: _fewest(code, examined.values()) for code, label in enumerate(labels)},
+        of_label=of_label,
         overall={measure: _estimates(found, sum(texts.values())) for measure, found in overall.items()},
         questions=questions,
         comparisons={
@@ -137,7 +146,7 @@ def evaluate(
             for place in range(len(entries))
         ],
         retained=_retained(entries, arms, overall["macro_f1"], places, sum(texts.values())),
-        labels=_by_label(examined, labels),
+        labels=_by_label(examined, of_label),
     )
 
 
@@ -161,17 +170,17 @@ def _retained(
     }
 
 
-def _by_label(examined: Mapping[str | None, Examined], labels: Sequence[str]) -> dict[str, list[Estimate]]:
+def _by_label(examined: Mapping[str | None, Examined], of_label: Mapping[str, OfLabel]) -> dict[str, list[Estimate]]:
     generator = np.random.default_rng(RESAMPLING_SEED)
-    found: dict[str, list[dict[str, Resampled]]] = {label: [] for label in labels}
-    texts = dict.fromkeys(labels, 0)
+    found: dict[str, list[dict[str, Resampled]]] = {label: [] for label in of_label}
     for one in examined.values():
-        measured = bootstrap_labels(one, len(labels), LABEL_RESAMPLES, generator)
-        for code, (label, resampled) in enumerate(zip(labels, measured, strict=True)):
-            if own := int((one.truth == code).sum()):
-                found[label].append({"f1": resampled})
-                texts[label] += own
-    return {label: _estimates(mean_over_questions(own)["f1"], texts[label]) for label, own in found.items() if own}
+        measured = bootstrap_labels(one, len(of_label), LABEL_RESAMPLES, generator)
+        for code, (own, resampled) in enumerate(zip(found.values(), measured, strict=True)):
+            if (one.truth == code).any():
+                own.append({"f1": resampled})
+    return {
+        label: _estimates(mean_over_questions(own)["f1"], of_label[label].texts) for label, own in found.items() if own
+    }
 
 
 def resamples_for(comparisons: int, confidence: float) -> int:
@@ -207,8 +216,9 @@ def _estimates(measured: Resampled, texts: int) -> list[Estimate]:
     ]
 
 
-def _fewest(code: int, questions: Iterable[Examined]) -> int:
-    return min((n for found in questions if (n := int((found.truth == code).sum()))), default=0)
+def _of_label(code: int, questions: Iterable[Examined]) -> OfLabel:
+    counts = [n for found in questions if (n := int((found.truth == code).sum()))]
+    return OfLabel(sum(counts), min(counts, default=0))
 
 
 def _agreeing(

@@ -32,7 +32,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 """Name of the table -> its columns.
 
 A row of ``questions`` is of one question, of ``scores`` the mean over them; the arm ``majority`` is in both; a row
-of ``labels`` is the F1 of one label, its mean over the questions that have texts of it. The arms
+of ``labels`` is the F1 of one label, the mean over the questions that have texts of it; ``texts`` counts them. The arms
 of ``learned`` are those that have not, with the reason. ``arm_b`` of ``comparisons`` is what ``reference`` asked for,
 ``mcnemar_seeds`` the seeds of which McNemar's test alone tells the two apart. The measure ``retained`` is macro-F1 over
 that of the arm of all labelled texts. ``fitted``, ``r2`` and ``rho`` of ``agreement`` are of the line through an arm's
@@ -102,7 +102,7 @@ def scope(result: Result) -> str:
             f" {compared} comparisons were named beforehand (evaluate.references); verdicts after Holm's correction "
             "allow for their number."
         )
-    if rare := [f"{label!r} ({count})" for label, count in result.of_label.items() if 0 < count < FEW]:
+    if rare := [f"{label!r} ({own.fewest})" for label, own in result.of_label.items() if 0 < own.fewest < FEW]:
         sentence += (
             f" Few test texts have the label {', '.join(rare)}: macro-F1 weighs them as much as any other label, so "
             "read it with the accuracy beside it."
@@ -152,7 +152,7 @@ def _label_scores(result: Result) -> Iterator[Cells]:
     for label, measured in result.labels.items():
         for entry, found in zip([*result.entries, MAJORITY], measured, strict=True):
             low, high = found.interval(result.confidence, 0, 1)
-            yield label, entry.arm, entry.budget, found.value, low, high, result.seeds, sum(result.texts.values())
+            yield label, entry.arm, entry.budget, found.value, low, high, result.seeds, result.of_label[label].texts
 
 
 def _comparisons(result: Result) -> Iterator[Cells]:

@@ -1,5 +1,6 @@
 """Write exactly the rows each arm trains on: sources joined, labels looked up, per seed and budget; and count them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,16 +62,13 @@ class Material:
         rows = self.fixed[given.source]
         if given.size is None:
             return rows
-        sizes = dict.fromkeys(by_question(rows), given.size)
-        if isinstance(given.size, str):
-            other = by_question([row for row in self.fixed[given.size] if row.label is not None])
-            sizes = {question: len(other.get(question, ())) for question in sizes}
+        size = given.size if isinstance(given.size, int) else self._labelled(given.size)
         known = given.source != "real"  # a draw from the pool knows no labels, as people's work would not
-        return [
-            row
-            for question, own in by_question(rows).items()
-            for row in nested(own, int(sizes[question]), self.drawn[seed], stratified=known)
-        ]
+        return nested(rows, size, self.drawn[seed], stratified=known)
+
+    def _labelled(self, source: str) -> Counter[str | None]:
+        """How many labelled texts of each question a source has."""
+        return Counter(row.question_id for row in self.fixed[source] if row.label is not None)
 
     def asked(self, source: str, budget: int | None) -> list[Row]:
         """The real texts of a source that this round asks for, of all seeds at the budget, each once."""
