@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -69,7 +70,7 @@ def run(
     found = running.planned(study, points(study, subset, task or []))
     running.check(study, found)
 
-    def begin(words: list[str]) -> int:
+    def begin(words: Sequence[str]) -> int:
         return running.dvc(words, dict(os.environ), verbose=verbose)
 
     if queue:

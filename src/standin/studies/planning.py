@@ -1,8 +1,9 @@
 """What a study will take, before it is run: runs, tokens to generate, hours."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from standin.errors import StandinError, counted
+from standin.errors import counted
 from standin.overrides import load_with
 from standin.planning import expected
 from standin.studies.running import Planned, seconds_of
@@ -42,10 +43,9 @@ def _tokens(missing: Sequence[Planned]) -> str:
         params, task = load_with(list(one.changes))
         if params.generator.engine == "replay":
             continue
-        try:
-            found = expected(params, task)
-        except StandinError as error:
-            return f"the tokens are not known yet ({error})"
+        if not Path(task.source.train).exists():
+            return f"its data is not here yet: standin data fetch {task.name}"
+        found = expected(params, task)
         texts += times * len(found.plan)
         tokens += times * (found.estimate.tokens_in + found.estimate.tokens_out)
         price += times * found.estimate.money
