@@ -23,7 +23,7 @@ from standin.studies.records import FIRST, Record
 from standin.studies.study import SEED, Claim, Column, Study, Trend
 
 RESAMPLES, CONFIDENCE = 4000, 0.95
-ONE = "one base seed"
+ONE, NOT_LEARNED = "one base seed", "not learned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Drawn:
     resamples: Floats
     texts: int
     base_seeds: int
+    learned: bool
+    """Whether the arm had learned in every run; a claim of one that had not has no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ def scores(study: Study, records: Sequence[Record]) -> dict[str, Scores]:
     return found
 
 
-def _by_seed(study: Study, column: Column, records: Sequence[Record]) -> dict[int, dict[str, tuple[Any, Any, int]]]:
-    """Base seed -> measure -> (by training seed, resamples, texts), of the runs that hold the column."""
+def _by_seed(study: Study, column: Column, records: Sequence[Record]) -> dict[int, dict[str, Drawn]]:
+    """Base seed -> measure -> scores by training seed, of the runs that hold the column."""
     wanted = {axis: column.at.get(axis, values[0]) for axis, values in study.grid.items() if axis != SEED}
     found = {}
     for record in records:
@@ -93,7 +95,7 @@ def _by_seed(study: Study, column: Column, records: Sequence[Record]) -> dict[in
     return found
 
 
-def _scored(record: Record, column: Column) -> dict[str, tuple[Any, Any, int]]:
+def _scored(record: Record, column: Column) -> dict[str, Drawn]:
     """Score an arm, questions counting equally. Equal test texts have equal resamples, whatever the run."""
     own = [one for one in record.answers if one.arm == column.arm]
     if not own:
@@ -115,25 +117,25 @@ def _scored(record: Record, column: Column) -> dict[str, tuple[Any, Any, int]]:
         for measure in MEASURES:
             sums[measure].append((drawn[measure].by_seed[0], drawn[measure].resamples[0].astype(np.float64)))
         texts += len(question.ids)
-    return {
-        measure: (np.mean([by for by, _ in parts], axis=0), np.mean([again for _, again in parts], axis=0), texts)
-        for measure, parts in sums.items()
-    }
+    learned = column.arm not in record.unlearned
+    means = {measure: [np.mean(kind, axis=0) for kind in zip(*parts, strict=True)] for measure, parts in sums.items()}
+    return {measure: Drawn(by_seed, again, texts, 1, learned) for measure, (by_seed, again) in means.items()}
 
 
 def _codes(characters: str) -> Any:
     return np.array([ord(character) - FIRST for character in characters], dtype=np.intp)
 
 
-def _joined(seeds: Sequence[tuple[Any, Any, int]]) -> Drawn:
+def _joined(seeds: Sequence[Drawn]) -> Drawn:
+    """The scores of several base seeds, each the mean over its training seeds; of one, as they are."""
     if len(seeds) == 1:
-        by_training, resamples, texts = seeds[0]
-        return Drawn(by_training, resamples, texts, 1)
+        return seeds[0]
     return Drawn(
-        np.array([by.mean() for by, _, _ in seeds]),
-        np.stack([again.mean(axis=0) for _, again, _ in seeds]),
-        min(texts for _, _, texts in seeds),
+        np.array([one.by_draw.mean() for one in seeds]),
+        np.stack([one.resamples.mean(axis=0) for one in seeds]),
+        min(one.texts for one in seeds),
         len(seeds),
+        all(one.learned for one in seeds),
     )
 
 
@@ -167,30 +169,45 @@ def pooled(found: Sequence[Estimate]) -> Estimate:
 def claims(study: Study, found: Mapping[str, Scores]) -> dict[str | None, list[Judged]]:
     """Task -> its claims judged; under None their mean over the tasks with two base seeds or more that hold all."""
     judged: dict[str | None, list[Judged]] = {}
-    estimates: dict[str, dict[int, Estimate]] = {}
+    repeated: list[dict[int, Compared]] = []
     for task, measured in found.items():
         by_column = measured[MEASURES[0]]
-        estimates[task] = {
-            place: difference(by_column[claim.first], by_column[claim.second])
+        compared = {
+            place: Compared(
+                difference(by_column[claim.first], by_column[claim.second]),
+                by_column[claim.first].learned and by_column[claim.second].learned,
+            )
             for place, claim in enumerate(study.claims)
             if claim.first in by_column and claim.second in by_column
         }
         several = min(drawn.base_seeds for drawn in by_column.values()) > 1
-        judged[task] = _judged(study.claims, estimates[task], several=several)
-    repeated = [task for task, one in found.items() if min(drawn.base_seeds for drawn in one[MEASURES[0]].values()) > 1]
+        judged[task] = _judged(study.claims, compared, several=several)
+        repeated += [compared] if several else []
     if len(repeated) > 1:
-        common = set.intersection(*(set(estimates[task]) for task in repeated))
-        over = {place: pooled([estimates[task][place] for task in repeated]) for place in sorted(common)}
+        common = sorted(set.intersection(*(set(one) for one in repeated)))
+        over = {
+            place: Compared(pooled([one[place].found for one in repeated]), all(one[place].learned for one in repeated))
+            for place in common
+        }
         judged[None] = _judged(study.claims, over, several=True)
     return judged
 
 
-def _judged(named: Sequence[Claim], found: Mapping[int, Estimate], *, several: bool) -> list[Judged]:
-    p_values = [one.p_value() for one in found.values()]
-    return [
-        Judged(named[place], one, p, adjusted, verdict(named[place], one, p, adjusted) if several else ONE)
-        for (place, one), p, adjusted in zip(found.items(), p_values, holm(p_values), strict=True)
-    ]
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A difference, and whether both arms had learned."""
+
+    found: Estimate
+    learned: bool
+
+
+def _judged(named: Sequence[Claim], compared: Mapping[int, Compared], *, several: bool) -> list[Judged]:
+    p_values = [one.found.p_value() for one in compared.values()]
+    judged = []
+    for (place, one), p, adjusted in zip(compared.items(), p_values, holm(p_values), strict=True):
+        said = verdict(named[place], one.found, p, adjusted) if one.learned else NOT_LEARNED
+        judged.append(Judged(named[place], one.found, p, adjusted, said if several else ONE))
+    return judged
 
 
 def verdict(claim: Claim, found: Estimate, p: float, adjusted: float) -> str:

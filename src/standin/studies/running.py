@@ -57,17 +57,20 @@ def _essential(changed: Sequence[str]) -> list[str]:
     return [change for change in changed if not change.startswith("~arms.")]
 
 
+def check_settings(plan: Sequence[Planned]) -> None:
+    """Raise StandinError where a run of the plan sets what is no parameter, or no value of it."""
+    first = {(one.point.task, one.point.setting): one for one in reversed(plan)}
+    for one in first.values():
+        load_with(list(one.changes))
+
+
 def check(study: Study, plan: Sequence[Planned]) -> None:
     """Check every different setting before the first run begins.
 
     Raises StandinError: parameters that are none, a task whose file or data git and DVC do not hold, which a temporary
     copy would lack.
     """
-    seen = set()
-    for one in plan:
-        if (key := (one.point.task, one.point.setting)) not in seen:
-            seen.add(key)
-            load_with(list(one.changes))
+    check_settings(plan)
     for task in dict.fromkeys(one.point.task for one in plan):
         needed = [task_path(task).as_posix(), f"data/raw/{task}.dvc"]
         for path in needed:

@@ -1,0 +1,378 @@
+"""Studies: the file's checks, the order of the runs, what -S changes, scores and verdicts on made-up records, the page."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from dvc.utils.hydra import apply_overrides
+
+from standin.config import load_params
+from standin.errors import StandinError
+from standin.evaluation.uncertainty import Estimate
+from standin.studies import measuring, records, reporting, running
+from standin.studies.records import Record, Said, Texts
+from standin.studies.study import Claim, Point, Study, changes, hydra, load_study, points
+from standin.task import load_task
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL: dict[str, Any] = {
+    "name": "mine",
+    "title": "A study of ours",
+    "paper": "Somebody (2020), Something",
+    "tasks": ["city-topics", "sms-spam"],
+    "grid": {"generator.shots": [0, 5], "base.seed": [1, 2]},
+    "params": {"prepare.pool": 60},
+    "task_params": {"sms-spam": {"evaluate.scored_labels": ["spam"]}},
+    "arms": {"real": ["real"], "synthetic": ["synthetic"]},
+    "columns": {
+        "real": {"title": "real", "arm": "real"},
+        "zero": {"title": "zero-shot", "arm": "synthetic", "published": "bert.zero_shot"},
+        "five": {"title": "five-shot", "arm": "synthetic", "at": {"generator.shots": 5}},
+    },
+    "tables": [{"title": "Scores", "columns": ["real", "zero", "five"]}],
+    "claims": [{"says": "Synthetic is worse", "first": "zero", "expect": "lower", "second": "real"}],
+    "subsets": {"tiny": {"tasks": ["sms-spam"], "base.seed": [2]}},
+    "differs": ["in all"],
+}
+
+
+def study(**changed: Any) -> Study:
+    return Study.model_validate(SMALL | changed)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with params.yaml, task files and the study ``mine``."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "tasks", tmp_path / "tasks")
+    Path("studies").mkdir()
+    Path("studies/mine.yaml").write_text(yaml.safe_dump(SMALL), encoding="utf-8")
+    return tmp_path
+
+
+# The file
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"grid": {"generator.shots": [0]}}, r"base\.seed is missing"),
+        ({"grid": {"base.seed": [1, 1]}}, r"base\.seed needs values, each once"),
+        ({"grid": {"shots": [1], "base.seed": [1]}}, r"'shots' is no parameter: write group\.key"),
+        ({"tasks": ["City Topics"]}, "'City Topics' is no name of a task"),
+        ({"columns": {"real": {"title": "r", "arm": "reel"}}}, r"columns\.real\.arm: there is no 'reel': did you mean 'real'"),
+        (
+            {"columns": SMALL["columns"] | {"nine": {"title": "9", "arm": "real", "at": {"generator.shots": 9}}}},
+            r"columns\.nine\.at: generator\.shots has no value 9: the grid has \[0, 5\]",
+        ),
+        ({"columns": SMALL["columns"] | {"s": {"title": "s", "arm": "real", "at": {"base.seed": 1}}}}, "there is no 'base.seed'"),
+        ({"tables": [{"title": "T", "columns": ["reel"]}]}, "'T': there is no 'reel'"),
+        ({"claims": [{"says": "S", "first": "reel", "expect": "lower", "second": "real"}]}, "'S': there is no 'reel'"),
+        ({"subsets": {"tiny": {"base.seed": [7]}}}, r"subsets\.tiny: base\.seed has no value 7"),
+        ({"task_params": {"imdb": {}}}, "task_params: there is no 'imdb'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_study_is_told_with_file_key_and_fix(project: Path, changed: Mapping[str, Any], said: str) -> None:
+    Path("studies/mine.yaml").write_text(yaml.safe_dump(SMALL | dict(changed)), encoding="utf-8")
+    with pytest.raises(StandinError, match=r"studies/mine\.yaml: .*" + said):
+        load_study("mine")
+
+
+def test_an_unknown_study_names_those_that_there_are(project: Path) -> None:
+    with pytest.raises(StandinError, match=r"studies/mime\.yaml: there is no such study: did you mean 'mine'"):
+        load_study("mime")
+    Path("studies/other.yaml").write_text(yaml.safe_dump(SMALL), encoding="utf-8")
+    with pytest.raises(StandinError, match="name is 'mine': write 'other'"):
+        load_study("other")
+
+
+@pytest.mark.parametrize("name", ["li2023", "wagner2025"])
+def test_the_papers_studies_change_only_parameters_that_there_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = load_study(name)
+    for task in found.tasks:
+        load_task(task)
+    running.check_settings(running.planned(found, points(found)))
+
+
+# The grid
+
+
+def test_all_runs_of_a_base_seed_come_before_the_next_ones() -> None:
+    found = [(point.values["base.seed"], point.task, point.values["generator.shots"]) for point in points(study())]
+    assert found == [(seed, task, shots) for seed in (1, 2) for task in SMALL["tasks"] for shots in (0, 5)]
+
+
+def test_a_subset_and_chosen_tasks_are_parts_of_the_grid() -> None:
+    assert [point.name for point in points(study(), "tiny")] == [
+        "mine-sms-spam-shots-0-seed-2", "mine-sms-spam-shots-5-seed-2"
+    ]  # fmt: skip
+    assert {point.task for point in points(study(), None, ["city-topics"])} == {"city-topics"}
+    with pytest.raises(StandinError, match=r"--subset 'huge': .*tiny"):
+        points(study(), "huge")
+    with pytest.raises(StandinError, match=r"--task 'imdb'"):
+        points(study(), None, ["imdb"])
+
+
+def test_values_become_names_that_git_and_files_take() -> None:
+    found = Point("mine", "sms-spam", {"generator.model": "Qwen/Qwen3-8B", "a.b": [1, 2], "c.d": None, "base.seed": 1})
+    assert found.name == "mine-sms-spam-model-Qwen-Qwen3-8B-b-1-2-d-null-seed-1"
+
+
+def test_dvc_reads_the_changes_as_the_study_means_them(project: Path) -> None:
+    odd = study(
+        params={"evaluate.scored_labels": ["it's", "a,b", "no"], "select.strategies": {}, "runtime.token_budget": None}
+    )
+    changed = changes(odd, points(odd)[0], ["real", "sqbc"])
+    apply_overrides(Path("params.yaml"), changed)
+    found = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    assert found["evaluate"]["scored_labels"] == ["it's", "a,b", "no"]
+    assert found["runtime"]["token_budget"] is None
+    assert (found["base"]["task"], found["base"]["seed"], found["generator"]["shots"]) == ("city-topics", 1, 0)
+    assert found["arms"]["synthetic"] == ["synthetic"]
+    assert "sqbc" not in found["arms"]
+    assert hydra({"a": [True, "x"]}) == "{a: [true,'x']}"
+
+
+# Records
+
+
+def record(
+    task: str, seed: int, said: Mapping[str, list[str]], shots: int = 0, truth: str = "0101", **changed: Any
+) -> Record:
+    """Answers by arm, a string a training seed, on texts of one question."""
+    texts = Texts(None, tuple(f"t{place}" for place in range(len(truth))), truth)
+    answers = [
+        Said(arm, None, training, None, own) for arm, of_arm in said.items() for training, own in enumerate(of_arm, 1)
+    ]
+    point = Point("mine", task, {"generator.shots": shots, "base.seed": seed})
+    made = Record("mine", task, point.values, [], "r", {"encoder": "tiny"}, ["ham", "spam"], [], [texts], answers)
+    return replace(made, **changed)
+
+
+def test_a_record_is_read_as_it_was_written_and_equal_content_is_equal_bytes(tmp_path: Path) -> None:
+    made = record("sms-spam", 1, {"real": ["0101", "0111"]}, metrics={"curate": {"kept": 9}}, seconds=12.0)
+    path = tmp_path / "a" / "x.json.gz"
+    records.write(made, path)
+    found = records.read(path)
+    assert found == made
+    first = path.read_bytes()
+    records.write(found, path)
+    assert path.read_bytes() == first
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b\x08\x00", b"nonsense"])
+def test_a_broken_record_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.json.gz"
+    path.write_bytes(content)
+    with pytest.raises(StandinError, match=r"x\.json\.gz: no record of a study's run .* remove it"):
+        records.read(path)
+
+
+# Scores
+
+
+TRUE, HALF = "0101" * 10, "0000" * 10
+"""Right everywhere: macro-F1 1. One label for all of two equal ones: 1/3."""
+
+
+def test_a_base_seed_is_the_mean_of_its_training_seeds() -> None:
+    found = measuring.scores(study(), [
+        record("sms-spam", seed, {"real": [TRUE, HALF], "synthetic": [HALF, HALF]}, truth=TRUE) for seed in (1, 2)
+    ])["sms-spam"]["macro_f1"]  # fmt: skip
+    assert found["real"].by_draw == pytest.approx([2 / 3, 2 / 3])
+    assert found["zero"].by_draw == pytest.approx([1 / 3, 1 / 3])
+    assert "five" not in found
+    assert measuring.difference(found["zero"], found["real"]).value == pytest.approx(-1 / 3)
+
+
+def test_a_column_is_read_under_its_own_values_of_the_grid() -> None:
+    found = measuring.scores(study(), [
+        record("sms-spam", 1, {"real": [TRUE], "synthetic": [HALF]}, truth=TRUE),
+        record("sms-spam", 1, {"real": [HALF], "synthetic": [TRUE]}, shots=5, truth=TRUE),
+    ])["sms-spam"]["accuracy"]  # fmt: skip
+    assert [found[name].by_draw[0] for name in ("real", "zero", "five")] == [1, 0.5, 1]
+
+
+def test_only_base_seeds_that_every_column_has_count() -> None:
+    both = {"real": [TRUE], "synthetic": [HALF]}
+    made = [record("sms-spam", 1, both, truth=TRUE), record("sms-spam", 1, both, shots=5, truth=TRUE)]
+    made.append(record("sms-spam", 2, {"real": [HALF], "synthetic": [HALF]}, truth=TRUE))
+    found = measuring.scores(study(), made)["sms-spam"]["macro_f1"]
+    assert [drawn.base_seeds for drawn in found.values()] == [1, 1, 1]
+    assert found["real"].by_draw == pytest.approx([1])
+
+
+def test_a_budget_of_a_column_is_that_one_else_the_largest() -> None:
+    budgets = study(columns=SMALL["columns"] | {"few": {"title": "few", "arm": "real", "budget": 6}})
+    made = record("sms-spam", 1, {"synthetic": [HALF]}, truth=TRUE)
+    answers = [Said("real", 6, 1, None, HALF), Said("real", 12, 1, None, TRUE), *made.answers]
+    found = measuring.scores(budgets, [replace(made, answers=answers)])["sms-spam"]["accuracy"]
+    assert (found["few"].by_draw[0], found["real"].by_draw[0]) == (0.5, 1)
+
+
+def test_questions_count_equally_and_labels_that_are_scored() -> None:
+    texts = [Texts("a", ("1", "2"), "01"), Texts("b", tuple("345678"), "010101")]
+    answers = [Said("real", None, 1, "a", "01"), Said("real", None, 1, "b", "000000")]
+    made = record("sms-spam", 1, {}, texts=texts, answers=answers)
+    assert measuring.scores(study(), [made])["sms-spam"]["macro_f1"]["real"].by_draw == pytest.approx([2 / 3])
+    only = replace(made, scored=["spam"])
+    assert measuring.scores(study(), [only])["sms-spam"]["macro_f1"]["real"].by_draw == pytest.approx([0.5])
+
+
+def test_equal_test_texts_have_equal_resamples_and_others_their_own() -> None:
+    """With texts of its own every base seed moves by itself, so the mean's variance over resamples is halved."""
+    wrong = "1" + TRUE[1:]
+    same = [record("sms-spam", seed, {"real": [wrong]}, truth=TRUE) for seed in (1, 2)]
+    other = replace(same[1], texts=[Texts(None, tuple(f"o{place}" for place in range(40)), TRUE)])
+    paired = measuring.scores(study(), same)["sms-spam"]["macro_f1"]["real"].resamples
+    apart = measuring.scores(study(), [same[0], other])["sms-spam"]["macro_f1"]["real"].resamples
+    assert (paired[0] == paired[1]).all()
+    assert apart.mean(axis=0).var() == pytest.approx(paired.mean(axis=0).var() / 2, rel=0.15)
+
+
+def test_over_tasks_differences_are_the_mean_with_welch_s_freedom() -> None:
+    found = measuring.pooled([Estimate(0.1, 0.03, 4), Estimate(0.3, 0.04, 9)])
+    assert (found.value, found.error) == (pytest.approx(0.2), pytest.approx(0.025))
+    assert found.freedom == pytest.approx((0.0009 + 0.0016) ** 2 / (0.0009**2 / 4 + 0.0016**2 / 9))
+
+
+@pytest.mark.parametrize(
+    ("value", "p", "adjusted", "said"),
+    [(-0.1, 0.01, 0.02, "holds"), (0.1, 0.01, 0.02, "the opposite"), (0.1, 0.01, 0.2, "not clear"),
+     (-0.1, 0.2, 0.2, "within the noise")],
+)  # fmt: skip
+def test_a_verdict_keeps_to_direction_and_correction(value: float, p: float, adjusted: float, said: str) -> None:
+    claim = Claim(says="", first="zero", expect="lower", second="real")
+    assert measuring.verdict(claim, Estimate(value, 0.01, 9), p, adjusted) == said
+
+
+def test_one_base_seed_has_no_verdict_and_two_tasks_have_a_mean() -> None:
+    both = {"real": [TRUE, TRUE], "synthetic": [HALF, HALF]}
+    one = [record(task, 1, both, truth=TRUE) for task in SMALL["tasks"]]
+    assert {judged[0].verdict for judged in measuring.claims(study(), measuring.scores(study(), one)).values()} == {
+        "one base seed"
+    }
+    two = one + [record(task, 2, both, truth=TRUE) for task in SMALL["tasks"]]
+    found = measuring.claims(study(), measuring.scores(study(), two))
+    assert (list(found), found[None][0].verdict) == (["city-topics", "sms-spam", None], "holds")
+
+
+def test_an_arm_that_had_not_learned_has_no_verdict() -> None:
+    both = {"real": [TRUE], "synthetic": [HALF]}
+    made = [record(task, seed, both, truth=TRUE) for task in SMALL["tasks"] for seed in (1, 2)]
+    made[1] = replace(made[1], unlearned=["synthetic"])
+    found = measuring.claims(study(), measuring.scores(study(), made))
+    assert [found[task][0].verdict for task in (*SMALL["tasks"], None)] == ["not learned", "holds", "not learned"]
+
+
+def test_a_trend_over_tasks_is_kendall_s_tau_with_how_sure_the_ranks_are() -> None:
+    tasks = ["a", "b", "c", "d", "e"]
+    own = study(tasks=tasks, task_params={}, subsets={}, rank="subjectivity_stars",
+                trends=[{"says": "falls", "first": "zero", "second": "real", "expect": "falling"}])  # fmt: skip
+    made = []
+    for place, task in enumerate(tasks):
+        said = "10" * 2 * place + TRUE[4 * place :]
+        made += [record(task, seed, {"real": [TRUE], "synthetic": [said]}, truth=TRUE) for seed in (1, 2)]
+    found = measuring.scores(own, made)
+    ranked = measuring.trends(own, found, {task: place for place, task in enumerate(tasks)})[0]
+    assert (ranked.tau, ranked.tasks) == (-1, tuple(tasks))
+    assert ranked.low == -1 <= ranked.high
+    assert ranked.p == pytest.approx(2 / 120, abs=1e-6)
+    assert measuring.trends(own, found, {"a": 1, "b": 2, "c": 3}) == []
+
+
+# Running
+
+
+def test_a_run_that_is_kept_is_made_again_only_where_the_study_changes_it(project: Path) -> None:
+    own = load_study("mine")
+    first = running.planned(own, points(own))[0]
+    made = record("city-topics", 1, {"real": ["0101"]}, changes=list(first.changes))
+    records.write(made, records.path_of(first.point))
+    assert [one.done for one in running.planned(own, points(own))] == [True] + [False] * 7
+    other = study(params={"prepare.pool": 80})
+    assert not running.planned(other, points(other))[0].done
+    apply_overrides(Path("params.yaml"), ["++arms.more=[real]"])
+    assert running.planned(own, points(own))[0].done
+
+
+def test_a_failed_run_is_named_the_others_go_on_and_a_stop_in_time_is_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = load_study("mine")
+    plan = running.planned(own, points(own, None, ["sms-spam"]))
+    begun: list[str] = []
+    kept: list[str] = []
+    monkeypatch.setattr(running, "keep", lambda one, _: kept.append(one.point.name))
+
+    def begin(words: Any) -> int:
+        begun.append(words[4])
+        return 1 if len(begun) == 2 else 0
+
+    said: list[str] = []
+    done = running.run(plan, begin, said.append)
+    assert (done.made, done.failed, done.left) == (3, [plan[1].point.name], 0)
+    assert (begun, kept) == ([one.experiment for one in plan], [plan[place].point.name for place in (0, 2, 3)])
+    assert f"{plan[1].point.name}: failed (status 1); the others go on" in said
+    assert running.run(plan, begin, said.append, until=0.0).left == 4
+    with pytest.raises(KeyboardInterrupt):
+        running.run(plan, lambda _: 130, said.append)
+
+
+def test_a_task_whose_files_git_does_not_hold_is_told_before_anything_runs(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = load_study("mine")
+    monkeypatch.setattr(running.trees, "git", lambda *_: b"")
+    with pytest.raises(StandinError, match=r"tasks/city-topics\.yaml is not in git, and a run of mine needs it"):
+        running.check(own, running.planned(own, points(own)))
+
+
+def test_a_study_that_sets_what_is_no_parameter_is_told_before_anything_runs(project: Path) -> None:
+    own = study(params={"prepare.poool": 60})
+    with pytest.raises(StandinError, match=r"unknown key 'prepare\.poool'"):
+        running.check_settings(running.planned(own, points(own)))
+    assert load_params().prepare.pool != 60  # nothing was changed here
+
+
+# The page
+
+
+def test_the_page_has_verdicts_scores_the_paper_s_figures_and_what_differs(project: Path) -> None:
+    own = study(name="li2023")
+    both = {"real": [TRUE, TRUE], "synthetic": [HALF, HALF]}
+    made = [replace(record(task, seed, both, truth=TRUE), study="li2023") for task in SMALL["tasks"] for seed in (1, 2)]
+    text, figure = reporting.page(own, made, 8, {"sms-spam": load_task("sms-spam")})
+    assert "4 of 8 runs are made: 2 tasks, base seeds 1, 2; encoder `tiny`." in text
+    assert "| Synthetic is worse | -0.667 (-0.667 to -0.667), holds | 2 of 2: city-topics, sms-spam | 0 of 2 |" in text
+    assert "| sms-spam | 1.000 (1.00 to 1.00) | 0.333 (0.33 to 0.33) |  |" in text
+    assert "| *paper* |  | *0.938* |  |" in text
+    assert "(recalled)" in text
+    assert "- in all" in text
+    assert figure is not None
+    assert "zero-shot" in figure
+
+
+def test_the_page_of_a_study_without_runs_says_so(project: Path) -> None:
+    text, figure = reporting.page(study(), [], 8, {})
+    assert "None of its 8 runs has been made yet." in text
+    assert figure is None
+
+
+def test_a_record_holds_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "x.json.gz"
+    records.write(record("sms-spam", 1, {"real": ["0101"]}), path)
+    import gzip
+
+    kept = json.loads(gzip.decompress(path.read_bytes()))
+    assert set(kept["texts"][0]) == {"question", "ids", "truth"}
+    assert np.array([len(one["labels"]) for one in kept["answers"]]).tolist() == [4]
