@@ -221,12 +221,17 @@ def test_status_counts_labels_rounds_and_what_is_left() -> None:
     write_labels(FILE, [
         Labelled(id="p4", digest=digest(TEXTS["p4"]), votes={"me": "housing"}, round=1),
         Labelled(id="p3", digest=digest(TEXTS["p3"]), votes={"me": None}),
+        Labelled(id="p2", digest=digest(TEXTS["p2"]), votes={"anna": "housing", "ben": "transport"}),
     ])  # fmt: skip
     found = json.loads(label("status", "--json"))
     assert found["closed_rounds"] == {"1": 1}
     assert found["labels"] == {"transport": 0, "environment": 0, "housing": 1, "community": 0}
-    assert (found["to_label"], found["left"]) == (3, 2)
-    assert "round 1: 1 texts, closed" in label("status")
+    assert found["without_label"] == 2, "nobody could say, and people are divided"
+    assert (found["to_label"], found["left"]) == (3, 1), "a text without a label was answered all the same"
+    said = label("status")
+    assert "1 left\nlabels: transport 0, environment 0, housing 1, community 0\nround 1: 1 text, closed\n" in said
+    assert "1 text stays without a label, as people are divided equally: p2\n" in said
+    assert "1 text stays without a label, as nobody could say: p3\n" in said
 
 
 def test_outside_a_project_it_says_so() -> None:
