@@ -121,7 +121,7 @@ def export(
         typer.echo("nothing to export: all are answered; --again exports them for a second opinion")
         _whats_next(here, found)
         return
-    files = written(path, texts, here.task, here.store.by_id, "" if annotator == PERSON else annotator)
+    files = written(path, texts, here.task, "" if annotator == PERSON else annotator)
     typer.echo(f"{' and '.join(map(str, files))}: {counted(len(texts), 'text')}")
     filled = "Write a label (or ? where none can be said) into 'label', then" if path.suffix == ".csv" else "Then"
     file = path if path.suffix == ".csv" else "EXPORT"
