@@ -190,9 +190,10 @@ def test_a_tool_shows_the_question_above_the_text_and_wants_an_answer() -> None:
 
 
 def test_questions_are_asked_one_after_the_other_whatever_the_ranks() -> None:
-    pool = [Row(id=name, text=text, question_id="ab"[place % 2]) for place, (name, text) in enumerate(TEXTS.items())]
-    write_rows(Path("data/real/pool.jsonl"), pool)
-    ranked = {"a": ["p1", "p5"], "b": ["p4", "p2"]}
+    """In the order in which the pool has them first: b, which is neither the alphabet's first nor the pool's last."""
+    of = {"p1": "b", "p2": "a", "p3": "b", "p4": "a", "p5": "a"}
+    write_rows(Path("data/real/pool.jsonl"), [Row(id=name, text=TEXTS[name], question_id=q) for name, q in of.items()])
+    ranked = {"a": ["p4", "p2"], "b": ["p1", "p3"]}
     rows = [
         SelectedRow(seed=1, budget=2, rank=rank, id=ranked[q][rank - 1], score=0.0, question_id=q)
         for rank in (1, 2) for q in "ab"
@@ -200,7 +201,7 @@ def test_questions_are_asked_one_after_the_other_whatever_the_ranks() -> None:
     for name in ("random", "sqbc"):
         write_rows(Path(f"data/selected/{name}.jsonl"), rows)
     label("export", "a.csv")
-    assert [row["text_id"] for row in sheet("a.csv")] == ["p1", "p5", "p4", "p2"]
+    assert [row["text_id"] for row in sheet("a.csv")] == ["p1", "p3", "p4", "p2"]
 
 
 def test_a_selection_of_another_pool_and_none_at_all_are_said() -> None:
@@ -228,14 +229,15 @@ def test_status_counts_labels_rounds_and_what_is_left() -> None:
         Labelled(id="p4", digest=digest(TEXTS["p4"]), votes={"me": "housing"}, round=1),
         Labelled(id="p3", digest=digest(TEXTS["p3"]), votes={"me": None}),
         Labelled(id="p2", digest=digest(TEXTS["p2"]), votes={"anna": "housing", "ben": "transport"}),
+        Labelled(id="p5", digest=digest(TEXTS["p5"]), votes={"me": "housing"}),  # no strategy chose it
     ])  # fmt: skip
     found = json.loads(label("status", "--json"))
     assert found["closed_rounds"] == {"1": 1}
-    assert found["labels"] == {"transport": 0, "environment": 0, "housing": 1, "community": 0}
+    assert found["labels"] == {"transport": 0, "environment": 0, "housing": 2, "community": 0}
     assert found["without_label"] == 2, "nobody could say, and people are divided"
     assert (found["to_label"], found["left"]) == (3, 1), "a text without a label was answered all the same"
     said = label("status")
-    assert "1 left\nlabels: transport 0, environment 0, housing 1, community 0\nround 1: 1 text, closed\n" in said
+    assert "1 left\nlabels: transport 0, environment 0, housing 2, community 0\nround 1: 1 text, closed\n" in said
     assert "1 text stays without a label, as people are divided equally: p2\n" in said
     assert "1 text stays without a label, as nobody could say: p3\n" in said
 
