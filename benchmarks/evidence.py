@@ -30,7 +30,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "benchmarks")]
 
 import numpy as np  # noqa: E402
-from evidence_runs import ARMS, DATA, SCORED, SETTINGS, STANCE, TASKS, Project, records  # noqa: E402
+from evidence_runs import ARMS, DATA, SCORED, STANCE, TASKS, Project, records  # noqa: E402
 from generation import machine  # noqa: E402
 
 from standin.evaluation.comparisons import holm  # noqa: E402
@@ -67,7 +67,7 @@ class Claim:
         return f"{self.first} {'>' if self.sign > 0 else '<'} {self.second}"
 
 
-ONE = "one base seed"
+ONE, NOT_LEARNED = "one base seed", "not learned"
 LI, WAGNER = "Li 2023", "Wagner 2025"
 CLAIMS = [
     Claim(LI, "synthetic", "real", -1),
@@ -172,8 +172,11 @@ def pooled(found: Sequence[Estimate]) -> Estimate:
     return Estimate(float(np.mean([one.value for one in found])), total**0.5 / len(found), own)
 
 
-def judged(found: Mapping[Claim, Estimate], base_seeds: int) -> dict[str, dict[str, Any]]:
-    """Difference, interval, p-values and verdict of each claim, Holm's correction being over those that are given."""
+def judged(found: Mapping[Claim, Estimate], base_seeds: int, lost: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """Difference, interval, p-values and verdict of each claim, Holm's correction being over those that are given.
+
+    ``lost``: arms that had not learned in some run; a claim of one has no verdict, as in the product.
+    """
     adjusted = holm([one.p_value() for one in found.values()])
     return {
         claim.name: {
@@ -182,7 +185,11 @@ def judged(found: Mapping[Claim, Estimate], base_seeds: int) -> dict[str, dict[s
             "interval": [round(bound, 4) for bound in one.interval(CONFIDENCE, -1, 1)],
             "p": round(one.p_value(), 4),
             "p_holm": round(p, 4),
-            "verdict": verdict(claim.sign * one.value, one.p_value(), p) if base_seeds > 1 else ONE,
+            "verdict": ONE
+            if base_seeds < 2
+            else NOT_LEARNED
+            if {claim.first, claim.second} & {*lost}
+            else verdict(claim.sign * one.value, one.p_value(), p),
         }
         for (claim, one), p in zip(found.items(), adjusted, strict=True)
     }
@@ -231,6 +238,8 @@ def read(folder: Path, task: str, shots: int, seeds: Sequence[int]) -> Runs:
         figures.append(json.loads((kept / "figures.json").read_text("utf-8")))
         for arm in figures[-1]["evaluate"][0]["unlearned_arms"]:
             lost.setdefault(arm, []).append(seed)
+    makers = {json.dumps(one["made_by"], sort_keys=True) for one in figures}
+    assert len(makers) == 1, f"{task}: runs of different code or settings: {makers}"
     training = min(len(of_base) for of_base in said["real"])
     common = {arm: [of_base[:training] for of_base in of_arm] for arm, of_arm in said.items()}
     return Runs(scored(list(truth.values()), common, SCORED.get(task, ())), training, lost, figures)
@@ -258,7 +267,8 @@ def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
                 for arm, values in scores.items()
             },
             "not_learned": runs.lost,
-            "claims": judged(estimates[task], len(done)),
+            "claims": judged(estimates[task], len(done), runs.lost),
+            "made_by": runs.figures[0]["made_by"],
             "retained": described(shares[task]),
             "seconds": [one["seconds"] for one in runs.figures],
         }
@@ -268,7 +278,8 @@ def measure(folder: Path, shots: int, seeds: Sequence[int]) -> dict[str, Any]:
         common = [claim for claim in CLAIMS if all(claim in estimates[task] for task in inside)]
         if len(inside) > 1:
             over = {claim: pooled([estimates[task][claim] for task in inside]) for claim in common}
-            pools[name] = {"tasks": inside, "claims": judged(over, 2)}
+            lost = {arm for task in inside for arm in tasks[task]["not_learned"]}
+            pools[name] = {"tasks": inside, "claims": judged(over, 2, lost)}
             pools[name]["retained"] = described(pooled([shares[task] for task in inside]))
     return {"tasks": tasks, "pools": pools}
 
@@ -329,7 +340,7 @@ def main() -> None:
             sys.exit(f"failed: {', '.join(failed)}")
         return
     found = {f"{shots} shots": measure(folder, shots, given.seeds) for shots in given.shots}
-    content = {"machine": machine(), "settings": SETTINGS, "found": found}
+    content = {"machine": machine(), "found": found}
     print("\n".join(tables(one) for one in found.values()))
     RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 

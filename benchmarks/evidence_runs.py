@@ -140,10 +140,15 @@ class Project:
         began = time.perf_counter()
         self.call("standin", "run", *(word for each in changed for word in ("-S", each)))
         arms = ARMS if task in STANCE else ARMS[:-1]
-        self._keep(self.folder / "runs" / f"{task}-{shots}-{seed}", arms, time.perf_counter() - began)
+        self._keep(self.folder / "runs" / f"{task}-{shots}-{seed}", arms, changed, time.perf_counter() - began)
 
-    def _keep(self, folder: Path, arms: Sequence[str], seconds: float) -> None:
-        """Labels and predictions of the test texts, and the figures of the stages."""
+    def commit(self) -> str:
+        """The product's commit, without those that add data."""
+        words = ["git", "log", "-1", "--invert-grep", "--grep", "^Data of ", "--format=%H"]
+        return subprocess.run(words, cwd=self.root, check=True, capture_output=True, text=True).stdout.strip()
+
+    def _keep(self, folder: Path, arms: Sequence[str], changed: Sequence[str], seconds: float) -> None:
+        """Labels and predictions of the test texts, the figures of the stages, and what the run was made by."""
         test = records(self.root / "data/real/test.jsonl")
         write(folder / "truth.jsonl", [{"id": row["id"], "label": row["label"]} for row in test])
         for arm in arms:
@@ -154,5 +159,8 @@ class Project:
             stage: json.loads((self.root / f"reports/{stage}/metrics.json").read_text("utf-8")) for stage in stages
         }
         figures["evaluate"] = json.loads((self.root / "reports/evaluate/scope.json").read_text("utf-8"))
+        own = ("base.task=", "base.seed=", "generator.shots=", "prepare.test=", "finetune.seeds=",
+               "evaluate.scored_labels=")  # fmt: skip
+        figures["made_by"] = {"commit": self.commit(), "settings": [one for one in changed if not one.startswith(own)]}
         figures["seconds"] = round(seconds)
         (folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")

@@ -62,7 +62,7 @@ UNITS = {
     **dict.fromkeys(("max_tokens", "token_budget"), "tokens"),
     **dict.fromkeys(("min_steps", "max_steps"), "steps of training"),
     **dict.fromkeys(("price_in", "price_out"), "money per million tokens"),
-    **dict.fromkeys(("seed", "seeds", "temperature", "learning_rate", "weight_decay"), ""),
+    **dict.fromkeys(("seed", "seeds", "temperature", "learning_rate", "weight_decay", "processes"), ""),
     "top_p": "probability",
     "max_label_gap": "share of the texts",
     "off_task": "share of the real texts",

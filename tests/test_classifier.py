@@ -435,7 +435,7 @@ def test_a_folder_without_a_classifier_is_no_warm_start_and_cannot_be_loaded(tmp
 def test_the_card_says_what_was_trained_on_what_and_how_it_fares(tmp_path: Path) -> None:
     (tmp_path / "real.jsonl").write_bytes(b"rows")
     card = model_card(
-        title="arm real", question="Close the road?", encoder="roberta-base", labels=["against", "favor"], rows=48,
+        title="arm real", question="Close the road?", pairs=True, encoder="roberta-base", labels=["against", "favor"], rows=48,
         steps=30, seed=1, validation=(0.8123, 0.8333, 48),
         data=tmp_path / "real.jsonl",
     )  # fmt: skip

@@ -209,8 +209,16 @@ def test_degrees_of_freedom_lie_between_those_of_the_seeds_and_those_of_the_text
     found = estimate(seeds, seeds[:, np.newaxis] + moved, 101)
     assert found.error == pytest.approx(0.02**0.5)
     assert 1 / found.freedom == pytest.approx(0.5 / 2 + 0.5 / 100)
-    alike = estimate(np.full(3, 0.5), np.full((3, 1), 0.5) + moved, 101)
-    assert (alike.error, alike.freedom) == pytest.approx((0.1, 100))
+    same = estimate(np.full(3, 0.5), np.full((3, 1), 0.5) + moved, 101)
+    assert (same.error, same.freedom) == pytest.approx((0.1, 100))
+
+
+def test_few_seeds_that_are_alike_by_chance_do_not_make_it_sure() -> None:
+    """Two seeds tell their variance by one difference, three by two: the share counts as 1 and 1/2 at least."""
+    for seeds, freedom in ((2, 1), (3, 1 / (0.5 / 2 + 0.5 / 100)), (5, 1 / (0.25 / 4 + 0.75 / 100))):
+        values = np.full(seeds, 0.5) + np.linspace(-1e-4, 1e-4, seeds)
+        found = estimate(values, values[:, np.newaxis] + np.array([-0.1, 0.1]), 101)
+        assert found.freedom == pytest.approx(freedom)
 
 
 def test_an_error_of_0_is_exact() -> None:

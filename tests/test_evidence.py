@@ -74,7 +74,7 @@ def test_verdicts_go_by_the_claim_s_direction_and_by_holm_s_correction() -> None
     assert found["synthetic < real"]["interval"] == [-0.2408, -0.1592]  # 2.0423 standard errors to each side
 
 
-def kept(folder: Path, task: str, seed: int, lost: list[str], training_seeds: int = 2) -> None:
+def kept(folder: Path, task: str, seed: int, lost: list[str], training_seeds: int = 2, commit: str = "c0ffee") -> None:
     """A run whose arms are all right, but for ``synthetic``, which gives all texts one label."""
     run = folder / "runs" / f"{task}-0-{seed}"
     labels = ("spam", "ham") if task == "sms-spam" else ("favor", "against")
@@ -84,7 +84,12 @@ def kept(folder: Path, task: str, seed: int, lost: list[str], training_seeds: in
     for arm in ARMS if task in evidence_runs.STANCE else ARMS[:-1]:
         said = {"label": labels[1]} if arm == "synthetic" else {}
         write(run / f"{arm}.jsonl", [row | {"seed": training} | said for training in seeds for row in truth])
-    figures = {"curate": [{"kept": 90}], "evaluate": [{"unlearned_arms": lost}], "seconds": 1}
+    figures = {
+        "made_by": {"commit": commit, "settings": ["prepare.pool=300"]},
+        "curate": [{"kept": 90}],
+        "evaluate": [{"unlearned_arms": lost}],
+        "seconds": 1,
+    }
     (run / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
 
 
@@ -96,7 +101,7 @@ def test_measuring_reads_the_runs_that_are_there_and_names_the_arms_that_had_not
     assert (spam["base_seeds"], spam["training_seeds"]) == ([1, 3], 2)
     assert spam["not_learned"] == {"synthetic": [3]}
     below = spam["claims"]["synthetic < real"]
-    assert (below["difference"], below["verdict"]) == (pytest.approx(1 / 3 - 1, abs=1e-4), "holds")
+    assert (below["difference"], below["verdict"]) == (pytest.approx(1 / 3 - 1, abs=1e-4), "not learned")
     assert spam["claims"]["sqbc > random"] == {
         "by": "Wagner 2025", "difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "p_holm": 1.0,
         "verdict": "within the noise",
@@ -104,7 +109,9 @@ def test_measuring_reads_the_runs_that_are_there_and_names_the_arms_that_had_not
     assert "synthetic > warmstart_alone" not in spam["claims"]
     assert spam["retained"] == {"share": 1.0, "interval": [1.0, 1.0]}
     assert found["pools"] == {}
-    assert "| synthetic < real | Li 2023 | -0.667 (-0.667 to -0.667) holds |" in tables(found)
+    assert "| synthetic < real | Li 2023 | -0.667 (-0.667 to -0.667) not learned |" in tables(found)
+    kept(tmp_path, "sms-spam", 3, [])
+    assert measure(tmp_path, 0, [1, 3])["tasks"]["sms-spam"]["claims"]["synthetic < real"]["verdict"] == "holds"
 
 
 def test_only_tasks_with_two_base_seeds_count_in_the_mean_over_tasks(tmp_path: Path) -> None:
@@ -115,6 +122,16 @@ def test_only_tasks_with_two_base_seeds_count_in_the_mean_over_tasks(tmp_path: P
     found = measure(tmp_path, 0, [1, 2, 3])["pools"]
     assert list(found) == ["all"]
     assert found["all"]["tasks"] == ["semeval-climate", "sms-spam"]
+    assert found["all"]["claims"]["synthetic < real"]["verdict"] == "holds"
+    kept(tmp_path, "semeval-climate", 3, ["synthetic"])
+    assert measure(tmp_path, 0, [1, 2, 3])["pools"]["all"]["claims"]["synthetic < real"]["verdict"] == "not learned"
+
+
+def test_runs_of_other_code_or_settings_are_not_put_together(tmp_path: Path) -> None:
+    kept(tmp_path, "sms-spam", 1, [])
+    kept(tmp_path, "sms-spam", 2, [], commit="decade")
+    with pytest.raises(AssertionError, match="sms-spam: runs of different code or settings"):
+        measure(tmp_path, 0, [1, 2])
 
 
 def test_answers_are_held_against_their_own_texts_in_whatever_order_a_run_has_them(tmp_path: Path) -> None:

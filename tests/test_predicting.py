@@ -223,7 +223,7 @@ class TestPredict:
     def test_a_place_that_cannot_be_written_is_found_before_anything_is_read(
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("standin.predicting.classifiers.read", lambda *_: pytest.fail("read"))
+        monkeypatch.setattr("standin.predicting.reading.read", lambda *_: pytest.fail("read"))
         with pytest.raises(OSError, match=r"letters\.csv"):
             CliRunner().invoke(cli.app, ["predict", "letters.csv", "--to", "letters.csv/x.csv"], catch_exceptions=False)
 

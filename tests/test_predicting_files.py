@@ -1,7 +1,7 @@
 """What ``standin predict`` and ``opinions`` read and write, and which classifier reads which text."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from standin.classifier.inputs import inputs_of
 from standin.classifier.training import fine_tune
 from standin.corpus import Row, read_json, write_json
 from standin.errors import StandinError
-from standin.predicting.classifiers import known_errors, read, readers
+from standin.predicting.classifiers import Reader, readers
 from standin.predicting.files import own, target_of, texts_of, write_rows_with
+from standin.predicting.reading import known_errors, planned, read
 from standin.sources.opening import Options, open_file
 from standin.sources.tables import Table
 
@@ -25,6 +26,15 @@ QUESTIONS = {"road": "close the road", "rent": "is the rent dear"}
 
 def nothing(_: int) -> None:
     pass
+
+
+def said_of(
+    found: dict[str | None, Reader],
+    texts: list[str],
+    asked: Sequence[str | None],
+    done: Callable[[int], None] = nothing,
+) -> np.ndarray:
+    return read(planned(found, texts, asked), (len(texts), len(LABELS)), CPU, done)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +76,7 @@ def test_each_question_s_texts_are_read_by_its_own_classifier(models: Path) -> N
     texts = [*BUS[:2], *PARK[:2]] * 2
     asked = ["road"] * 4 + ["rent"] * 4
     told: list[int] = []
-    shares = read(readers(models, QUESTIONS), texts, asked, CPU, told.append)
+    shares = said_of(readers(models, QUESTIONS), texts, asked, told.append)
     said = [LABELS[code] for code in shares.argmax(axis=1)]
     assert said[:4] == [LABELS[0]] * 2 + [LABELS[1]] * 2
     assert said[4:] == [LABELS[1]] * 2 + [LABELS[0]] * 2
@@ -76,7 +86,7 @@ def test_each_question_s_texts_are_read_by_its_own_classifier(models: Path) -> N
 def test_equal_texts_are_told_of_as_often_as_they_stand_there(models: Path) -> None:
     told: list[int] = []
     found = readers(models, QUESTIONS)
-    shares = read(found, [BUS[0], " ", BUS[0], BUS[0]], ["road"] * 4, CPU, told.append)
+    shares = said_of(found, [BUS[0], " ", BUS[0], BUS[0]], ["road"] * 4, told.append)
     assert told == [3]
     assert np.isnan(shares[1]).all()
     np.testing.assert_array_equal(shares[0], shares[3])

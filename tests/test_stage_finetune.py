@@ -143,8 +143,8 @@ def test_the_saved_model_is_that_of_the_first_seed_and_the_largest_budget(encode
     assert json.loads(Path("models/real/training.json").read_text()) == {
         "arm": "real", "batch": 6, "budget": 6, "class_weights": False, "dtype": "float32", "encoder": str(encoder),
         "epochs": 1.0, "frozen_layers": 0, "learning_rate": 0.005, "max_steps": 2, "max_tokens": 16, "min_steps": 2,
-        "pooling": "mean", "probe": True, "question_id": None, "revision": "main", "rows": 6, "rows_seen": 12,
-        "seed": 1, "steps": 2, "warmup": 0.1, "weight_decay": 0.01,
+        "pairs": False, "pooling": "mean", "probe": True, "question": None, "question_id": None, "revision": "main",
+        "rows": 6, "rows_seen": 12, "seed": 1, "steps": 2, "warmup": 0.1, "weight_decay": 0.01,
     }  # fmt: skip
     classifier = load(Path("models/real"), Runtime(threads=1, device="cpu"))
     shares = predict(classifier, [text for text, _ in HELD], [None] * 3)

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from standin.checked import Group
-from standin.errors import StandinError
+from standin.errors import StandinError, counted
 
 
 def torch_device(runtime: "Runtime") -> Literal["cpu", "cuda"]:
@@ -17,6 +17,11 @@ def torch_device(runtime: "Runtime") -> Literal["cpu", "cuda"]:
     available = torch.cuda.is_available()
     if runtime.device == "cuda" and not available:
         raise StandinError("params.yaml: runtime.device is 'cuda', and torch sees no GPU: take 'auto' or 'cpu'")
+    if available and runtime.device != "cpu" and runtime.processes > torch.cuda.device_count():
+        raise StandinError(
+            f"params.yaml: runtime.processes is {runtime.processes}, and torch sees "
+            f"{counted(torch.cuda.device_count(), 'GPU')}: one process takes one"
+        )
     return "cuda" if available and runtime.device != "cpu" else "cpu"
 
 
@@ -34,6 +39,7 @@ class Runtime(Group):
     threads: int = Field(2, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(64, ge=1)
+    processes: int = Field(1, ge=1)
     memory: float = Field(0.9, gt=0, le=1)
     tensor_parallel: int = Field(1, ge=1)
     data_parallel: int = Field(1, ge=1)

@@ -9,6 +9,7 @@ def model_card(
     *,
     title: str,
     question: str | None,
+    pairs: bool,
     encoder: str,
     labels: Sequence[str],
     rows: int,
@@ -22,6 +23,7 @@ def model_card(
     Args:
         title: what was trained, as in "arm sqbc_synthetic".
         question: the question all texts answer, None where there is none or several.
+        pairs: whether it reads every text together with a question.
         encoder: name of the encoder it began from.
         labels: in the order of the probabilities.
         rows: training texts.
@@ -40,7 +42,9 @@ def model_card(
         if steps
         else f"A linear probe on {encoder} as it is, fitted on {rows} texts"
     )
-    reads = f'Pairs of the question "{question}" and a text.' if question else "Texts (or pairs of question and text)."
+    reads = f'Pairs of the question "{question}" and a text.' if question else "Texts."
+    if pairs and not question:
+        reads = "Pairs of a question, in words, and a text."
     md5 = hashlib.md5(data.read_bytes(), usedforsecurity=False).hexdigest()
     return "\n".join(
         (

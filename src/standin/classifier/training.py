@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from standin.classifier import processes
 from standin.classifier.encoders import Classifier, Start
 from standin.classifier.inputs import Inputs, collate
 from standin.classifier.prediction import features
@@ -51,7 +52,9 @@ def fine_tune(
     """Train with AdamW on cross-entropy, with linear warm-up and decay, from a linear probe (``finetune.probe``).
 
     Where the GPU's memory does not hold a batch, the training starts anew with smaller micro-batches and the gradients
-    of a whole batch accumulated, which changes the result by rounding and by the draws of dropout only.
+    of a whole batch accumulated, which changes the result by rounding and by the draws of dropout only. So do several
+    processes (``runtime.processes``), each with its part of every batch; a last batch that is smaller is filled up with
+    the first rows.
 
     The Trainer seeds the process's global generators of Python, NumPy and torch; dropout and a head without a probe
     draw from torch's. The order of the texts comes from a generator of its own.
@@ -66,23 +69,32 @@ def fine_tune(
         read: what the head reads of each text at the start (``features``), shape (n, d); computed where it is None.
 
     Raises:
-        StandinError: a single text does not fit into the GPU's memory.
+        StandinError: a single text does not fit into the GPU's memory; or several processes cannot share a batch, or
+            hold their part of it.
     """
     import torch
 
     settings = start.settings
+    micro_batch = processes.share_of(settings.batch)
     rows = rows_seen(len(inputs), length or settings, settings.batch)
     order = training_order(inputs.lengths(), rows, settings.batch, np.random.default_rng(seed))
     head = None
     if settings.probe and not start.warm:
         read = features(start.classifier(seed), inputs) if read is None else read
         head = linear_probe(read, classes, len(start.labels), settings.class_weights)
-    micro_batch = settings.batch
     while True:
+        given = (start, inputs, classes, order, head, micro_batch, seed)
+        processes.tell(given)
         try:
-            classifier, history = _train(start, inputs, classes, order, head, micro_batch, seed, on_step)
+            classifier, history = _train(on_step, *given)
             return Trained(classifier, history, steps_of(rows, settings.batch), rows)
         except torch.OutOfMemoryError:
+            if processes.world() > 1:  # the others are in the middle of a step, and wait for this one
+                raise StandinError(
+                    f"params.yaml: {micro_batch} texts of a batch do not fit into a GPU's memory: raise "
+                    "runtime.processes where there are more GPUs, lower finetune.max_tokens or raise "
+                    "finetune.frozen_layers; one process (runtime.processes=1) finds a smaller part by itself"
+                ) from None
             if micro_batch == 1:
                 raise StandinError(
                     f"params.yaml: finetune.encoder {settings.encoder!r} with one text of {settings.max_tokens} tokens "
@@ -91,6 +103,12 @@ def fine_tune(
         gc.collect()  # the Trainer holds itself, and with it the model, in a cycle
         torch.cuda.empty_cache()
         micro_batch = smaller(micro_batch, settings.batch)
+
+
+def take_part() -> None:
+    """In a process that ``torchrun`` started beside rank 0: train with it whatever it trains, until it lets go."""
+    while (given := processes.hear()) is not None:
+        _train(lambda _: None, *given)
 
 
 def probed(
@@ -181,6 +199,7 @@ def smaller(micro_batch: int, batch: int) -> int:
 
 
 def _train(
+    on_step: Callable[[int], None],
     start: Start,
     inputs: Inputs,
     classes: npt.NDArray[np.intp],
@@ -188,7 +207,6 @@ def _train(
     head: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None,
     micro_batch: int,
     seed: int,
-    on_step: Callable[[int], None],
 ) -> tuple[Classifier, list[Step]]:
     import torch
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -231,7 +249,7 @@ def _train(
             output_dir=folder,
             max_steps=steps,
             per_device_train_batch_size=micro_batch,
-            gradient_accumulation_steps=settings.batch // micro_batch,
+            gradient_accumulation_steps=settings.batch // (micro_batch * processes.world()),
             learning_rate=settings.learning_rate,
             warmup_steps=round(settings.warmup * steps),
             lr_scheduler_type="linear",

@@ -24,6 +24,7 @@ KINDS = (
     ("converted models", ".standin/models"),
     ("MLflow's database", "mlflow.db*"),
     ("MLflow's files", "mlartifacts"),
+    ("stopped predictions", ".standin/predicting"),
     ("data", "data"),
     ("trained classifiers", "models"),
     ("what was pushed", "storage"),

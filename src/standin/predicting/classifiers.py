@@ -1,47 +1,34 @@
 """The classifiers that read a file of texts: those of an arm of the last run, or of any folder that holds some."""
 
 import hashlib
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from standin.config import Runtime
-from standin.corpus import Row, read_json
+from standin.corpus import read_json
 from standin.errors import StandinError, nearest
 from standin.report.headline import learned_scores
 from standin.sheets import sheet_rows
 
-MODELS = Path("models")
+MODELS, NONE = Path("models"), "none.json"
 SCORES, LEARNED = Path("reports/evaluate/scores.csv"), Path("reports/evaluate/learned.csv")
-CHUNK = 1024
-"""Texts that are encoded at a time, all longest first: more would save no padding, and show progress too rarely."""
 DIGITS = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reader:
-    """One classifier in its folder; ``question`` is the id of the question that its texts answer, ``words`` it."""
+    """One classifier in its folder, with what it was trained on.
+
+    ``pairs``: it reads every text together with a question. ``question`` is that question's id and ``words`` its text
+    as it was in training; both are None where it reads texts alone, or answers to any question (the warm start).
+    """
 
     folder: Path
-    arm: str
-    seed: int | None
-    budget: int | None
     question: str | None
     words: str | None
+    pairs: bool
     labels: tuple[str, ...]
-
-    @cached_property
-    def version(self) -> str:
-        """What tells this classifier from every other: the start of the SHA-256 of its weights."""
-        found = hashlib.sha256()
-        for path in sorted(self.folder.glob("*.safetensors")) + sorted(self.folder.glob("*/*.safetensors")):
-            if (path.parent / "training.json").exists() == (path.parent == self.folder):
-                found.update(path.read_bytes())
-        return found.hexdigest()[:DIGITS]
+    version: str
+    """What tells this classifier from every other: the start of the SHA-256 of its weights."""
 
     @property
     def name(self) -> str:
@@ -50,7 +37,7 @@ class Reader:
 
 
 def readers(model: Path | None, questions: dict[str, str]) -> dict[str | None, Reader]:
-    """The classifiers of a folder, by question id (None in a task without questions).
+    """The classifiers of a folder, by question id; None: of texts without a question, or of answers to any.
 
     Args:
         model: the folder; None takes the arm of the last run with the highest macro-F1.
@@ -64,12 +51,17 @@ def readers(model: Path | None, questions: dict[str, str]) -> dict[str | None, R
         known = [path.name for path in MODELS.iterdir() if path.is_dir()] if MODELS.is_dir() else []
         hint = f": {nearest(folder.name, known)}" if known else "; `dvc repro` or `dvc pull` brings models"
         raise StandinError(f"{folder}: there is no such folder{hint}")
-    if (folder / "none.json").exists():
-        raise StandinError(f"{folder}: no classifier was trained: {read_json(folder / 'none.json')['reason']}")
+    if (folder / NONE).exists():
+        none = read_json(folder / NONE)
+        if "classifier" not in none:
+            raise StandinError(f"{folder}: no classifier was trained: {none['reason']}")
+        return readers(Path(none["classifier"]), questions)
     places = (
         [folder] if (folder / "config.json").exists() else sorted(path.parent for path in folder.glob("*/config.json"))
     )
     found = [_reader(place, questions) for place in places if (place / "training.json").exists()]
+    if not found and any(folder.glob("*/*.npz")):
+        raise StandinError(f"{folder}: keeps what classifiers said of the run's texts, and none of them: name an arm's")
     if not found:
         raise StandinError(f"{folder}: holds no classifier that Standin wrote; `dvc repro` or `dvc pull` brings one")
     if len({reader.question for reader in found}) < len(found):
@@ -82,13 +74,22 @@ def readers(model: Path | None, questions: dict[str, str]) -> dict[str | None, R
 def _reader(folder: Path, questions: dict[str, str]) -> Reader:
     said, config = read_json(folder / "training.json"), read_json(folder / "config.json")
     labels = tuple(config["id2label"][code] for code in sorted(config["id2label"], key=int))
-    question = said.get("question_id")
-    if question is not None and question not in questions:
-        raise StandinError(f"{folder}: its question {question!r} is none of the task's: {nearest(question, questions)}")
-    words = questions[question] if question is not None else None
-    return Reader(
-        folder, str(said.get("arm", folder.name)), said.get("seed"), said.get("budget"), question, words, labels
-    )
+    question, words = said.get("question_id"), said.get("question")
+    if question is not None and words is None:  # written before it was noted
+        if question not in questions:
+            known = nearest(question, questions)
+            raise StandinError(f"{folder}: its question {question!r} is none of the task's: {known}")
+        words = questions[question]
+    pairs = said.get("pairs", question is not None or said.get("arm", "") is None)  # the warm start is no arm's
+    return Reader(folder, question, words, bool(pairs), labels, _version(folder))
+
+
+def _version(folder: Path) -> str:
+    found = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")) + sorted(folder.glob("*/*.safetensors")):
+        if (path.parent / "training.json").exists() == (path.parent == folder):
+            found.update(path.read_bytes())
+    return found.hexdigest()[:DIGITS]
 
 
 def best_arm() -> str:
@@ -102,7 +103,7 @@ def best_arm() -> str:
     scores = {
         arm: score
         for arm, score in learned_scores(*tables).items()
-        if (MODELS / arm).is_dir() and not (MODELS / arm / "none.json").exists()
+        if (MODELS / arm).is_dir() and _answers(MODELS / arm)
     }
     if not scores:
         raise StandinError(
@@ -112,60 +113,7 @@ def best_arm() -> str:
     return max(scores, key=lambda arm: scores[arm])
 
 
-def read(
-    found: dict[str | None, Reader],
-    texts: Sequence[str],
-    asked: Sequence[str | None],
-    runtime: Runtime,
-    done: Callable[[int], None],
-) -> npt.NDArray[np.float64]:
-    """Probabilities of the labels for every text, shape (n, labels); NaN where a text is blank.
-
-    Args:
-        found: the classifiers by question.
-        texts: n texts; equal ones are read once.
-        asked: the question each answers, a key of ``found``.
-        runtime: threads and device.
-        done: told of texts that are done.
-    """
-    from standin.classifier.encoders import load
-    from standin.classifier.prediction import predict
-
-    labels = next(iter(found.values())).labels
-    shares = np.full((len(texts), len(labels)), np.nan)
-    for question, reader in found.items():
-        places: dict[str, list[int]] = {}
-        for place, (text, own) in enumerate(zip(texts, asked, strict=True)):
-            if own == question and text.strip():
-                places.setdefault(text, []).append(place)
-        if not places:
-            continue
-        classifier = load(reader.folder, runtime)
-        different = sorted(places, key=len, reverse=True)
-        for begin in range(0, len(different), CHUNK):
-            chunk = different[begin : begin + CHUNK]
-            for text, row in zip(chunk, predict(classifier, chunk, [reader.words] * len(chunk)), strict=True):
-                shares[places[text]] = row
-            done(sum(len(places[text]) for text in chunk))
-    return shares
-
-
-def known_errors(
-    reader: Reader, test: Sequence[Row], runtime: Runtime, done: Callable[[int], None]
-) -> npt.NDArray[np.intp]:
-    """The labelled test texts of its question by true label (row) and by what it says (column): (labels, labels).
-
-    Raises StandinError where a label is none of the classifier's.
-    """
-    own = [row for row in test if row.question_id == reader.question and row.label is not None]
-    counts = np.zeros((len(reader.labels), len(reader.labels)), dtype=np.intp)
-    if other := {str(row.label) for row in own} - set(reader.labels):
-        raise StandinError(
-            f"{reader.folder}: says {', '.join(reader.labels)}; the test texts have the label {min(other)!r} too: name "
-            "a classifier of this task"
-        )
-    if own:
-        shares = read({reader.question: reader}, [row.text for row in own], [reader.question] * len(own), runtime, done)
-        truth = [reader.labels.index(str(row.label)) for row in own]
-        np.add.at(counts, (truth, shares.argmax(axis=1)), 1)
-    return counts
+def _answers(folder: Path) -> bool:
+    """Whether an arm has a classifier here, its own or another's."""
+    none = read_json(folder / NONE) if (folder / NONE).exists() else None
+    return none is None or Path(none.get("classifier", folder), "config.json").exists()

@@ -13,8 +13,9 @@ from standin.help import examples
 if TYPE_CHECKING:
     import numpy as np
 
-    from standin.config import Params
+    from standin.config import Params, Runtime
     from standin.predicting.classifiers import Reader
+    from standin.predicting.reading import Chunk, Partial
     from standin.sources.tables import Table
 
 PREDICT = (
@@ -22,6 +23,7 @@ PREDICT = (
     "standin predict letters.xlsx --text body --to read.parquet",
     "standin predict letters.csv --model models/real --probabilities",
     "standin predict comments.jsonl --question city_centre",
+    "standin predict comments.csv --model models/warmstart --question-column topic",
 )
 OPINIONS = (
     "standin opinions comments.csv",
@@ -42,7 +44,7 @@ Model = Annotated[
 Text = Annotated[
     str | None, typer.Option(help="Column of the texts, else the task's own name for it.", metavar="COLUMN")
 ]
-Asked = Annotated[str | None, typer.Option("--question", help="Id of the question that all texts answer.")]
+Asked = Annotated[str | None, typer.Option("--question", help="Question that all texts answer, by id or words.")]
 AskedIn = Annotated[
     str | None, typer.Option(help="Column that says which question a text answers, by id or words.", metavar="COLUMN")
 ]
@@ -60,13 +62,17 @@ def register(app: typer.Typer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A file that was read: its rows, the classifiers, and the probabilities, shape (rows, labels), NaN where blank."""
+    """A file that was read: its rows, the classifiers, and the probabilities, shape (rows, labels), NaN where blank.
+
+    ``partial`` keeps them on disk until what is made of them is written.
+    """
 
     table: "Table"
     readers: dict[str | None, "Reader"]
     asked: list[str | None]
     shares: "np.ndarray"
     params: "Params"
+    partial: "Partial"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -90,7 +96,8 @@ def predict(
 ) -> None:
     """Let a trained classifier read a file of texts: the same rows with label, probability and model version.
 
-    Written beside it as NAME-predicted; JSON Lines and Parquet hold texts as they are, CSV disarms formulas by a '.
+    Written beside it as NAME-predicted; JSON Lines and Parquet hold texts as they are, CSV disarms formulas by a '. One
+    that was stopped goes on where it was when it is called again with the same texts and classifier.
     """
     import numpy as np
 
@@ -114,6 +121,7 @@ def predict(
                 None if row[place] != row[place] else round(float(row[place]), 6) for row in found.shares
             ]
     write_rows_with(target, found.table, said, again=own(found.table))
+    found.partial.remove()
     counts = {label: int(((best == code) & ~blank).sum()) for code, label in enumerate(found.labels)}
     typer.echo(
         f"{target}: {counted(len(blank), 'row')}; "
@@ -149,6 +157,7 @@ def opinions(
     rows, notes = _shares(found)
     if target is not None:
         _write_shares(target, rows)
+    found.partial.remove()
     if as_json:
         typer.echo(json.dumps({"shares": rows, "notes": notes}, ensure_ascii=False, indent=1))
         return
@@ -165,9 +174,10 @@ def _read(
 
     from standin.config import load_params
     from standin.errors import StandinError
-    from standin.predicting.classifiers import read, readers
-    from standin.predicting.files import asked_of, texts_of
-    from standin.progress import progress
+    from standin.predicting.classifiers import readers
+    from standin.predicting.files import texts_of
+    from standin.predicting.questions import asked_of
+    from standin.predicting.reading import Partial, planned
     from standin.sources.opening import Options, open_file
     from standin.stages.runner import limit_threads
     from standin.task import load_task
@@ -185,12 +195,38 @@ def _read(
         if text is None and column_of_texts not in table.columns and "text" in table.columns:
             column_of_texts = "text"
         texts = texts_of(table, column_of_texts)
-        asked = asked_of(table, texts, questions, list(known), question, column)
+        known, asked = asked_of(table, texts, known, questions, question, column)
     for note in table.notes:
         typer.echo(f"{file}: {note}", err=True)
-    with progress(f"reading {file.name}", sum(bool(each.strip()) for each in texts), "texts") as done:
-        shares = read(known, texts, asked, params.runtime, done)
-    return Read(table, known, asked, shares, params)
+    chunks = planned(known, texts, asked)
+    partial = Partial(chunks)
+    labels = next(iter(known.values())).labels
+    shares = _taken_over(file, chunks, (len(texts), len(labels)), params.runtime, partial)
+    return Read(table, known, asked, shares, params, partial)
+
+
+def _taken_over(
+    file: Path, chunks: "Sequence[Chunk]", size: tuple[int, int], runtime: "Runtime", partial: "Partial"
+) -> "np.ndarray":
+    """What a run that was stopped has read, and the rest read now."""
+    from standin.errors import counted, first_line
+    from standin.predicting.reading import read
+    from standin.progress import progress
+
+    total, before = sum(chunk.size for chunk in chunks), partial.rows
+    if before:
+        typer.echo(f"taking over {before:,} of {counted(total, 'text')}, read before by the same classifier", err=True)
+    try:
+        with progress(f"reading {file.name}", total - before, "texts") as done:
+            shares = read(chunks, size, runtime, done, partial)
+    except KeyboardInterrupt:
+        if partial.rows:
+            kept = f"{partial.rows:,} of {counted(total, 'text')}"
+            typer.echo(f"{kept} are read and kept; the same command takes them over", err=True)
+        raise
+    if partial.fault is not None:
+        typer.echo(f"what is read could not be kept for the case of a stop: {first_line(partial.fault)}", err=True)
+    return shares
 
 
 def _shares(found: Read) -> tuple[list[dict[str, Any]], list[str]]:
@@ -200,7 +236,7 @@ def _shares(found: Read) -> tuple[list[dict[str, Any]], list[str]]:
     from standin.corpus import Row, read_rows
     from standin.errors import counted
     from standin.evaluation.shares import corrected_shares
-    from standin.predicting.classifiers import known_errors
+    from standin.predicting.reading import known_errors
     from standin.progress import progress
 
     test = read_rows(TEST, Row) if TEST.exists() else []

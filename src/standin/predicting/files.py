@@ -7,13 +7,12 @@ from typing import Any
 
 from standin.errors import StandinError, first_line, nearest
 from standin.sheets import Cell, plain, write_sheet
-from standin.sources.cells import missing, simple_text, text_in
+from standin.sources.cells import text_in
 from standin.sources.labels import jsonable
 from standin.sources.tables import Table
 
 WRITTEN = (".csv", ".jsonl", ".parquet")
 ADDED = ("predicted_label", "probability", "model")
-QUESTION_COLUMNS = ("question_id", "question")
 
 
 def texts_of(table: Table, column: str) -> list[str]:
@@ -36,60 +35,6 @@ def own(table: Table) -> bool:
             f"{', '.join(ADDED)}"
         )
     return bool(ours)
-
-
-def asked_of(
-    table: Table,
-    texts: Sequence[str],
-    questions: Mapping[str, str],
-    known: Sequence[str | None],
-    question: str | None,
-    column: str | None,
-) -> list[str | None]:
-    """The question that each text answers, by its id; None for all where the classifiers know no questions.
-
-    Args:
-        table: the file.
-        texts: its texts; a blank one is an answer to nothing, and may name no question.
-        questions: of the task, id -> text.
-        known: ids of the questions that there are classifiers for.
-        question: the one that all texts answer, where a person said so.
-        column: the column of ids or texts of questions; None looks for ``QUESTION_COLUMNS``.
-
-    Raises:
-        StandinError: an unknown question, or none said where there are several.
-    """
-    rows = len(table.records)
-    if None in known:
-        if question or column:
-            raise StandinError("--question, --question-column: the classifier answers no question; leave them out")
-        return [None] * rows
-    if question is not None:
-        if question not in known:
-            raise StandinError(f"--question {question!r}: {nearest(question, map(str, known))}")
-        return [question] * rows
-    column = column or next((name for name in QUESTION_COLUMNS if name in table.columns), None)
-    if column is None and len(known) == 1:
-        return [known[0]] * rows
-    if column is None or column not in table.columns:
-        raise StandinError(
-            f"{table.path}: which question do the texts answer? Name it with --question ({', '.join(map(str, known))}) "
-            "or the column that says it with --question-column"
-        )
-    ids = {words.strip(): name for name, words in questions.items()} | {name: name for name in questions}
-    found: list[str | None] = []
-    for text, (number, record) in zip(texts, table.records, strict=True):
-        if not text.strip():
-            found.append(known[0])
-            continue
-        cell = record.get(column)
-        said = "" if missing(cell) else simple_text(table, number, cell, column)
-        if ids.get(said) not in known:
-            raise StandinError(
-                f"{table.at(number)}: column {column!r} holds {said[:60]!r}: {nearest(said, map(str, known))}"
-            )
-        found.append(ids[said])
-    return found
 
 
 def target_of(path: Path, to: Path | None, overwrite: bool) -> Path:

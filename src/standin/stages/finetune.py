@@ -138,7 +138,8 @@ def _as_it_is(params: Params, task: Task, arm: str) -> Mapping[str, Any]:
         Path(f"data/predictions/{arm}.jsonl"),
         (replace(row, seed=other) for other in params.finetune.seeds for row in found),
     )
-    write_json(Path(f"models/{arm}/none.json"), {"reason": f"the arm's classifier is {WARMSTART}, as it is"})
+    reason = f"the arm's classifier is {WARMSTART}, as it is"
+    write_json(Path(f"models/{arm}/none.json"), {"reason": reason, "classifier": WARMSTART.as_posix()})
     _write_history(arm, {})
     print(f"finetune {arm}: {WARMSTART} as it is predicts the test texts, the same for every seed")  # noqa: T201
     return {"classifiers": 0, "skipped": False}
@@ -226,6 +227,7 @@ def _save(
     card = model_card(
         title=f"arm {arm}" + (f", question {key.question}" if key.question is not None else ""),
         question=question,
+        pairs=question is not None,
         encoder=params.finetune.encoder,
         labels=classifier.labels,
         rows=trained.texts,
@@ -234,8 +236,8 @@ def _save(
         validation=trained.validation,
         data=Path(f"data/arms/{arm}.jsonl"),
     )
-    noted = {"arm": arm, "budget": key.budget, "question_id": key.question, "seed": key.seed}
-    noted |= {"rows": trained.texts, "rows_seen": trained.seen, "steps": trained.steps}
+    noted = {"arm": arm, "budget": key.budget, "question_id": key.question, "question": question, "seed": key.seed}
+    noted |= {"pairs": question is not None, "rows": trained.texts, "rows_seen": trained.seen, "steps": trained.steps}
     save(classifier, folder, params.finetune, noted, card, half=True)
 
 

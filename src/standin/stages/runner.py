@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from standin.checked import read_yaml
+from standin.classifier import processes
 from standin.config import NAME, Params, load_params
 from standin.corpus import write_json, write_metrics
 from standin.errors import StandinError, nearest, surroundings
@@ -30,6 +31,8 @@ Metrics: TypeAlias = Mapping[str, Any]
 ORACLE = Path("data/real/oracle.jsonl")
 """The pool's labels: empty where it has none."""
 ALWAYS = {"runtime", "base.task"}
+TRAINING = ("warmstart", "learner", "finetune")
+"""Stages that several processes can run together (``runtime.processes``, or ``torchrun`` by hand)."""
 USAGE = "usage: python src/pipeline.py STAGE [ITEM], as dvc.yaml calls it; `dvc repro` runs all stages"
 
 View = TypeVar("View", bound=BaseModel)
@@ -97,25 +100,26 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     stage, item = arguments[0], arguments[1] if len(arguments) == 2 else ""
     try:
-        run_stage(stage, item)
+        return run_stage(stage, item)
     except StandinError as error:
         print(f"{stage}: {error}", file=sys.stderr)  # noqa: T201
         return error.status
     except KeyboardInterrupt:
-        print(f"{stage}: interrupted; run again to go on", file=sys.stderr)  # noqa: T201
+        if not processes.helps():
+            print(f"{stage}: interrupted; run again to go on", file=sys.stderr)  # noqa: T201
         return 130
     except Exception as error:
         if (found := surroundings(error)) is None:
             raise
         print(f"{stage}: {found}", file=sys.stderr)  # noqa: T201
         return 1
-    return 0
 
 
-def run_stage(stage: str, item: str) -> None:
+def run_stage(stage: str, item: str) -> int:
     """Run a stage and write ``metrics.json`` and ``timing.json`` to ``reports/<stage>/<item>/``, then tell the tracker.
 
-    The metrics are on disk before the tracker hears of them; ``timing.json`` stays on this machine.
+    The metrics are on disk before the tracker hears of them; ``timing.json`` stays on this machine. Returns the exit
+    status: 0, but of several processes that of the first to fail.
     """
     params = load_params()
     task = load_task(params.base.task)
@@ -124,6 +128,12 @@ def run_stage(stage: str, item: str) -> None:
     names, parts = declared(stage, params.base.task, item)
     _check_item(stage, item, params)
     limit_threads(params.runtime.threads)
+    if processes.world() > 1 and stage not in TRAINING:
+        raise StandinError(f"torchrun: only {', '.join(TRAINING)} run in several processes: call this stage alone")
+    if processes.helps():
+        return _help(params)
+    if params.runtime.processes > processes.world() == 1 and stage in TRAINING:
+        return processes.start_together([sys.argv[0], stage, *filter(None, [item])], params.runtime.processes)
     settle()
     prompted = stage == "generate" and params.generator.engine != "replay"
     for warning in (language_warning(params, task, stage), task.unedited() if prompted else None):
@@ -133,6 +143,7 @@ def run_stage(stage: str, item: str) -> None:
         started = time.perf_counter()
         module = importlib.import_module(f"standin.stages.{stage}")
         metrics = module.run(restrict(params, names), restrict_task(task, parts), item)
+        processes.tell(None)
         seconds = time.perf_counter() - started
         if metrics:
             folder = Path("reports") / stage / item
@@ -142,6 +153,17 @@ def run_stage(stage: str, item: str) -> None:
             log.metrics(metrics)
             log.figures(figures)
     print(f"{stage}{f' {item}' if item else ''}: {seconds:.1f} s", flush=True)  # noqa: T201
+    return 0
+
+
+def _help(params: Params) -> int:
+    """Train what rank 0 trains."""
+    from standin.classifier.encoders import prepare
+    from standin.classifier.training import take_part
+
+    prepare(params.runtime)
+    take_part()
+    return 0
 
 
 def _check_item(stage: str, item: str, params: Params) -> None:

@@ -48,6 +48,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     card = model_card(
         title="the questions in the warm-start rows",
         question=None,
+        pairs=True,
         encoder=settings.encoder,
         labels=classifier.labels,
         rows=len(rows),
@@ -56,7 +57,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         validation=baseline,
         data=ROWS,
     )
-    noted = {"arm": None, "budget": None, "question_id": None, "seed": seed, "rows": len(rows), "steps": steps}
+    noted = {"arm": None, "budget": None, "question_id": None, "question": None, "pairs": True, "seed": seed}
+    noted |= {"rows": len(rows), "steps": steps}
     save(classifier, MODEL, settings, noted | params.warmstart.model_dump(), card)
     print(f"warmstart: fine-tuned on {len(rows)} rows of {len(by_question(rows))} other questions in {steps} steps")  # noqa: T201
     scores = {"validation_macro_f1": baseline[0], "validation_accuracy": baseline[1]} if baseline else {}
