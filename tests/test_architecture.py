@@ -17,6 +17,8 @@ HEAVY = {
     "sklearn", "pandas", "altair", "vl_convert", "scipy", "openai",
 }  # fmt: skip
 FOUNDATION = {
+    "origins",
+    "published",
     "config",
     "machine",
     "bounds",

@@ -193,7 +193,8 @@ def test_the_starter_task_has_every_key_of_a_source_with_its_default(project: Pa
     add("my-mail", file(tmp_path / "a.jsonl", *ROWS))
     found = yaml.safe_load(Path("tasks/my-mail.yaml").read_text(encoding="utf-8"))["source"]
     assert found["columns"].keys() == Columns.model_fields.keys()
-    assert found.keys() == Source.model_fields.keys() - {"hub", "values"}, "those are written where there are some"
+    for_published = {"hub", "local", "licence", "citation", "other_questions", "other_labels", "remove"}
+    assert found.keys() == Source.model_fields.keys() - {"values"} - for_published, "values are written where some are"
     optional = {name: each.default for name, each in Source.model_fields.items() if not each.is_required()}
     assert {name: found[name] for name in optional if name in found} == {
         "measurement": optional["measurement"],

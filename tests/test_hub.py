@@ -11,7 +11,7 @@ datasets = pytest.importorskip("datasets")
 
 from standin.errors import StandinError  # noqa: E402
 from standin.sources import adding  # noqa: E402
-from standin.sources.hub import fetch  # noqa: E402
+from standin.sources.fetching import fetch  # noqa: E402
 
 TEXTS = ["Shall we meet at six?", "WIN a cruise, text YES", "On my way", "Free entry: call now"]
 

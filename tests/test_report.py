@@ -12,6 +12,7 @@ import pytest
 
 from standin.config import Params, load_params
 from standin.corpus import Removed, Row, SelectedRow, SyntheticRow, write_json, write_json_lines, write_rows
+from standin.published import Published
 from standin.report import content, figures, labelling, parts, words
 from standin.report.counts import arm_counts, rows_read, selection_notes, selection_rows
 from standin.report.naming import MOST_FREQUENT, arm_words
@@ -669,9 +670,11 @@ def test_only_demonstration_tasks_carry_the_banner(project: Path, given: tuple[P
     params, task = given
     report.run(params, task, "")
     assert "The figures are no evidence" in page(project)
-    report.run(params, task.model_copy(update={"demonstration": False, "published": {"F1": "0.9 (recalled)"}}), "")
+    scores = {"bert": {"few_shot": {"macro_f1": 0.9}}}
+    published = {"li2023": Published.model_validate({"paper": "Li et al.", "mark": "recalled", "scores": scores})}
+    report.run(params, task.model_copy(update={"demonstration": False, "published": published}), "")
     assert "The figures are no evidence" not in page(project)
-    assert "0.9 (recalled)" in page(project)
+    assert "macro-F1 0.900 (recalled)" in page(project)
 
 
 def test_without_scores_panel_or_projection_the_page_says_what_is_missing(

@@ -15,6 +15,7 @@ from test_report import counted, given, gone, kept, page, project, table  # noqa
 from standin.config import Params
 from standin.corpus import Row, SelectedRow, read_json, write_json, write_json_lines, write_rows
 from standin.errors import visible
+from standin.published import Published, Score
 from standin.stages import report
 from standin.task import Question, Task
 
@@ -97,7 +98,10 @@ def everywhere(project: Path, params: Params, task: Task, said: str) -> tuple[Pa
         write_json(path, read_json(path) | change)
     generator = params.generator.model_copy(update={"model": said.replace("/", "-"), "pattern": said, "shots": 2})
     tuned = params.finetune.model_copy(update={"encoder": said})
-    changed = {"title": said, "description": said, "labels": labels, "questions": questions, "published": {said: said}}
+    published = {
+        said: Published(paper=said, mark="recalled", generator=said, scores={said: {said: Score(accuracy=0.5)}})
+    }
+    changed = {"title": said, "description": said, "labels": labels, "questions": questions, "published": published}
     return params.model_copy(update={"generator": generator, "finetune": tuned}), task.model_copy(update=changed)
 
 

@@ -100,6 +100,51 @@ def test_a_file_whose_label_column_is_empty_is_a_file_without_labels(tmp_path: P
     assert [row.label for row in read(path).rows] == [None, None]
 
 
+def test_rows_of_further_labels_and_of_several_are_left_out_where_the_task_says_so(tmp_path: Path) -> None:
+    given = [["ham"], ["ham", "spam"], ["offer"], [], "spam", "ham|spam", "offer|spam", "SPAM"]
+    path = json_lines(
+        tmp_path / "a.jsonl", *({"id": n, "text": f"t{n}", "label": each} for n, each in enumerate(given))
+    )
+    found = read(path, leave_out=True, values={"SPAM": "spam"})
+    assert [(row.id, row.label) for row in found.rows] == [("0", "ham"), ("4", "spam"), ("7", "spam")]
+    assert found.unwanted_labels == 5
+    with pytest.raises(StandinError, match="label 'offer' is not in the task"):
+        read(json_lines(tmp_path / "b.jsonl", {"id": 1, "text": "t", "label": "offer"}))
+
+
+def test_words_that_are_not_wanted_are_taken_out_of_texts(tmp_path: Path) -> None:
+    texts = ["#mark one  two", "three #mark four #mark", "five\nsix", "#mark"]
+    path = json_lines(tmp_path / "a.jsonl", *({"id": n, "text": t, "label": "ham"} for n, t in enumerate(texts)))
+    found = read(path, remove=["#mark"])
+    assert [row.text for row in found.rows] == ["one two", "three four", "five\nsix"]
+    assert found.empty_texts == 1
+
+
+def test_questions_are_found_by_what_the_file_calls_them(tmp_path: Path) -> None:
+    asked = [
+        Question(id="tax", text="Should taxes rise?", value="3427"),
+        Question(id="rent", text="Should rents rise?"),
+    ]
+    given = [3427, "tax", "Should rents rise?", 3428]
+    path = json_lines(
+        tmp_path / "a.jsonl", *({"id": n, "text": f"t{n}", "label": "ham", "about": q} for n, q in enumerate(given))
+    )
+    found = read(path, columns=Columns(question_id="about"), questions=asked)
+    assert [row.question_id for row in found.rows] == ["tax", "tax", "rent"]
+    others = read(path, columns=Columns(question_id="about"), questions=asked, others=True)
+    assert [row.question_id for row in others.rows] == ["3428"]
+
+
+def test_a_file_without_questions_answers_the_only_one_and_no_warm_start_does(tmp_path: Path) -> None:
+    path = json_lines(tmp_path / "a.jsonl", *ROWS)
+    tax, rent = Question(id="tax", text="Should taxes rise?"), Question(id="rent", text="Should rents rise?")
+    columns = Columns(question_id="about")
+    assert {row.question_id for row in read(path, columns=columns, questions=[tax]).rows} == {"tax"}
+    for change in ({"questions": [tax, rent]}, {"questions": [tax], "others": True}):
+        with pytest.raises(StandinError, match="there is no question_id column 'about'"):
+            read(path, columns=columns, **change)
+
+
 def test_annotations_are_lists_or_joined_by_bars(tmp_path: Path) -> None:
     path = json_lines(
         tmp_path / "a.jsonl",

@@ -1,5 +1,12 @@
 """Codes and names of languages: ISO 639-1 as task files write them, FLORES-200 as NLLB's tokenizer does."""
 
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from standin.errors import StandinError
+
 CODES = {
     "ar": "arb_Arab", "bg": "bul_Cyrl", "ca": "cat_Latn", "cs": "ces_Latn", "da": "dan_Latn", "de": "deu_Latn",
     "el": "ell_Grek", "en": "eng_Latn", "es": "spa_Latn", "et": "est_Latn", "fa": "pes_Arab", "fi": "fin_Latn",
@@ -38,3 +45,25 @@ def named(language: str) -> str:
     """A language for people: ``Danish (da)``; the code alone where it has no name here."""
     name = NAMES.get(short_code(language))
     return f"{name} ({language})" if name else repr(language)
+
+
+def language_fault(code: str) -> str | None:
+    """What is wrong with the code of a language; None where nothing is."""
+    if re.fullmatch(r"[a-z]{2,3}(_[A-Z][a-z]{3})?", code):
+        return None
+    return f"{code!r} is no language code: write one as in en or de, or FLORES-200's as in deu_Latn"
+
+
+def _language(code: str) -> str:
+    if wrong := language_fault(code):
+        raise ValueError(wrong)
+    return code
+
+
+def check_language(code: str) -> None:
+    """Raise StandinError where a language's code is none."""
+    if wrong := language_fault(code):
+        raise StandinError(f"language: {wrong}")
+
+
+Language = Annotated[str, AfterValidator(_language)]

@@ -1,4 +1,4 @@
-"""``standin task new``: from a file of texts to a task that runs, by a few questions."""
+"""``standin task``: from a file of texts to a task that runs, by a few questions; and whether tasks are in order."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from standin.help import examples
+from standin.sources.check_command import CHECK, check
 
 if TYPE_CHECKING:
     from standin.sources.files import Reading
@@ -23,9 +24,9 @@ NEW = (
 
 def register(app: typer.Typer) -> None:
     """Add ``standin task`` to the command line."""
-    task = typer.Typer(help="Begin a task of your own.", no_args_is_help=True)
-    task.callback()(lambda: None)
+    task = typer.Typer(help="Begin a task of your own, and check tasks.", no_args_is_help=True)
     task.command("new", epilog=examples(*NEW))(new)
+    task.command("check", epilog=examples(*CHECK))(check)
     app.add_typer(task, name="task")
 
 
@@ -95,8 +96,9 @@ def _asked(
 ) -> "tuple[Reading, Words]":
     """The labels, and what a person says of them and the texts."""
     from standin.errors import StandinError, nearest
+    from standin.language_codes import check_language
     from standin.sources.starter import Words
-    from standin.task import check_label, check_language
+    from standin.task import check_label
 
     if unlabelled:
         if not told:

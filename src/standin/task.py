@@ -5,7 +5,6 @@ their own (``params: - tasks/<task>.yaml: [labels, prompts]``) and DVC wants eac
 """
 
 import math
-import re
 import string
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +15,10 @@ from standin.bounds import Checks
 from standin.checked import Within, explain, read_yaml
 from standin.config import NAME, TASK_NAME, Group
 from standin.errors import StandinError, nearest
+from standin.language_codes import Language
 from standin.names import fault
+from standin.origins import Hub, Local
+from standin.published import Published
 
 PLACEHOLDERS = {
     "context": {"label", "description", "phrase", "question"},
@@ -56,10 +58,16 @@ class Label(Group):
 
 
 class Question(Group):
-    """A question of a stance task; each has its own classifier."""
+    """A question of a stance task; each has its own classifier.
+
+    ``prompt``: how prompts word it, where they are written in another language than the texts. ``value``: what the data
+    calls it, where that is neither the id nor the text.
+    """
 
     id: str
     text: str
+    prompt: str | None = None
+    value: str | None = None
 
 
 class Columns(Group):
@@ -78,38 +86,45 @@ class Columns(Group):
     agreement: str | None = None
 
 
-class Hub(Group):
-    """A data set on the hub, or a folder in its layout, that ``standin data fetch`` writes to the source's files."""
-
-    dataset: str
-    config: str | None = None
-    revision: str = "main"
-    train: str
-    test: str | None = None
-    """Names of the splits there; ``test`` is null where none is published."""
-    rename: dict[str, str] = Field(default_factory=dict)
-    """The data set's column -> column of the file, where they differ."""
-
-
 class Source(Group):
     """Where real rows come from: files in the project (``data/raw/<task>/``), and the hub they may be fetched from.
 
     ``train`` holds the rows that shots, validation and pool are drawn from; ``test`` the published test rows, or null
     where none are published: then the test rows are drawn from ``train`` too. ``validation`` holds validation rows in
     the same way. ``warmstart`` holds labelled rows of other questions, for the classifier that every arm starts from,
-    or is null.
+    or is null; it may be the file of ``train``, of which it takes the rows of other questions. ``other_questions``:
+    id -> wording of those questions, where the data set does not say it. ``licence``, ``citation``: of the data.
+    ``values``: label values in the file -> label names of the task, where they differ; "" leaves such rows out.
+    ``other_labels``: whether rows of any further label, or of several, are refused or left out. ``remove``: words that
+    are taken out of the texts.
     """
 
     train: Within
     test: Within | None
     validation: Within | None = None
     warmstart: Within | None
+    other_questions: dict[str, str] = Field(default_factory=dict)
     hub: Hub | None = None
+    local: Local | None = None
+    licence: str | None = None
+    citation: str | None = None
     columns: Columns
     values: dict[str, str] = Field(default_factory=dict)
-    """Label values in the file -> label names of the task, where they differ."""
+    other_labels: Literal["refuse", "leave_out"] = "refuse"
+    remove: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     measurement: Literal["nominal", "ordinal", "interval"] = "nominal"
     """What Krippendorff's alpha takes labels for: names, names in the order of the file, or numbers."""
+
+    @model_validator(mode="after")
+    def _other_questions_are_worded(self) -> "Source":
+        for name, origin in (("hub", self.hub), ("local", self.local)):
+            for question in origin.warmstart if origin else ():
+                if self.warmstart is None:
+                    raise ValueError(f"{name}.warmstart: source.warmstart is null: name the file that its rows go to")
+                if question not in self.other_questions:
+                    known = nearest(question, self.other_questions)
+                    raise ValueError(f"{name}.warmstart: other_questions has no wording of {question!r}: {known}")
+        return self
 
 
 class Attribute(Group):
@@ -134,28 +149,6 @@ class Attribute(Group):
     def of(self, label: str) -> list[str]:
         """The values that texts of a label take in turn."""
         return self.values[label] if isinstance(self.values, dict) else self.values
-
-
-def language_fault(code: str) -> str | None:
-    """What is wrong with the code of a language; None where nothing is."""
-    if re.fullmatch(r"[a-z]{2,3}(_[A-Z][a-z]{3})?", code):
-        return None
-    return f"{code!r} is no language code: write one as in en or de, or FLORES-200's as in deu_Latn"
-
-
-def _language(code: str) -> str:
-    if wrong := language_fault(code):
-        raise ValueError(wrong)
-    return code
-
-
-def check_language(code: str) -> None:
-    """Raise StandinError where a language's code is none."""
-    if wrong := language_fault(code):
-        raise StandinError(f"language: {wrong}")
-
-
-Language = Annotated[str, AfterValidator(_language)]
 
 
 class Prompts(Group):
@@ -202,7 +195,7 @@ class Task(Group):
     source: Source
     prompts: Prompts
     checks: Checks = Field(default_factory=Checks)
-    published: dict[str, Any]
+    published: dict[str, Published]
 
     def unedited(self) -> str | None:
         """What to say where lines of the starter file still wait for a person's words; None where none do."""

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from standin.config import TASK_NAME, Params, load_params
 from standin.errors import StandinError
-from standin.language_codes import short_code
+from standin.language_codes import language_fault, short_code
 from standin.names import fault
 from standin.sources.added import Added, language_found, models_of_other_languages, vote_remarks
 from standin.sources.cells import STRUCTURES, cell_text, missing
-from standin.sources.files import RawRows, Reading, rows_of
+from standin.sources.files import RawRows, Reading, reading_of, rows_of
 from standin.sources.kept import Kept
 from standin.sources.labels import check_labels, label_remarks, labels_held_out
 from standin.sources.opening import Opened, Options, open_file, write_records
@@ -25,7 +25,7 @@ from standin.sources.sizes import fitting
 from standin.sources.starter import Words, starter
 from standin.sources.tables import Table, format_of
 from standin.sources.votes import OWN_NAME, vote_columns
-from standin.task import Columns, Task, language_fault, load_task, task_path
+from standin.task import Columns, Task, load_task, task_path
 
 AS_IT_IS = Options()
 WRITTEN = (".jsonl", ".jsonl.gz")
@@ -48,6 +48,7 @@ def add(
     *,
     test: Path | None = None,
     validation: Path | None = None,
+    warmstart: Path | None = None,
     text: str = "text",
     label: str | None = "label",
     values: Mapping[str, str] | None = None,
@@ -68,6 +69,7 @@ def add(
         path: labelled or unlabelled texts, from which the splits are drawn.
         test: published test texts.
         validation: validation texts, labelled.
+        warmstart: labelled texts of other questions, for a task whose file names that file.
         text: column of the texts.
         label: column of the labels; None where nobody has labelled the texts.
         values: label values in the files -> label names.
@@ -87,7 +89,7 @@ def add(
     if not TASK_NAME.fullmatch(name):
         raise StandinError(f"{name!r} is no task name: lower-case letters, digits and '-', as in 'sms-spam'")
     _check_repository(root, name)
-    given = {"train": path, "test": test, "validation": validation}
+    given = {"train": path, "test": test, "validation": validation, "warmstart": warmstart}
     sources = {part: file for part, file in given.items() if file is not None}
     task = _task(name, root, values or {}, language)
     params = load_params(root) if (root / "params.yaml").exists() else Params()
@@ -95,7 +97,7 @@ def add(
         opened, columns = _opened(sources, task, text, label, options, labelled_only, Path(folder))
         tables = {part: found.table for part, found in opened.items()}
         if task:
-            reading = Reading(task.source.columns, task.label_names, task.questions, task.source.values)
+            reading = reading_of(task)
         else:
             names = opened["train"].names.get(str(columns.label), {})
             votes = columns.annotations if isinstance(columns.annotations, str) else None
@@ -105,17 +107,19 @@ def add(
             own_columns = reading.columns.model_copy(update={"annotations": OWN_NAME})
             reading = dataclasses.replace(reading, columns=own_columns)
         lacking = task is not None and len(sources) > 1  # held-out texts that were labelled later join unlabelled ones
-        parts = {part: rows_of(table, reading, part, lacking and part == "train") for part, table in tables.items()}
+        readings = {part: dataclasses.replace(reading, others=part == "warmstart") for part in tables}
+        parts = {part: rows_of(tables[part], readings[part], part, lacking and part == "train") for part in tables}
         for part, found in parts.items():
             if not found.rows:
                 raise StandinError(f"{sources[part]}: no row is left after those without text and with unwanted labels")
-        for part in ("test", "validation") if task else ():
-            named = getattr(task.source, part) if task else None
-            if named and part not in sources and not (root / named).exists():
+        for part, named in _held_out(task).items():
+            if part not in sources and not (root / named).exists():
                 raise StandinError(f"{task_path(name)}: source.{part} is {named!r}: give that file with --{part}")
         files = {part: _target(name, part, found.file, task) for part, found in opened.items()}
         copies = {part: _written(found, files[part], Path(folder)) for part, found in opened.items()}
-        parts = {part: _as_copied(opened[part], reading, part, copies[part], found) for part, found in parts.items()}
+        parts = {
+            part: _as_copied(opened[part], readings[part], part, copies[part], found) for part, found in parts.items()
+        }
         code, remarks = language_found([row.text for row in parts["train"].rows], language, task, name)
         reading, said = words(reading, code) if words and not task else (reading, Words(code))
         copy_files(copies, files, root, replace)
@@ -147,6 +151,13 @@ def _task(name: str, root: Path, values: Mapping[str, str], language: str | None
     if language and short_code(language) != short_code(task.language):
         raise StandinError(f"{task_path(name)} exists and says language: {task.language}: write {language} there")
     return task
+
+
+def _held_out(task: Task | None) -> dict[str, str]:
+    """The files beside that of the training texts that the task names."""
+    parts = ("test", "validation", "warmstart") if task else ()
+    named = {part: getattr(task.source, part) for part in parts if task}
+    return {part: file for part, file in named.items() if task and file not in (None, task.source.train)}
 
 
 def _opened(

@@ -13,6 +13,7 @@ ADD = (
     "standin data add inbox letters.jsonl --unlabelled",
 )
 
+FETCH = ("standin data fetch ag-news", "standin data fetch ag-news --from ../data-sets")
 GENERATED = ("standin data add-generated my-task texts.jsonl --model gpt-4o",)
 
 
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
     data = typer.Typer(help="Bring your own data into the project.", no_args_is_help=True)
     data.command("add", epilog=examples(*ADD))(add)
     data.command("add-generated", epilog=examples(*GENERATED))(add_generated)
-    data.command("fetch", epilog=examples("standin data fetch ag-news"))(fetch)
+    data.command("fetch", epilog=examples(*FETCH))(fetch)
     data.command("remove", epilog=examples("standin data remove my-task"))(remove)
     data.command("diff", epilog=examples("standin data diff HEAD~1", "standin data diff v1 v2"))(diff)
     app.add_typer(data, name="data")
@@ -39,6 +40,9 @@ def add(
     test: Annotated[Path | None, typer.Option(help="File with published test texts.")] = None,
     validation: Annotated[
         Path | None, typer.Option(help="File with labelled validation texts, else some are drawn.")
+    ] = None,
+    warmstart: Annotated[
+        Path | None, typer.Option(help="File with labelled texts of other questions, where the task file names it.")
     ] = None,
     text: Annotated[str, typer.Option(help="Column of the texts; data.text for one within objects.")] = "text",
     label: Annotated[
@@ -84,6 +88,7 @@ def add(
             path,
             test=test,
             validation=validation,
+            warmstart=warmstart,
             text=text,
             label=None if unlabelled else label,
             values=adding.mapping(value or []),
@@ -148,15 +153,18 @@ def add_generated(
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="Name of the task; source.hub in tasks/NAME.yaml says what to load.")],
+    name: Annotated[str, typer.Argument(help="Name of the task; source in tasks/NAME.yaml says what to load.")],
+    folder: Annotated[
+        Path | None, typer.Option("--from", help="Folder with a copy (source.local), instead of the hub.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace other data of that name.")] = False,
 ) -> None:
-    """Load a task's data set from the hub, check and version it."""
+    """Load a task's data set from the hub or from a copy, check and version it."""
     from standin.errors import StandinError
-    from standin.sources import hub
+    from standin.sources import fetching
 
     try:
-        added = hub.fetch(name, replace=replace)
+        added = fetching.fetch(name, folder=folder, replace=replace)
     except StandinError as error:
         typer.echo(f"data fetch: {error}", err=True)
         raise typer.Exit(1) from None

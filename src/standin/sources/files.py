@@ -15,7 +15,7 @@ from standin.errors import StandinError, counted, nearest
 from standin.sources.cells import missing, name_in, simple_text, text_in, whole_text
 from standin.sources.tables import Table, read_table
 from standin.sources.votes import columns_named, least_agreements, votes_in
-from standin.task import Columns, Question
+from standin.task import Columns, Question, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,19 @@ class Reading:
     values: Mapping[str, str] = field(default_factory=dict)
     """Label values in the file -> label names; "" leaves such rows out."""
     others: bool = False
+    leave_out: bool = False
+    """Whether rows of another label, or of several, are left out; else they are refused."""
+    remove: Sequence[str] = ()
+    """Words that are taken out of the texts."""
+
+
+def reading_of(task: Task, others: bool = False) -> Reading:
+    """How a task's files are read; ``others``: as its warm-start file."""
+    source = task.source
+    leave_out = source.other_labels == "leave_out"
+    return Reading(
+        source.columns, task.label_names, task.questions, source.values, others, leave_out, tuple(source.remove)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,7 @@ class RawRows:
     rows: tuple[Row, ...]
     empty_texts: int
     unwanted_labels: int
-    """Rows whose label ``source.values`` maps to nothing."""
+    """Rows whose label ``source.values`` maps to nothing, or ``source.other_labels`` leaves out."""
     questions_not_asked: int
 
 
@@ -68,6 +81,8 @@ def rows_of(table: Table, reading: Reading, prefix: str, label_may_lack: bool = 
     """The rows of a table that was read; see ``read_raw``."""
     if label_may_lack and reading.columns.label not in table.columns:
         reading = replace(reading, columns=reading.columns.model_copy(update={"label": None}))
+    if reading.columns.question_id not in table.columns and len(reading.questions) == 1 and not reading.others:
+        reading = replace(reading, columns=reading.columns.model_copy(update={"question_id": None}))
     _check_columns(table, reading.columns)
     _check_values(reading)
     labelled = _is_labelled(table, reading.columns.label)
@@ -76,7 +91,7 @@ def rows_of(table: Table, reading: Reading, prefix: str, label_may_lack: bool = 
     unknown: list[tuple[int, str]] = []
     at_least = least_agreements(table, reading.columns.agreement)
     for number, record in table.records:
-        text = text_in(table, number, record.get(reading.columns.text))
+        text = _without(text_in(table, number, record.get(reading.columns.text)), reading.remove)
         question = _question(table, number, record, reading)
         label = _label(table, number, record, reading) if labelled and text and question else None
         if not text:
@@ -105,6 +120,13 @@ def rows_of(table: Table, reading: Reading, prefix: str, label_may_lack: bool = 
         raise _unknown_labels(table, unknown, reading)
     _check_ids(table, rows)
     return RawRows(tuple(rows), left_out["empty"], left_out["label"], left_out["question"])
+
+
+def _without(text: str, words: Sequence[str]) -> str:
+    found = [word for word in words if word in text]
+    for word in found:
+        text = text.replace(word, " ")
+    return " ".join(text.split()) if found else text
 
 
 def _check_columns(table: Table, columns: Columns) -> None:
@@ -148,7 +170,7 @@ def _is_labelled(table: Table, column: str | None) -> bool:
 
 
 def _label(table: Table, number: int, record: Mapping[str, Any], reading: Reading) -> str:
-    """The row's label by the task's name; "" where ``source.values`` leaves such rows out."""
+    """The row's label by the task's name; "" where ``source.values`` or ``other_labels`` leaves such rows out."""
     value = record[str(reading.columns.label)]
     known = {*reading.labels, *reading.values}
     several = [
@@ -157,6 +179,8 @@ def _label(table: Table, number: int, record: Mapping[str, Any], reading: Readin
     ]
     if not isinstance(value, list) and all(part.strip() in known for part in several[0].split("|")):
         several = several if several[0] in known else several[0].split("|")
+    if reading.leave_out and (len(several) != 1 or several[0] not in known):
+        return ""
     if len(several) != 1:
         raise StandinError(
             f"{table.at(number)}: {len(several)} labels ({', '.join(several)}); a text has exactly one label here. "
@@ -172,7 +196,8 @@ def _unknown_labels(table: Table, unknown: Sequence[tuple[int, str]], reading: R
         f"{table.at(number)}: label {first!r} is not in the task: {nearest(first, reading.labels)}. "
         f"{counted(len(unknown), 'such row')}: {', '.join(f'{label!r} {times}' for label, times in counts)}. "
         f"Say in source.values which label is meant, as in `{json.dumps(first)}: {json.dumps(reading.labels[0])}`, "
-        'or "" to leave such rows out; or add it to labels, where it is one of its own.'
+        'or "" to leave such rows out; or add it to labels, where it is one of its own. source.other_labels: leave_out '
+        "leaves out the rows of all further labels."
     )
 
 
@@ -196,7 +221,7 @@ def _question(
         raise StandinError(f"{table.at(number)}: no question in column {column!r}")
     wordings = {asked.text for asked in reading.questions}
     value = name_in(table, number, record[column], "question id", wordings)
-    own = next((asked for asked in reading.questions if value in (asked.id, asked.text)), None)
+    own = next((asked for asked in reading.questions if value in (asked.id, asked.text, asked.value)), None)
     if reading.others:
         wording = simple_text(table, number, record.get("question") or value, "question")
         return None if own else (value, whole_text(table, number, wording))

@@ -17,7 +17,7 @@ from standin.errors import StandinError, counted
 from standin.language_codes import named
 from standin.sources.adding import check_repository, copy_files, version_file
 from standin.sources.cells import missing, simple_text, whole_text
-from standin.sources.files import RawRows, Reading, read_raw, rows_of
+from standin.sources.files import RawRows, Reading, read_raw, reading_of, rows_of
 from standin.sources.opening import Options, open_file, write_records
 from standin.sources.shaping import check_column, shape
 from standin.sources.sizes import Fitting, fitting
@@ -213,7 +213,7 @@ def _numbers(counts: Mapping[str, int]) -> str:
 
 
 def _real(task: Task, root: Path) -> dict[str, RawRows]:
-    reading = Reading(task.source.columns, task.label_names, task.questions, task.source.values)
+    reading = reading_of(task)
     parts = {part: getattr(task.source, part) for part in ("train", "test", "validation")}
     return {part: read_raw(root / file, reading, part) for part, file in parts.items() if file}
 

@@ -111,11 +111,13 @@ def planned(params: Params, task: Task) -> tuple[list[PlanRow], Callable[[PlanRo
     shots = read_rows(Path("data/real/shots.jsonl"), Row)
     labels = {label.name: label for label in task.labels}
     by_id = {row.id: row for row in shots}
+    worded = {asked.id: asked.prompt or asked.text for asked in task.questions}
     plan = make_plan(task.labels, task.questions, shots, params.generator, params.base.seed, task.prompts.attributes)
 
     def say(row: PlanRow) -> str:
         examples = [by_id[shot] for shot in row.shots]
-        return turn(task.prompts, row.kind, labels[row.label], row.question, examples, row.attributes)
+        question = None if row.question_id is None else worded[row.question_id]
+        return turn(task.prompts, row.kind, labels[row.label], question, examples, row.attributes)
 
     return plan, say
 

@@ -12,7 +12,7 @@ from standin.config import Params
 from standin.corpus import Row, write_rows
 from standin.errors import StandinError
 from standin.sheets import write_sheet
-from standin.sources.files import RawRows, Reading, read_raw
+from standin.sources.files import RawRows, read_raw, reading_of
 from standin.sources.splits import SPLITS, Distinct, Likeness, Sizes, Splits, contradictions, distinct, draw, likenesses
 from standin.task import Task
 
@@ -92,9 +92,7 @@ def _read(task: Task, part: str, path: str) -> RawRows:
             "for this task"
         )
     held_out = task.source.test is not None or task.source.validation is not None
-    reading = Reading(
-        task.source.columns, task.label_names, task.questions, task.source.values, others=part == "warmstart"
-    )
+    reading = reading_of(task, others=part == "warmstart")
     return read_raw(Path(path), reading, prefix=part, label_may_lack=part == "train" and held_out)
 
 
@@ -114,7 +112,7 @@ def _check_questions(task: Task, train: RawRows) -> None:
         if question.id not in answered:
             raise StandinError(
                 f"{task.source.train}: no row answers question {question.id!r}. Column "
-                f"{task.source.columns.question_id!r} (source.columns.question_id) must hold its id or its wording."
+                f"{task.source.columns.question_id!r} (source.columns.question_id) must hold its id, value or wording."
             )
 
 

@@ -87,7 +87,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         "several_questions": len(task.questions) > 1,
         "made": making(params, read_json(REPORTS / "generate/metrics.json"), prepared["real_texts"]),
         "cost": {"labels": labels, "labels_said": labels_said},
-        "published": [(name, _plain(value)) for name, value in task.published.items()],
+        "published": [line for found in task.published.values() for line in found.lines],
     }
     filled["subjectivity"], agreement = gather_subjectivity(params)
     placed = measured.placed(_table(REPORTS / "subjectivity/tasks.csv"))
@@ -333,7 +333,3 @@ def _table(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     return sheet_rows(path.read_bytes(), path)
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
