@@ -202,7 +202,7 @@ def _union(inner: tuple[Any, ...]) -> str:
 
 def _bounds(field: FieldInfo) -> str:
     inner = get_args(field.annotation) if getattr(field.annotation, "__origin__", None) is list else ()
-    of_each = [rule for part in inner for info in getattr(part, "__metadata__", ()) for rule in info.metadata]
+    of_each = [rule for part in inner for info in getattr(part, "__metadata__", ()) for rule in getattr(info, "metadata", ())]
     each = ", ".join(_rules(of_each))
     return ", ".join([*_rules(field.metadata), *([f"each {each}"] if each else [])])
 
