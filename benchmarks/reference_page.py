@@ -1,7 +1,7 @@
 """Write docs/reference.md from the typed parameters and task file: `python benchmarks/reference_page.py`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, get_args
@@ -97,6 +97,7 @@ WRONG = (
     "generator.pattern='[a-z]+'",
     "verify.engine=replay",
     "finetune.seeds=[1, 1]",
+    "finetune.seeds=[-1]",
     "select.budgets=[48, 8]",
     "select.budgets=[1.5]",
     "select.labels=/tmp/labels.jsonl",
@@ -200,13 +201,15 @@ def _union(inner: tuple[Any, ...]) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
+    inner = get_args(field.annotation) if getattr(field.annotation, "__origin__", None) is list else ()
+    of_each = [rule for part in inner for info in getattr(part, "__metadata__", ()) for rule in getattr(info, "metadata", ())]
+    each = ", ".join(_rules(of_each))
+    return ", ".join([*_rules(field.metadata), *([f"each {each}"] if each else [])])
+
+
+def _rules(rules: Sequence[Any]) -> list[str]:
     signs = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "min_length": "length at least"}
-    return ", ".join(
-        f"{words} {getattr(rule, name)}"
-        for rule in field.metadata
-        for name, words in signs.items()
-        if hasattr(rule, name)
-    )
+    return [f"{words} {getattr(rule, name)}" for rule in rules for name, words in signs.items() if hasattr(rule, name)]
 
 
 def _value(value: Any) -> str:

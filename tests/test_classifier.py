@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tiny_classifier import BUS, CODES, CPU, LABELS, NO_QUESTIONS, PARK, TEXTS, 
 from tiny_encoder import write_tiny_encoder
 
 from standin.classifier.card import model_card
-from standin.classifier.encoders import begin, encode, load, save, tuned
+from standin.classifier.encoders import begin, encode, in_half, load, save, tuned
 from standin.classifier.inputs import Inputs, inputs_of
 from standin.classifier.prediction import embed, predict, probabilities
 from standin.classifier.training import WINDOW, fine_tune, smaller, training_order
@@ -374,6 +375,17 @@ def test_a_saved_classifier_says_the_same_and_holds_no_place_of_this_machine(
     loaded = load(tmp_path / "one", CPU)
     assert (loaded.labels, loaded.pooling, loaded.max_tokens) == (tuple(LABELS), pooling, 16)
     assert (predict(loaded, TEXTS, NO_QUESTIONS) == predict(classifier, TEXTS, NO_QUESTIONS)).all()
+
+
+@BOTH
+def test_a_classifier_trained_in_bfloat16_is_loaded_in_it(encoder: Path, tmp_path: Path, pooling: str) -> None:
+    settings_ = {"dtype": "bfloat16", "pooling": pooling}
+    classifier = trained(started(encoder, **settings_)).classifier
+    in_half(classifier)
+    save(classifier, tmp_path, chosen(encoder, **settings_), {}, "", half=True)
+    said = predict(load(tmp_path, CPU), TEXTS, NO_QUESTIONS)
+    assert (said == predict(classifier, TEXTS, NO_QUESTIONS)).all()
+    assert (said != predict(replace(classifier, dtype="float32"), TEXTS, NO_QUESTIONS)).any(), "or this shows nothing"
 
 
 @BOTH

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tiny_classifier import CODES, NO_QUESTIONS, TEXTS, chosen, started, trained, weights
+from tiny_classifier import BUS, CODES, NO_QUESTIONS, TEXTS, chosen, started, trained, weights
 from tiny_encoder import write_tiny_encoder
 
 from standin.classifier.encoders import save
 from standin.classifier.inputs import inputs_of
 from standin.classifier.prediction import features, probabilities
 from standin.classifier.probe import PENALTY, linear_probe
-from standin.classifier.training import class_weights, fine_tune, rows_seen, steps_of
+from standin.classifier.training import class_weights, fine_tune, probed, rows_seen, steps_of
 from standin.config import Length, parse_params
 
 
@@ -163,6 +163,17 @@ def test_features_that_are_all_constant_give_the_shares_of_the_labels() -> None:
 
 def test_one_label_has_no_probe() -> None:
     assert linear_probe(np.eye(3, dtype=np.float32), np.array([1, 1, 1]), 2, False) is None
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_probe_of_texts_with_one_label_answers_with_it_alone(encoder: Path, pooling: str, label: int) -> None:
+    start = started(encoder, pooling=pooling)
+    told: list[int] = []
+    found = probed(start, inputs_of(start, BUS, NO_QUESTIONS[:5]), np.full(5, label), 1, told.append)
+    shares = probabilities(found.classifier, inputs_of(start, TEXTS, NO_QUESTIONS))
+    assert shares[:, label].min() > 0.999
+    assert (told, found.steps, found.rows_seen) == ([1], 0, 5)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])

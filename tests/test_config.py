@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -88,6 +89,13 @@ def test_every_parameter_is_read_somewhere() -> None:
         ({"evaluate": {"references": ["reel"]}}, "evaluate.references: there is no arm 'reel': did you mean 'real'"),
         ({"evaluate": {"references": ["without_syntetic"]}}, "did you mean 'without_synthetic'"),
         ({"finetune": {"seeds": [1, 1]}}, "seeds must differ"),
+        ({"finetune": {"seeds": [1, -1]}}, r"finetune\.seeds\.1 is -1: input should be greater than or equal to 0"),
+        ({"finetune": {"seeds": [2**32]}}, r"finetune\.seeds\.0 is 4294967296: input should be less than 4294967296"),
+        (
+            {"arms": {"sqbc_24": ["sqbc"], "sqbc": ["sqbc"]}},
+            "arms: the name 'sqbc_24' is what metrics call arm 'sqbc' at a budget of 24: give the arm another one, as "
+            "'sqbc_24_texts'",
+        ),
         (
             {"runtime": {"base_url": "http://me:pass@example.org/v1"}},
             r"runtime.base_url: 'http://\[secret\]@example.org/v1'",
@@ -102,6 +110,16 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(change: dict[str, Any],
     with pytest.raises(StandinError, match=message) as found:
         parse_params(change)
     assert str(found.value).startswith("params.yaml")
+
+
+def test_a_number_at_the_end_of_an_arm_s_name_is_refused_only_where_it_could_be_another_s_budget() -> None:
+    names = {"sqbc": ["sqbc"], "sqbc_24_texts": ["sqbc"], "sqbc_024": ["sqbc"], "cal_24": ["random"]}
+    parse_params({"arms": {**names, "synthetic": ["synthetic"], "synthetic_200": ["synthetic:200"]}})
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_a_seed_of_training_is_one_that_numpy_takes_from_the_trainer(seed: int) -> None:
+    np.random.RandomState(parse_params({"finetune": {"seeds": [seed]}}).finetune.seeds[0])
 
 
 def test_no_arm_and_no_strategy_can_have_the_name_of_another_output() -> None:

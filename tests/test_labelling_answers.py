@@ -68,11 +68,14 @@ def test_a_label_is_the_one_that_was_written_before_it_is_any_other(names: list[
 
 def test_the_task_s_own_words_for_labels_hold_beside_those_of_the_command() -> None:
     known = yaml.safe_load(Path("tasks/city-topics.yaml").read_text())
-    known["source"]["values"] = {"Verkehr": "transport"}
+    known["source"]["values"] = {"Verkehr": "transport", "HOUSING": "environment"}
     Path("tasks/city-topics.yaml").write_text(yaml.safe_dump(known, sort_keys=False))
-    write_json_lines(Path("a.jsonl"), [{"id": "p1", "label": "Verkehr"}, {"id": "p2", "label": "Miete"}])
+    given = {"p1": "Verkehr", "p2": "Miete", "p3": "HOUSING", "p4": "Housing"}
+    write_json_lines(Path("a.jsonl"), [{"id": name, "label": word} for name, word in given.items()])
     label("import", "a.jsonl", "--value", "Miete=housing")
-    assert labels() == {"p1": "transport", "p2": "housing"}
+    assert labels() == {"p1": "transport", "p2": "housing", "p3": "environment", "p4": "housing"}, (
+        "a word that is given a label is none of a label spelt otherwise"
+    )
 
 
 # Label Studio
@@ -120,10 +123,11 @@ def test_choices_that_are_no_json_are_said() -> None:
 
 def test_argilla_s_records_are_found_by_the_id_that_went_there_and_empty_ones_counted() -> None:
     response = {"value": "housing", "user_id": "u", "status": "submitted"}
+    blanks = response | {"value": " housing\n"}
     record: dict[str, Any] = {"fields": {"text": "as shown there"}, "metadata": {}, "responses": {"label": [response]}}
     write = [
         record | {"id": "11", "external_id": "p1", "fields": {}},
-        record | {"id": "12", "metadata": {"text_id": "p2"}, "fields": {}},
+        record | {"id": "12", "metadata": {"text_id": "p2"}, "fields": {}, "responses": {"label": [blanks]}},
         record | {"id": "p3", "fields": {}, "responses": {}},
     ]
     Path("a.json").write_text(json.dumps(write))
@@ -147,14 +151,14 @@ def test_texts_that_nobody_could_say_are_not_taken_for_divided_ones_and_only_som
 # Files that go out
 
 
-def test_a_second_sheet_shows_the_annotator_s_own_answer_unless_the_text_changed() -> None:
+def test_a_second_sheet_shows_nobody_s_answers_and_asks_again_about_a_text_that_changed() -> None:
     write_labels(FILE, [
-        Labelled(id="p3", digest=digest(TEXTS["p3"]), votes={"anna": "housing", "ben": "transport"}),
+        Labelled(id="p3", digest=digest(TEXTS["p3"]), votes={"anna": "housing", "ben": "housing"}),
         Labelled(id="p2", digest="another", votes={"anna": "housing"}),
     ])  # fmt: skip
     label("export", "cy.csv", "--again", "--annotator", "cy")
     assert {row["text_id"]: row["label"] for row in sheet("cy.csv")} == dict.fromkeys(("p1", "p2", "p3"), "")
-    label("export", "anna.csv", "--annotator", "anna")
+    label("export", "anna.csv", "--again", "--annotator", "anna")
     assert {row["text_id"]: row["label"] for row in sheet("anna.csv")} == dict.fromkeys(("p1", "p2"), ""), (
         "p2 was another text when it was labelled"
     )
@@ -175,7 +179,9 @@ def test_a_tool_shows_the_question_above_the_text_and_wants_an_answer() -> None:
     use_question()
     label("export", "a.json")
     label("export", "b.jsonl")
-    assert 'required="true"' in Path("a.xml").read_text()
+    shown = Path("a.xml").read_text()
+    assert shown.index('<Header value="$question"/>') < shown.index('<Text name="text" value="$text"/>')
+    assert 'required="true"' in shown
     settings = json.loads(Path("b.settings.json").read_text())
     assert [field["name"] for field in settings["fields"]] == ["question", "text"]
 
@@ -184,9 +190,10 @@ def test_a_tool_shows_the_question_above_the_text_and_wants_an_answer() -> None:
 
 
 def test_questions_are_asked_one_after_the_other_whatever_the_ranks() -> None:
-    pool = [Row(id=name, text=text, question_id="ab"[place % 2]) for place, (name, text) in enumerate(TEXTS.items())]
-    write_rows(Path("data/real/pool.jsonl"), pool)
-    ranked = {"a": ["p1", "p5"], "b": ["p4", "p2"]}
+    """In the order in which the pool has them first: b, which is neither the alphabet's first nor the pool's last."""
+    of = {"p1": "b", "p2": "a", "p3": "b", "p4": "a", "p5": "a"}
+    write_rows(Path("data/real/pool.jsonl"), [Row(id=name, text=TEXTS[name], question_id=q) for name, q in of.items()])
+    ranked = {"a": ["p4", "p2"], "b": ["p1", "p3"]}
     rows = [
         SelectedRow(seed=1, budget=2, rank=rank, id=ranked[q][rank - 1], score=0.0, question_id=q)
         for rank in (1, 2) for q in "ab"
@@ -194,7 +201,7 @@ def test_questions_are_asked_one_after_the_other_whatever_the_ranks() -> None:
     for name in ("random", "sqbc"):
         write_rows(Path(f"data/selected/{name}.jsonl"), rows)
     label("export", "a.csv")
-    assert [row["text_id"] for row in sheet("a.csv")] == ["p1", "p5", "p4", "p2"]
+    assert [row["text_id"] for row in sheet("a.csv")] == ["p1", "p3", "p4", "p2"]
 
 
 def test_a_selection_of_another_pool_and_none_at_all_are_said() -> None:
@@ -221,12 +228,18 @@ def test_status_counts_labels_rounds_and_what_is_left() -> None:
     write_labels(FILE, [
         Labelled(id="p4", digest=digest(TEXTS["p4"]), votes={"me": "housing"}, round=1),
         Labelled(id="p3", digest=digest(TEXTS["p3"]), votes={"me": None}),
+        Labelled(id="p2", digest=digest(TEXTS["p2"]), votes={"anna": "housing", "ben": "transport"}),
+        Labelled(id="p5", digest=digest(TEXTS["p5"]), votes={"me": "housing"}),  # no strategy chose it
     ])  # fmt: skip
     found = json.loads(label("status", "--json"))
     assert found["closed_rounds"] == {"1": 1}
-    assert found["labels"] == {"transport": 0, "environment": 0, "housing": 1, "community": 0}
-    assert (found["to_label"], found["left"]) == (3, 2)
-    assert "round 1: 1 texts, closed" in label("status")
+    assert found["labels"] == {"transport": 0, "environment": 0, "housing": 2, "community": 0}
+    assert found["without_label"] == 2, "nobody could say, and people are divided"
+    assert (found["to_label"], found["left"]) == (3, 1), "a text without a label was answered all the same"
+    said = label("status")
+    assert "1 left\nlabels: transport 0, environment 0, housing 2, community 0\nround 1: 1 text, closed\n" in said
+    assert "1 text stays without a label, as people are divided equally: p2\n" in said
+    assert "1 text stays without a label, as nobody could say: p3\n" in said
 
 
 def test_outside_a_project_it_says_so() -> None:

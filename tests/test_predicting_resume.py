@@ -165,6 +165,15 @@ def test_the_same_texts_under_another_question_take_nothing_over(stances: Path, 
     assert again(watched, "predict", "letters.csv", "--question", "trams", "--overwrite")[1] == DIFFERENT - 6
 
 
+def test_another_question_put_to_the_same_classifier_takes_nothing_over(stances: Path, watched: Watched) -> None:  # noqa: F811
+    shutil.copytree("one", "warm")
+    write_json(Path("warm/training.json"), read_json(Path("one/training.json")) | {"pairs": True})
+    stop(watched, "predict", "letters.csv", "--model", "warm", "--question", "more bus?")
+    assert again(watched, "predict", "letters.csv", "--model", "warm", "--question", "more tree?")[1] == DIFFERENT
+    words = ("predict", "letters.csv", "--model", "warm", "--question", "more bus?", "--overwrite")
+    assert again(watched, *words)[1] == DIFFERENT - 6
+
+
 def test_classifiers_of_several_questions_go_on_too(stances: Path, watched: Watched) -> None:  # noqa: F811
     lines = [f"{text},{question}" for question in ("trams", "trees") for text in BUS]
     Path("a.csv").write_text("text,question\n" + "\n".join(lines) + "\n")
@@ -237,12 +246,14 @@ def test_it_holds_numbers_and_no_text(watched: Watched) -> None:
     assert "letters" not in said + kept()[0].name
 
 
-@pytest.mark.parametrize("there", ["a file", "a folder"])
+@pytest.mark.parametrize("there", ["a file", "a folder", "a link to nothing"])
 def test_a_place_that_cannot_be_used_is_done_without(watched: Watched, there: str) -> None:
     run("predict", "letters.csv", "--to", "whole.csv")
     shutil.rmtree(".standin")
     if there == "a file":
         Path(".standin").touch()
+    elif there == "a link to nothing":
+        Path(".standin").symlink_to("nowhere")
     else:
         stop(watched, "predict", "letters.csv")
         (path,) = kept()

@@ -85,6 +85,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_labels(Path("data/real/pool.jsonl"), dict.fromkeys(TRUTH))
     write_labels(ORACLE, dict(TRUTH))
+    write_rows(Path("data/real/test.jsonl"), [])
     write_rows(Path("data/real/shots.jsonl"), [Row(id="s1", text="Shöt", label="housing", split="shots")])
     write_rows(
         Path("data/synthetic/texts.jsonl"),
@@ -289,6 +290,19 @@ def test_which_part_of_the_pool_is_drawn_does_not_depend_on_its_labels() -> None
     assert drawn[0] == drawn[1]
 
 
+@pytest.mark.parametrize("source", ["synthetic", "shots", "labelled"])
+def test_only_parts_of_the_pool_are_one_for_all_seeds_where_people_label(source: str) -> None:
+    """Texts whose labels are there already ask nobody for more: every seed draws anew."""
+    names = [f"p{n:02}" for n in range(20)]
+    write_labels(Path("data/real/pool.jsonl"), dict.fromkeys(names))
+    write_labels(PEOPLE, dict.fromkeys(names, "housing"))
+    write_labels(Path("data/real/shots.jsonl"), dict.fromkeys(names, "housing"))
+    write_rows(Path("data/synthetic/texts.jsonl"), [synthetic(name, "housing") for name in names])
+    run({"few": [f"{source}:4"], "pool": ["real:4"]}, labels=PEOPLE)
+    assert ids("few", 1, None) != ids("few", 2, None)
+    assert ids("pool", 1, None) == ids("pool", 2, None)
+
+
 def test_people_are_asked_for_one_part_of_the_pool_by_all_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     write_labels(PEOPLE, {"p3": "community"})
     run({"part": ["real:2"]}, labels=PEOPLE)
@@ -386,6 +400,56 @@ def test_texts_on_which_people_are_divided_are_left_out_alone(capsys: pytest.Cap
     run({"real": ["real"]}, labels=PEOPLE)
     assert "arms: real: 2 of 4 texts left out: people are divided, or could not say" in capsys.readouterr().out
     assert ids("real", 1, None) == ["p1", "p4"]
+
+
+def of_two_questions(labels: dict[str, str]) -> None:
+    """A pool of p1, p2 on bikes and p3, p4 on rents, a test text of each, and the labels that people gave."""
+    of = {"p1": "bikes", "p2": "bikes", "p3": "rents", "p4": "rents"}
+    write_rows(Path("data/real/pool.jsonl"), [Row(id=i, text=f"Text {i}", question_id=q) for i, q in of.items()])
+    write_rows(
+        Path("data/real/test.jsonl"), [Row(id=f"t{q}", text=q, label="housing", question_id=q) for q in of.values()]
+    )
+    write_labels(PEOPLE, dict(labels))
+
+
+def test_an_arm_without_texts_of_a_question_that_is_tested_is_skipped_with_the_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    of_two_questions({"p1": "housing", "p2": "transport"})
+    metrics = run({"mine": ["labelled"], "synthetic": ["synthetic"]}, labels=PEOPLE)
+    assert metrics["arm_skipped"] == {"mine": True, "synthetic": True}
+    assert read_rows(Path("data/arms/mine.jsonl"), ArmRow) == []
+    why = "arms: mine is skipped: question 'rents': no labelled text to learn from, and test texts to answer\n"
+    assert why in capsys.readouterr().out
+    of_two_questions({"p1": "housing", "p4": "transport"})
+    assert run({"mine": ["labelled"]}, labels=PEOPLE)["arm_skipped"] == {"mine": False}
+
+
+def test_a_budget_at_which_one_seed_has_no_text_of_a_question_is_left_out_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """At budget 1 seed 2 has only p3 on rents, of which nobody could say; at budget 3 it has p4 too."""
+    of_two_questions({})
+    answered(p1={"a": "housing"}, p2={"a": "housing"}, p3={"a": None}, p4={"a": "community"})
+    write_rows(Path("data/selected/random.jsonl"), [
+        SelectedRow(seed=seed, budget=budget, rank=rank, id=name, score=0.0, question_id=question)
+        for seed, orders in {1: {"bikes": ["p1", "p2"], "rents": ["p4", "p3"]},
+                             2: {"bikes": ["p1", "p2"], "rents": ["p3", "p4"]}}.items()
+        for budget in (1, 2) for question, order in orders.items() for rank, name in enumerate(order, 1)
+    ])  # fmt: skip
+    assert run({"random": ["random"]}, labels=PEOPLE, budgets=(1, 2))["arm_skipped"] == {"random": False}
+    said = capsys.readouterr().out
+    assert "arms: random is left out at budget 1: question 'rents': no labelled text to learn from (seed 2), " in said
+    assert ids("random", 1, 1) == []
+    assert ids("random", 2, 2) == ["p1", "p2", "p4"]
+
+
+def test_a_seed_all_of_whose_texts_are_disputed_leaves_the_budget_out(capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(Path("data/real/test.jsonl"), [Row(id="t", text="Test", label="housing")])
+    answered(p2={"a": None}, p3={"a": "housing"})
+    assert run({"random": ["random"]}, labels=PEOPLE, budgets=[1])["arm_skipped"] == {"random": True}
+    said = capsys.readouterr().out
+    assert "arms: random is skipped: no labelled text to learn from (seed 2), and test texts to answer" in said
 
 
 def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -434,6 +434,17 @@ def test_a_probe_says_what_a_logistic_regression_on_the_features_says(encoder: P
     np.testing.assert_allclose(said, shares, atol=2e-3)  # kept in half precision
 
 
+def test_a_probe_whose_seed_drew_one_label_alone_answers_with_it(encoder: Path) -> None:
+    """Seed 1 drew two labels, seed 2 the same one twice."""
+    drawn = {1: [TRAIN[0], TRAIN[3]], 2: TRAIN[:2]}
+    rows = [ArmRow(seed=seed, budget=2, id=f"r{n}", text=text, label=label, **SINGLE)
+            for seed, texts in drawn.items() for n, (text, label) in enumerate(texts)]  # fmt: skip
+    write_rows(Path("data/arms/real.jsonl"), rows)
+    assert run_arm(encoder, ["random", "probe"], keep="all")["classifiers"] == 2
+    assert {one.label for one in predictions() if one.seed == 2} == {"transport"}
+    assert min(one.p["transport"] for one in predictions() if one.seed == 2) > 0.999
+
+
 def test_the_warm_start_as_it_is_predicts_the_same_for_every_seed(encoder: Path) -> None:
     rows = [Row(id=f"w{n}", text=text, label=label, question_id="old", question="close the road")
             for n, (text, label) in enumerate(TRAIN)]  # fmt: skip

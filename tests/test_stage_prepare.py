@@ -268,6 +268,35 @@ def test_questions_have_validation_texts_of_their_own_from_the_file(task: Callab
         prepare.run(params(), task(questions=asked, columns={"question_id": "q"}, validation=VALIDATION), "")
 
 
+def test_what_a_validation_file_holds_beyond_the_texts_drawn_of_it_is_kept_from_the_warm_start_and_counted(
+    task: Callable[..., Task],
+) -> None:
+    """Of its 30 texts on cars 8 are drawn; the warm start has half of all 30 as they are and half shortened."""
+    own = [row | {"id": f"v{row['id']}"} for row in raw(80, q="cars")[50:]]
+    others = [row | {"id": f"w{row['id']}", "q": "dogs"} for row in own]
+    for row in others[15:]:
+        row["text"] = without_last_word(row)
+    others += [row | {"id": f"w{row['id']}"} for row in raw(90, q="dogs")[85:]]
+    write(Path("data/raw/mini/train.jsonl"), raw(44, q="cars"))
+    write(Path("data/raw/mini/others.jsonl"), others)
+    further = [{"id": "else", "text": "Of another question", "label": "favor", "q": "dogs"}]
+    further += [{"id": "blank", "text": " ", "label": "favor", "q": "cars"}]
+    write(Path(VALIDATION), [*own, *further])
+    mini = task(
+        questions=[{"id": "cars", "text": "Should cars stay out?"}],
+        columns={"question_id": "q"},
+        warmstart="data/raw/mini/others.jsonl",
+        validation=VALIDATION,
+    )
+    metrics = prepare.run(params(), mini, "")
+    assert (metrics["dropped_equal_warmstart_texts"], metrics["dropped_near_duplicates_in_warmstart"]) == (15, 15)
+    assert {row.id for row in real("warmstart")} == {f"wr{n}" for n in range(85, 90)}
+    assert (metrics["dropped_other_questions"], metrics["dropped_empty_texts"]) == (1, 1)
+    write(Path(VALIDATION), [*own, own[0] | {"id": "r0"}])
+    with pytest.raises(StandinError, match=r"id 'r0' stands in more than one of the task's files \(1 such"):
+        prepare.run(params(), mini, "")
+
+
 def test_questions_have_their_own_splits_and_a_warm_start_of_the_others(task: Callable[..., Task]) -> None:
     asked = [{"id": "cars", "text": "Should cars stay out?"}, {"id": "rent", "text": "Should rents be capped?"}]
     train = [

@@ -187,6 +187,23 @@ def test_a_data_set_that_is_another_than_the_task_says_is_wrong_and_not_unloaded
     assert found.unloaded is None
 
 
+def test_a_data_set_that_the_hub_does_not_have_is_wrong_and_the_hub_is_asked_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def load(name: str, *args: object, **options: object) -> dict[str, Any]:
+        if name == "someone/first":
+            raise FileNotFoundError("Dataset 'someone/first' doesn't exist on the Hub or cannot be accessed.")
+        return {"train": datasets.Dataset.from_list([{"text": row["text"], "label": row["label"]} for row in ROWS])}
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    for name in ("first", "second"):
+        write(name, source={"hub": {"dataset": f"someone/{name}", "train": "train"}, "local": None})
+    first, second = check_tasks(["first", "second"], None)
+    assert "someone/first cannot be loaded (Dataset 'someone/first' doesn't exist" in first.faults[0]
+    assert first.unloaded is None
+    assert second.lines == ["second: good: hub, someone/second: train 6 (ham 3, spam 3)"]
+
+
 def test_a_broken_file_is_told_and_the_next_task_is_checked() -> None:
     write("bad", titel="x")
     write("mail")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, request
     return toy
 
 
-def keep(project: ToyProject, classifier: Classifier, arm: str = "synthetic", below: str = "") -> None:
+def keep(project: ToyProject, classifier: Classifier, arm: str = "synthetic", below: str = "", **more: Any) -> None:
     """Save a classifier as the arm's and let dvc.lock name it as DVC does."""
     folder = project.root / "models" / arm
     (folder / "model.txt").unlink(missing_ok=True)
     (folder / below).mkdir(parents=True, exist_ok=True)
-    save(classifier, folder / below, chosen("encoder"), {}, "A card.")
+    save(classifier, folder / below, chosen("encoder", **more), {}, "A card.")
     lock = yaml.safe_load((project.root / "dvc.lock").read_text())
     for stage in lock["stages"].values():
         for entry in [*stage["deps"], *stage["outs"]]:
@@ -125,6 +126,19 @@ def test_the_registered_model_answers_as_the_classifier_does(
     assert not [path for path in folder.rglob("*") if path.suffix in {".pkl", ".pickle", ".bin", ".pt"}]
     (run,) = mlflow.MlflowClient(store).search_runs([version_experiment(store)], f"run_id = '{version.run_id}'")
     assert [output.model_id for output in run.outputs.model_outputs] == [version.source.removeprefix("models:/")]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_model_trained_in_bfloat16_is_served_in_it(
+    project: ToyProject, store: str, classifiers: Both, pooling: str
+) -> None:
+    classifier = replace(classifiers[pooling], dtype="bfloat16")
+    keep(project, classifier, dtype="bfloat16")
+    recording.record_pipeline()
+    name, _ = versions()
+    found = loaded(store, f"models:/{name}@{models.ALIAS}").predict([{"text": text} for text in TEXTS])
+    expected = predict(classifier, TEXTS, NO_QUESTIONS)
+    np.testing.assert_allclose(found[["p.pro", "p.con"]].to_numpy(), expected, atol=1e-6)
 
 
 def version_experiment(store: str) -> str:

@@ -8,7 +8,7 @@ undeclared parameter is an error instead of a silently stale cache.
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -27,6 +27,8 @@ from standin.selecting import Select as Select
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TASK_NAME = re.compile(r"[a-z][a-z0-9-]*")
+TrainingSeed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What the Trainer's seeding of NumPy takes."""
 
 
 class Base(Group):
@@ -197,7 +199,7 @@ class Finetune(Length):
     pooling: Literal["mean", "cls"] = "mean"
     probe: bool = True
     class_weights: bool = False
-    seeds: list[int] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
+    seeds: list[TrainingSeed] = Field(default_factory=lambda: [1, 2, 3, 4, 5], min_length=1)
     batch: int = Field(16, ge=1)
     learning_rate: float = Field(2e-4, gt=0)
     warmup: float = Field(0.1, ge=0, lt=1)
@@ -274,6 +276,12 @@ class Params(Group):
                 why = RESERVED_ARMS[arm]
                 raise ValueError(f"arms: the name {arm!r} is taken ({why}): give the arm another one, as '{arm}_alone'")
             ingredients.check(arm, sources, self.select.strategies)
+            other, _, number = arm.rpartition("_")
+            if re.fullmatch("[1-9][0-9]*", number) and any(map(ingredients.strategy, self.arms.get(other, ()))):
+                raise ValueError(
+                    f"arms: the name {arm!r} is what metrics call arm {other!r} at a budget of {number}: give the arm "
+                    f"another one, as '{arm}_texts'"
+                )
         compared = {*self.arms, *DEFAULT_REFERENCES}  # so that an arm of the default may be taken out alone
         for name in self.evaluate.references:
             if name not in compared:

@@ -8,7 +8,7 @@ from typing import Any
 
 from standin.classifier.frozen import freeze, passed
 from standin.config import Finetune, Runtime
-from standin.corpus import write_json
+from standin.corpus import read_json, write_json
 from standin.embedded import resolve
 from standin.errors import StandinError
 from standin.machine import torch_device
@@ -157,7 +157,10 @@ def begin(settings: Finetune, labels: Sequence[str], runtime: Runtime, warm: Pat
 
 
 def load(folder: Path, runtime: Runtime) -> Classifier:
-    """A classifier that ``save`` wrote. Raises StandinError where the folder holds none."""
+    """A classifier that ``save`` wrote, answering in the precision that it was trained in.
+
+    Raises StandinError where the folder holds none.
+    """
     if not tuned(folder):
         raise StandinError(f"{folder}: there is no classifier; `dvc repro finetune` or `dvc pull` brings it.")
     import torch
@@ -173,7 +176,8 @@ def load(folder: Path, runtime: Runtime) -> Classifier:
     if pooled:
         _read_head(head, folder)
     pooling = "mean" if pooled else "cls"
-    return Classifier(model, head, pooling, tokenizer, labels, tokenizer.model_max_length, "float32", device)
+    dtype = str(read_json(folder / "training.json").get("dtype", "float32"))
+    return Classifier(model, head, pooling, tokenizer, labels, tokenizer.model_max_length, dtype, device)
 
 
 def tuned(folder: Path) -> Path | None:

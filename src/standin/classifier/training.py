@@ -13,7 +13,7 @@ from standin.classifier import processes
 from standin.classifier.encoders import Classifier, Start
 from standin.classifier.inputs import Inputs, collate
 from standin.classifier.prediction import features
-from standin.classifier.probe import linear_probe
+from standin.classifier.probe import constant_head, linear_probe
 from standin.config import Length
 from standin.errors import StandinError
 
@@ -121,14 +121,12 @@ def probed(
 ) -> Trained:
     """A linear probe on the encoder as it is, which learns nothing: no step; arguments as in ``fine_tune``.
 
-    Raises ValueError where all texts have one label: there is nothing to fit.
+    Where all texts have one label it gives every text that label.
     """
     classifier = start.classifier(seed)
     found = features(classifier, inputs) if read is None else read
     head = linear_probe(found, classes, len(start.labels), start.settings.class_weights)
-    if head is None:
-        raise ValueError("all texts have one label")
-    _take(classifier, head)
+    _take(classifier, head or constant_head(int(classes[0]), len(start.labels), found.shape[1]))
     on_step(1)
     return Trained(classifier, [], 0, len(inputs))
 

@@ -121,7 +121,7 @@ def export(
         typer.echo("nothing to export: all are answered; --again exports them for a second opinion")
         _whats_next(here, found)
         return
-    files = written(path, texts, here.task, here.store.by_id, "" if annotator == PERSON else annotator)
+    files = written(path, texts, here.task, "" if annotator == PERSON else annotator)
     typer.echo(f"{' and '.join(map(str, files))}: {counted(len(texts), 'text')}")
     filled = "Write a label (or ? where none can be said) into 'label', then" if path.suffix == ".csv" else "Then"
     file = path if path.suffix == ".csv" else "EXPORT"
@@ -192,13 +192,14 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For a machine: 
     import json
     from collections import Counter
 
+    from standin.errors import counted
     from standin.labelling.answers import agreement_said
 
     here = _here()
     found = _asked(here, None, None)
     labels = list(here.store.by_id.values())
     rounds = Counter(each.round for each in labels if each.round is not None)
-    by_label = Counter(each.label for each in labels if each.label is not None)
+    by_label = Counter(each.label for each in labels)
     left = len(_open(here, found, PERSON, again=False))
     values: dict[str, Any] = {
         "file": here.store.path.as_posix(),
@@ -206,6 +207,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For a machine: 
         "to_label": len(found.rows),
         "left": left,
         "labels": {name: by_label[name] for name in here.task.label_names},
+        "without_label": by_label[None],
         "closed_rounds": {str(number): rounds[number] for number in sorted(rounds)},
     }
     if as_json:
@@ -214,7 +216,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For a machine: 
     typer.echo(f"{found.said()}; {left} left")
     typer.echo("labels: " + ", ".join(f"{name} {number}" for name, number in values["labels"].items()))
     for number, texts in values["closed_rounds"].items():
-        typer.echo(f"round {number}: {texts} texts, closed")
+        typer.echo(f"round {number}: {counted(texts, 'text')}, closed")
     for line in agreement_said(labels):
         typer.echo(line)
     _whats_next(here, found)

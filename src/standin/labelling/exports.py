@@ -4,13 +4,13 @@ Every file carries the text's id and digest, by which the answers find it again.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from standin.corpus import Row, write_json_lines, write_whole
 from standin.errors import StandinError
-from standin.labelling.labels import Labelled, digest
+from standin.labelling.labels import digest
 from standin.sheets import write_sheet
 from standin.task import Task
 
@@ -18,7 +18,7 @@ COLUMNS = ("text_id", "text", "label", "question", "labels", "annotator", "diges
 KINDS = {".csv": "a spreadsheet", ".json": "Label Studio", ".jsonl": "Argilla"}
 
 
-def export(path: Path, rows: Sequence[Row], task: Task, labels: Mapping[str, Labelled], annotator: str) -> list[Path]:
+def export(path: Path, rows: Sequence[Row], task: Task, annotator: str) -> list[Path]:
     """Write the texts to a file of the kind that its ending says, and what the tool must know beside it.
 
     ``.csv``: columns to be filled in (``label``). ``.json``: tasks of Label Studio, and a labelling configuration in
@@ -29,7 +29,6 @@ def export(path: Path, rows: Sequence[Row], task: Task, labels: Mapping[str, Lab
         path: the file, which may not be there yet: it may be filled in.
         rows: the texts.
         task: its labels with descriptions.
-        labels: what people said already; of the annotator's answers the sheet shows the label.
         annotator: who will fill the sheet in; empty leaves that to the import.
 
     Returns:
@@ -44,7 +43,7 @@ def export(path: Path, rows: Sequence[Row], task: Task, labels: Mapping[str, Lab
     if there := [file for file in files if file.exists()]:
         raise StandinError(f"{there[0]} exists, and is not written over: import it, or name another file")
     if suffix == ".csv":
-        _write_sheet(path, rows, task, labels, annotator)
+        _write_sheet(path, rows, task, annotator)
     elif suffix == ".json":
         write_whole(path, json.dumps([{"data": _data(row)} for row in rows], ensure_ascii=False, indent=2) + "\n")
         write_whole(path.with_suffix(".xml"), labelling_configuration(task))
@@ -60,13 +59,12 @@ def _data(row: Row) -> dict[str, str]:
     return found | ({"question": row.question or row.question_id} if row.question_id is not None else {})
 
 
-def _write_sheet(path: Path, rows: Sequence[Row], task: Task, labels: Mapping[str, Labelled], annotator: str) -> None:
+def _write_sheet(path: Path, rows: Sequence[Row], task: Task, annotator: str) -> None:
     names = " | ".join(task.label_names)
     cells = []
     for row in rows:
-        data, known = _data(row), labels.get(row.id)
-        given = known.votes.get(annotator) if known and known.digest == digest(row.text) else None
-        cells.append((row.id, row.text, given or "", data.get("question", ""), names, annotator, data["digest"]))
+        data = _data(row)
+        cells.append((row.id, row.text, "", data.get("question", ""), names, annotator, data["digest"]))
     write_sheet(path, COLUMNS, cells, to_fill_in=True)
 
 

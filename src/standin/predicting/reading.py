@@ -52,8 +52,7 @@ def planned(found: Mapping[str | None, Reader], texts: Sequence[str], asked: Seq
             readers.setdefault(reader.folder, reader)
             places.setdefault(reader.folder, {}).setdefault((text, reader.words), []).append(place)
     chunks = []
-    for folder in sorted(places):
-        own = places[folder]
+    for folder, own in places.items():
         order = sorted(own, key=lambda pair: len(pair[0]) + len(pair[1] or ""), reverse=True)
         for begin in range(0, len(order), CHUNK):
             pairs = order[begin : begin + CHUNK]
@@ -119,8 +118,7 @@ class Partial:
 
 def _key(chunks: Sequence[Chunk]) -> str:
     found = hashlib.sha256()
-    for folder, version in dict.fromkeys((chunk.reader.folder, chunk.reader.version) for chunk in chunks):
-        found.update(version.encode())
+    for folder in dict.fromkeys(chunk.reader.folder for chunk in chunks):
         for path in sorted(folder.glob("*.json")):  # labels, tokenizer, how many tokens are read
             found.update(hashlib.sha256(path.read_bytes()).digest())
     for chunk in chunks:

@@ -19,6 +19,7 @@ from standin.texts_behind import COLUMNS, counted_rows, no_texts, summary
 
 POOL = Path("data/real/pool.jsonl")
 SHOTS = Path("data/real/shots.jsonl")
+TEST = Path("data/real/test.jsonl")
 SYNTHETIC = Path("data/synthetic/texts.jsonl")
 ORACLE = Path("data/real/oracle.jsonl")
 COUNTS = Path("reports/arms/texts.csv")
@@ -35,7 +36,7 @@ class Material:
     ``answered``: ids of the real texts that somebody looked at; one without a label is disputed, or nobody could say.
     ``earlier``: those among them that were labelled in rounds before the open one.
     ``generated``: strategies chose among the synthetic texts, whose labels are there already. ``drawn``: the seed of a
-    part of a source, for each seed of training: one for all where people label, so that a part asks for no more texts.
+    part of the pool, for each seed of training: one for all where people label, so that a part asks for no more texts.
     """
 
     fixed: dict[str, list[Row]]
@@ -64,7 +65,7 @@ class Material:
             return rows
         size = given.size if isinstance(given.size, int) else self._labelled(given.size)
         known = given.source != "real"  # a draw from the pool knows no labels, as people's work would not
-        return nested(rows, size, self.drawn[seed], stratified=known)
+        return nested(rows, size, seed if known else self.drawn[seed], stratified=known)
 
     def _labelled(self, source: str) -> Counter[str | None]:
         """How many labelled texts of each question a source has."""
@@ -84,7 +85,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
 
     A budget at which nobody has answered some of an arm's texts is left out, and said with numbers; so is an arm
     without any other. Texts on which people are divided, or of which they could not say, are no reason: they are left
-    out alone.
+    out alone. A budget at which some seed has no text of a question that has test texts is left out as well: arms are
+    compared on all of those.
 
     ``reports/arms/texts.csv`` counts, for every classifier (arm, budget, seed, question) and label, the texts, the
     generated ones among them, and the labels that people had to give (``real_labels``).
@@ -93,6 +95,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     labels = read_labels(labels_path, task.label_names)
     used = _used(params.arms.values())
     material, chosen = _material(used, labels, params)
+    tested = list(by_question(read_rows(TEST, Row)))
     _say_asked(material, labels_path)
     counts: list[dict[str, Any]] = []
     skipped: dict[str, bool] = {}
@@ -107,9 +110,12 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         sources = training_names(names)
         budgets: list[int | None] = list(chosen) if set(sources) & set(material.ranked) else [None]
         reason = _skipped(sources, material, labels_path, labelled=bool(labels))
-        lacking = {} if reason else {budget: _lacking(sources, material, budget) for budget in budgets}
+        lacking = {
+            budget: _lacking(sources, material, budget) or _untaught(sources, material, budget, tested)
+            for budget in ([] if reason else budgets)
+        }
         if lacking and all(lacking.values()):
-            reason = "; ".join(lacking.values())
+            reason = "; ".join(dict.fromkeys(lacking.values()))
         if reason:
             print(f"arms: {arm} is skipped: {reason}")  # noqa: T201
         for budget in [] if reason else [budget for budget, what in lacking.items() if what]:
@@ -242,6 +248,18 @@ def _lacking(sources: Sequence[str], material: Material, budget: int | None) -> 
             what = {"real": "the whole pool"}.get(source, f"budget {budget}, all seeds" if budget else "all seeds")
             numbers = f"{len(missing)} of {counted(len(rows), 'text')}"
             found.append(f"{source} ({what}): {numbers} without a label yet, first id {missing[0]!r}")
+    return "; ".join(found)
+
+
+def _untaught(sources: Sequence[str], material: Material, budget: int | None, questions: Sequence[str | None]) -> str:
+    """Which of the questions, all with test texts, have no text to learn from, and for which seeds; empty for none."""
+    taught = {seed: {row.question_id for row in material.rows(sources, seed, budget)} for seed in material.drawn}
+    found = []
+    for question in questions:
+        if without := [seed for seed, own in taught.items() if question not in own]:
+            of = f"question {question!r}: " if question is not None else ""
+            at = f" (seed {', '.join(map(str, without))})" if len(without) < len(taught) else ""
+            found.append(f"{of}no labelled text to learn from{at}, and test texts to answer")
     return "; ".join(found)
 
 

@@ -46,18 +46,18 @@ class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
         if folder not in self.loaded:
             self.loaded[folder] = _load(folder)
-        tokenizer, model, head = self.loaded[folder]
+        tokenizer, model, head, halved = self.loaded[folder]
         shares = []
         for begin in range(0, len(texts), BATCH):
             own = texts[begin : begin + BATCH]
             given = (own,) if question is None else ([question] * len(own), own)
             batch = tokenizer(*given, truncation=True, padding=True, return_tensors="pt")
-            with torch.inference_mode():
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=halved):
                 if head is None:
                     logits = model(**batch).logits
                 else:
-                    mask = batch["attention_mask"][:, :, None].float()
                     hidden = model(**batch).last_hidden_state
+                    mask = batch["attention_mask"][:, :, None].to(hidden.dtype)
                     logits = head((hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9))
                 shares.append(logits.double().softmax(-1))
         labels = [model.config.id2label[code] for code in range(model.config.num_labels)]
@@ -68,23 +68,24 @@ class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         return found
 
 
-def _load(folder: Path) -> tuple[Any, Any, Any]:
-    """Tokenizer, encoder and head; the head is None where the encoder has one of its own."""
+def _load(folder: Path) -> tuple[Any, Any, Any, bool]:
+    """Tokenizer, encoder, head (None where the encoder has one of its own), and whether it answers in bfloat16."""
     import torch
     from safetensors.torch import load_file
     from torch import nn
     from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    halved = json.loads((folder / "training.json").read_text(encoding="utf-8")).get("dtype") == "bfloat16"
     if not (folder / HEAD).exists():
         kept = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-        return tokenizer, kept.eval(), None
+        return tokenizer, kept.eval(), None, halved
     model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32).eval()
     weights = load_file(folder / HEAD)
     labels, width = weights["linear.weight"].shape
     head = nn.Linear(width, labels)
     head.load_state_dict({name.removeprefix("linear."): value for name, value in weights.items()})
-    return tokenizer, model, head.eval()
+    return tokenizer, model, head.eval(), halved
 
 
 mlflow.models.set_model(Served())
