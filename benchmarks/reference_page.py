@@ -202,7 +202,8 @@ def _union(inner: tuple[Any, ...]) -> str:
 
 def _bounds(field: FieldInfo) -> str:
     inner = get_args(field.annotation) if getattr(field.annotation, "__origin__", None) is list else ()
-    of_each = [rule for part in inner for info in getattr(part, "__metadata__", ()) for rule in getattr(info, "metadata", ())]
+    known = [info for part in inner for info in getattr(part, "__metadata__", ())]
+    of_each = [rule for info in known for rule in getattr(info, "metadata", ())]
     each = ", ".join(_rules(of_each))
     return ", ".join([*_rules(field.metadata), *([f"each {each}"] if each else [])])
 
