@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from compared_project import ComparedProject
 from dvc.utils.hydra import apply_overrides
 
 from standin.config import load_params
@@ -177,6 +178,42 @@ def test_a_broken_record_is_named(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(StandinError, match=r"x\.json\.gz: no record of a study's run .* remove it"):
         records.read(path)
+
+
+def test_a_run_is_read_from_its_experiment_answers_beside_their_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = ComparedProject(tmp_path, texts=6, seeds=(1, 2))
+    made.write("reports/curate/metrics.json", b'[{"kept": 9}]')
+    made.state({"real": []})
+    made.commit()
+    made.experiment("mine-x", {"real": [], "synthetic": [0, 3]}, seed=7, unlearned=["synthetic"])
+    point = Point("mine", "toy", {"generator.shots": 0, "base.seed": 7})
+    found = records.collect(point, "mine-x", ["base.seed=7"], 12.4)
+    assert (found.task, found.values["base.seed"], found.seconds, found.unlearned) == ("toy", 7, 12, ["synthetic"])
+    assert found.labels == ["pro", "con"]
+    assert found.texts == [Texts(None, tuple(f"s7-{place}" for place in range(6)), "010101")]
+    assert found.metrics["curate"] == [{"kept": 9}]
+    said = {(one.arm, one.seed): one.labels for one in found.answers}
+    wrong = [{place for place in range(6) if said["synthetic", seed][place] != "010101"[place]} for seed in (1, 2)]
+    assert all({0, 3} <= places and len(places) <= 3 for places in wrong)
+    made.forget("s7-")
+    with pytest.raises(StandinError, match=r"the experiment mine-x: .* is not on this machine: `dvc fetch` brings it"):
+        records.collect(point, "mine-x", [], 0)
+
+
+def test_an_experiment_without_results_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = ComparedProject(tmp_path, texts=6)
+    made.state({"real": []})
+    made.commit()
+    made.experiment("mine-x", {"real": []}, seed=7)
+    made.write("dvc.lock", b"schema: '2.0'\nstages: {}\n")
+    head = made.git("rev-parse", "HEAD")
+    made.git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/mine-y", made.commit())
+    with pytest.raises(StandinError, match="the experiment mine-y: no results: the pipeline has not run to its end"):
+        records.collect(Point("mine", "toy", {"base.seed": 7}), "mine-y", [], 0)
 
 
 # Scores
