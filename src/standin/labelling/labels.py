@@ -64,9 +64,18 @@ def read_labels(path: Path, names: Sequence[str] | None = None) -> dict[str, Lab
     found = _answers(path) if "digest" in first else _rows(path)
     for labelled in found.values() if names is not None else ():
         for label in labelled.votes.values():
-            if label is not None and names is not None and label not in names:
-                raise StandinError(f"{path}: id {labelled.id!r} has the label {label!r}: {nearest(label, names)}")
+            if label is not None and names is not None:
+                check_label(path, labelled.id, label, names)
     return found
+
+
+def check_label(path: Path, identifier: str, label: str, names: Sequence[str]) -> None:
+    """Raise StandinError where a text of a file has a label that is none of the task's."""
+    if label not in names:
+        raise StandinError(
+            f"{path}: id {identifier!r} has the label {label!r}: {nearest(label, names)}. Where the task's label was "
+            "renamed, rename it in the file too."
+        )
 
 
 def check_labels_file(path: Path) -> None:
