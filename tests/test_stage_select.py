@@ -557,6 +557,7 @@ def test_a_question_with_fewer_texts_left_gives_all_and_the_others_their_budget(
     assert "question 'bikes'" not in said
     assert "a budget of 2 means 3 texts to label" in said
     assert not {"seed_share", "seed_share_of_chance"} & set(metrics), "one selection: no other seed was tried"
+    assert metrics["one_selection"] is True
     assert "5 texts ranked for 2 seeds; chosen by tie-breaking (one selection tells no more): " in said
 
 

@@ -172,10 +172,11 @@ def gather_arms(params: Params) -> dict[str, Any]:
         "outcome": outcome(scored, compared, behind, params.arms, unlearned),
         "unlearned": words.not_learned(lost, plotted, names),
         "retained": lines.retained(kept, confidence) if kept else None,
-        "saved": lines.saved(kept, confidence),
+        "saved": "" if scope.get("drawn_once") else lines.saved(kept, confidence),
         "calibrated": reliability.rows(_table(REPORTS / "evaluate/reliability.csv"), params.arms),
         "concluded": lines.differences(concluded, confidence) if concluded else None,
         "elsewhere": elsewhere,
+        "one_selection": words.one_selection(compared),
         "meanings": [
             said.replace("real texts", "synthetic texts", 1) if params.select.pool == "synthetic" else said
             for name, said in MEANINGS.items()
@@ -252,7 +253,7 @@ def gather_selection(params: Params) -> dict[str, Any]:
         ],
         "budgets": sorted({int(budget) for found in metrics.values() for budget in found["tie_share"]}),
         "selection_notes": counts.selection_notes(metrics, seeds, synthetic=params.select.pool == "synthetic"),
-        "several_seeds": seeds > 1,
+        "several_seeds": any("seed_share" in found for found in metrics.values()),
     }
 
 

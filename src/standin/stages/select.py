@@ -80,6 +80,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         **{name: {str(budget): round(share, 4) for budget, share in shares.items()} for name, shares in told.items()},
         "learners": len({id(sides) for sides in evidence.values()}) if STRATEGY_EVIDENCE[item] == str(LEARNER) else 0,
         **({"labelled_before": before[-1]} if before[-1] else {}),
+        **({"one_selection": True} if people else {}),
     }
 
 
