@@ -421,8 +421,10 @@ def test_an_arm_of_the_last_round_has_its_smaller_budget_and_the_texts_of_the_ro
 
 def test_labels_of_a_changed_text_are_refused_by_their_digest() -> None:
     write_labels_of(PEOPLE, [Labelled(id="p1", digest=digest("Text one"), votes={"a": "housing"})])
-    with pytest.raises(StandinError, match=r"id 'p1' was another text in the labels file"):
+    with pytest.raises(StandinError, match=r"id 'p1' was another text in the labels file") as caught:
         run({"labelled": ["labelled"]}, labels=PEOPLE)
+    assert "(1 such text)" in str(caught.value)
+    assert "Take the lines of the others out of data/labels/me.jsonl" in str(caught.value), "what is not selected"
 
 
 @pytest.mark.parametrize("labels", [{}, dict.fromkeys(TRUTH)])

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from standin.corpus import Row, write_json_lines, write_whole
 from standin.errors import StandinError
-from standin.labelling.labels import Labelled, digest
+from standin.labelling.labels import Labelled, digest, given_to
 from standin.sheets import write_sheet
 from standin.task import Task
 
@@ -64,8 +64,8 @@ def _write_sheet(path: Path, rows: Sequence[Row], task: Task, labels: Mapping[st
     names = " | ".join(task.label_names)
     cells = []
     for row in rows:
-        data, known = _data(row), labels.get(row.id)
-        given = known.votes.get(annotator) if known and known.digest == digest(row.text) else None
+        data, known = _data(row), given_to(row, labels)
+        given = known.votes.get(annotator) if known else None
         cells.append((row.id, row.text, given or "", data.get("question", ""), names, annotator, data["digest"]))
     write_sheet(path, COLUMNS, cells, to_fill_in=True)
 

@@ -10,7 +10,7 @@ from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_json, write_rows
 from standin.errors import StandinError, counted
 from standin.ingredients import GENERATED, UNTRAINED, answerer, part, strategy, training_names
-from standin.labelling.labels import Labelled, digest, read_labels
+from standin.labelling.labels import Labelled, given_to, read_labels
 from standin.selection.budgets import in_texts, of_round
 from standin.sheets import write_sheet
 from standin.subsets import misaligned, nested
@@ -165,7 +165,7 @@ def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tu
     strategies = sorted(filter(strategy, used))
     generated = params.select.pool == "synthetic"
     needed = (strategies and not generated) or used & {"real", "labelled"}
-    pool: dict[str, Row] = {row.id: _with_label(row, labels) for row in read_rows(POOL, Row)} if needed else {}
+    pool = _with_labels(read_rows(POOL, Row), labels, Path(params.select.labels)) if needed else {}
     if "real" in used:
         fixed["real"] = list(pool.values())
     if "labelled" in used:
@@ -190,16 +190,19 @@ def _labelled_rows(path: Path, rows: Sequence[Row]) -> list[Row]:
     return list(rows)
 
 
-def _with_label(row: Row, labels: dict[str, Labelled]) -> Row:
-    """The pool's row with the label given to it. Raises StandinError where the id was given to another text."""
-    found = labels.get(row.id)
-    if found and found.digest != digest(row.text):
-        there = f"is {found.text!r}" if found.text is not None else "was another text"
+def _with_labels(pool: Sequence[Row], labels: dict[str, Labelled], path: Path) -> dict[str, Row]:
+    """The pool's rows with the labels given to them. Raises StandinError where an id was given to another text."""
+    found = {row.id: given_to(row, labels) for row in pool}
+    if changed := [row for row in pool if row.id in labels and found[row.id] is None]:
+        row, known = changed[0], labels[changed[0].id]
+        there = f"is {known.text!r}" if known.text is not None else "was another text"
         raise StandinError(
-            f"id {row.id!r} {there} in the labels file (params.yaml, select.labels) but {row.text!r} in "
-            f"{POOL}: the labels were given to other texts. Export the texts again and label those."
+            f"id {row.id!r} {there} in the labels file (params.yaml, select.labels) but {row.text!r} in {POOL}: the "
+            f"labels were given to other texts ({counted(len(changed), 'such text')}). `standin label export` has "
+            "those that are selected: label them again. Take the lines of the others out of "
+            f"{path}: they then count as not labelled."
         )
-    return replace(row, label=found.label if found else None)
+    return {row.id: replace(row, label=own.label if (own := found[row.id]) else None) for row in pool}
 
 
 def _ranked(
