@@ -432,7 +432,7 @@ def test_what_was_selected_is_asked_for_whatever_params_yaml_says_since() -> Non
     write_rows(Path("data/selected/sqbc.jsonl"), [row for row in rows if row.budget == 1])
     assert json.loads(label("status", "--json"))["budget"] == 1, "the largest that all have"
     write_rows(Path("data/selected/random.jsonl"), [row for row in rows if row.budget == 2])
-    assert "the strategies share no budget: `standin run` selects anew" in label("status", fails=True)
+    assert "the strategies share no budget: `standin run` selects anew" in label("export", "b.csv", fails=True)
 
 
 def test_before_a_run_the_command_that_is_missing_is_said() -> None:

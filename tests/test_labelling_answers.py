@@ -1,6 +1,7 @@
 """Answers of people in every form that a spreadsheet or a tool gives them: whose they are, and of which text."""
 
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -313,17 +314,71 @@ def test_questions_are_asked_one_after_the_other_whatever_the_ranks() -> None:
 
 def test_a_selection_of_another_pool_and_none_at_all_are_said() -> None:
     write_rows(Path("data/real/pool.jsonl"), [Row(id="p1", text=TEXTS["p1"])])
-    assert "is not in data/real/pool.jsonl. Run `standin run`" in label("status", fails=True)
+    assert "is not in data/real/pool.jsonl. Run `standin run`" in label("export", "a.csv", fails=True)
+    choose_nothing()
+    assert "there is none, so no text was chosen" in label("export", "a.csv", fails=True)
+
+
+def change_select(arms: dict[str, list[str]] | None = None, **select: Any) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["select"]["strategies"], params["arms"] = {}, {"real": ["real"]}
+    params["select"] |= select
+    params["arms"] = arms or params["arms"]
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    assert "there is none, so no text was chosen" in label("status", fails=True)
+
+
+def choose_nothing() -> None:
+    change_select({"labelled": ["labelled"]}, strategies={})
+
+
+def choose_another_pool() -> None:
+    rows = [SelectedRow(seed=1, budget=1, rank=1, id="of another pool", score=0.0)]
+    for name in CHOSEN:
+        write_rows(Path(f"data/selected/{name}.jsonl"), rows)
+
+
+def choose_synthetic() -> None:
+    change_select(pool="synthetic")
+
+
+NO_SELECTION = {
+    "none yet": (lambda: shutil.rmtree("data/selected"), "`standin run` chooses texts, then they can be labelled"),
+    "no strategy": (choose_nothing, "select.strategies: there is none, so no text was chosen"),
+    "another pool": (choose_another_pool, "id 'of another pool' is not in data/real/pool.jsonl"),
+    "synthetic": (choose_synthetic, "which have labels already"),
+}
+
+
+@pytest.mark.parametrize("why", NO_SELECTION)
+def test_answers_are_read_and_counted_where_no_texts_are_chosen(why: str) -> None:
+    make, said = NO_SELECTION[why]
+    make()
+    Path("a.csv").write_text("text_id,label\np1,housing\n")
+    imported = label("import", "a.csv")
+    assert labels() == {"p1": "housing"}
+    assert "answers 1. Commit the file." in imported
+    assert "train on them: standin run -S select.labels=data/labels/city-topics.jsonl" in imported
+    assert "left in this round" not in imported
+    assert "standin label next" not in imported
+    status = label("status")
+    assert said in status
+    assert "labels: transport 0, environment 0, housing 1" in status
+    found = json.loads(label("status", "--json"))
+    assert found["labels"]["housing"] == 1
+    assert (found["budget"], found["to_label"], found["left"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("words", [(), ("export", "a.csv")])
+def test_of_a_synthetic_pool_it_is_said_that_its_texts_have_labels_already(words: tuple[str, ...]) -> None:
+    choose_another_pool()
+    choose_synthetic()
+    said = label(*words, fails=True)
+    assert said.startswith("params.yaml, select.pool: synthetic: the strategies choose among generated texts")
+    assert "which have labels already" in said
+    assert "`standin run -S select.pool=real`" in said
 
 
 def test_the_file_that_params_yaml_names_is_the_one_that_is_filled() -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["select"]["labels"] = "data/labels/ours.jsonl"
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    change_select(labels="data/labels/ours.jsonl")
     said = label(typed="1\nq\n")
     assert {each.label for each in read_labels(Path("data/labels/ours.jsonl")).values()} == {"transport"}
     assert not FILE.exists()
