@@ -513,6 +513,16 @@ def test_nothing_is_concluded_from_an_arm_that_has_not_learned() -> None:
     assert found[1].difference == pytest.approx(0.8)
 
 
+def test_pairs_that_are_one_draw_have_no_verdict_and_keep_their_numbers_and_the_family() -> None:
+    by_seed = np.array([[0.9, 0.9], [0.5, 0.5], [0.1, 0.1]])
+    measured = Resampled(by_seed, np.repeat(by_seed[:, :, np.newaxis], 5, axis=2).astype(np.float32))
+    made = compare(measured, pairs((0, 1), (0, 2), (2, 1)), 0.95, 50)
+    found = withhold(made, {2}, [made[0].pair, made[1].pair])
+    assert [one.verdict_holm for one in found] == ["one selection", "not learned", "not learned"]
+    assert [one.verdict for one in found] == ["one selection", "not learned", "not learned"]
+    assert [(one.difference, one.p, one.holm) for one in found] == [(one.difference, one.p, one.holm) for one in made]
+
+
 # The whole
 
 

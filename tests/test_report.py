@@ -14,6 +14,7 @@ from standin.config import Params, load_params
 from standin.corpus import Removed, Row, SelectedRow, SyntheticRow, write_json, write_json_lines, write_rows
 from standin.published import Published
 from standin.report import content, figures, labelling, parts, words
+from standin.report.conclusions import conclusions
 from standin.report.counts import arm_counts, rows_read, selection_notes, selection_rows
 from standin.report.naming import MOST_FREQUENT, arm_words
 from standin.report.outcome import outcome
@@ -135,6 +136,42 @@ def test_no_sentence_comes_from_an_arm_that_has_not_learned() -> None:
     assert said == (
         "This is with 12 selected texts. At other budgets: at 6, nothing is said of arms that have not learned there."
     )
+
+
+def test_where_people_label_one_selection_nothing_is_concluded_of_it_and_it_is_said_why() -> None:
+    rows = [
+        compared("sqbc", "random", 0.2, 0.1, 0.3, "one selection", "48"),
+        compared("random", "real", -0.2, -0.3, -0.1, "one selection", "48"),
+    ]
+    arms = {"real": ["real"], "random": ["random"], "sqbc": ["sqbc"]}
+    (said,) = words.answer(rows, arms, ["random", "sqbc"])
+    assert said.startswith("People label one selection for all training seeds, so nothing is concluded between")
+    assert conclusions(rows, arms, ["random", "sqbc"]) == ([], "")
+    both = [*rows, compared("synthetic", "real", -0.2, -0.3, -0.1)]
+    first, second = words.answer(both, {**arms, "synthetic": ["synthetic"]}, ["random", "sqbc"])
+    assert (first.startswith("The synthetic texts alone are worth less"), second) == (True, said)
+    assert words.one_selection(DEFAULT) == []
+    smaller = [compared("sqbc", "random", 0.2, 0.1, 0.3, "one selection", budget) for budget in ("12", "48")]
+    assert words.answer(smaller, arms, ["random", "sqbc"]) == [said]
+
+
+def test_the_page_of_labels_from_people_says_that_each_strategy_is_one_draw(
+    project: Path, given: tuple[Params, Task]
+) -> None:
+    for strategy in ("random", "sqbc"):
+        metrics = {"texts_ranked": 240, "tie_share": {"48": 0.1}, "learners": 1, "one_selection": True}
+        write_json(project / f"reports/select/{strategy}/metrics.json", metrics)
+    rows = [{**row, "verdict": "one selection", "verdict_holm": "one selection"} for row in DEFAULT]
+    table(project / "reports/evaluate/comparisons.csv", rows)
+    report.run(*given, "")
+    found = page(project)
+    assert "Changes with the seed" not in found
+    assert "Random draws would" not in found
+    assert "each strategy is one draw, and what another draw would change is in no interval" in found
+    assert "People label one selection for all training seeds, so nothing is concluded between" in found
+    assert "What can be concluded" not in found
+    assert "the warm start as it is" not in found
+    assert "<td>one selection</td><td>one selection</td>" in found
 
 
 def lost(name: str, reason: str = "one label", question: str = "") -> dict[str, str]:
@@ -370,6 +407,9 @@ def test_the_notes_on_selection_speak_of_the_strategies_used() -> None:
     assert "1 - budget / pool" in several
     assert "SQBC" in several
     assert "no variance" not in several
+    one_draw = " ".join(selection_notes({"cal": {"learners": 1, "one_selection": True}}, seeds=3))
+    assert "each strategy is one draw" in one_draw
+    assert not [said for said in ("warm start", "Changes with the seed", "ties alone") if said in one_draw]
     warm = " ".join(selection_notes({"cal": {"learners": 1}}, seeds=3))
     assert "CAL's interval holds no variance of selection" in warm
 

@@ -14,7 +14,7 @@ from standin.stages import evaluate
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
 
-DECLARED = {"arms", "evaluate", "finetune.seeds", "base.task", "runtime"}
+DECLARED = {"arms", "evaluate", "select.labels", "select.pool", "finetune.seeds", "base.task", "runtime"}
 LABELS = ["transport", "environment", "housing", "community"]
 GOLD = [LABELS[n % 4] for n in range(40)]
 RIGHT = GOLD
@@ -113,6 +113,52 @@ def test_accuracy_by_agreement_and_its_slope() -> None:
     assert rows == dict.fromkeys(("0.0", "0.4"), ("12", "0.75")) | dict.fromkeys(("0.6", "0.8", "1.0"), ("9", "1.0"))
     assert metrics["sqbc"]["agreement_slope_low"] > 0
     assert [row["texts"] for row in table("scores") if row["measure"] == "agreement_slope"] == ["12"]
+
+
+MIXED = {"real": ["real"], "random": ["random"], "sqbc": ["sqbc"], "sqbc_synthetic": ["sqbc", "synthetic"],
+         "synthetic": ["synthetic"], "part": ["real:24"]}  # fmt: skip
+
+
+def run_mixed(**select: str) -> dict[tuple[str, str], set[str]]:
+    """The verdicts of pairs of arms whose texts were chosen in different ways; the first arm is right throughout."""
+    for arm in MIXED:
+        write_predictions(arm, RIGHT if arm == "real" else HALF, 24 if set(MIXED[arm]) & {"random", "sqbc"} else None)
+    raw = {"arms": MIXED, "select": select, "evaluate": {"resamples": 300}, "finetune": {"seeds": [1, 2]}}
+    evaluate.run(restrict(parse_params(raw), DECLARED), task(), "")
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in table("comparisons"):
+        found.setdefault((row["arm_a"], row["arm_b"]), set()).update((row["verdict"], row["verdict_holm"]))
+    return found
+
+
+def test_where_people_label_arms_whose_texts_were_chosen_differently_have_no_verdict(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = run_mixed(labels="data/labels/me.jsonl")
+    assert {pair for pair, verdicts in found.items() if verdicts != {"one selection"}} == {
+        ("synthetic", "real"), ("sqbc_synthetic", "sqbc")
+    }  # fmt: skip
+    assert found["synthetic", "real"] == {"lower"}
+    assert found["sqbc_synthetic", "sqbc"] == {"no difference"}, "the same texts on both sides"
+    said = read_json(Path("reports/evaluate/scope.json"))
+    assert said["drawn_once"] == ["random", "sqbc", "real:24"]
+    assert (
+        "As people label, all seeds share one selection: random and sqbc and real:24 are one draw each, and no interval "
+        "holds what another draw would change; arms that differ in them have no verdict (one selection)."
+    ) in said["scope"]
+    assert "evaluate: one selection for all seeds, so no verdict on 8 differences between" in capsys.readouterr().out
+
+
+def test_where_every_seed_draws_its_own_texts_all_arms_have_verdicts() -> None:
+    assert "one selection" not in set.union(*run_mixed().values())
+    said = read_json(Path("reports/evaluate/scope.json"))
+    assert "drawn_once" not in said
+    assert "one selection" not in said["scope"]
+    found = run_mixed(labels="data/labels/me.jsonl", pool="synthetic")
+    assert {pair for pair, verdicts in found.items() if verdicts == {"one selection"}} == {
+        ("part", "real"), ("part", "random")
+    }, "synthetic texts are chosen anew by every seed, a part of the pool is not"  # fmt: skip
+    assert ": real:24 is one draw, and" in read_json(Path("reports/evaluate/scope.json"))["scope"]
 
 
 def test_several_budgets_make_a_curve() -> None:

@@ -207,3 +207,25 @@ def test_a_question_without_a_label_so_far_is_named(encoder: Path) -> None:
     write_rows(Path("data/labels/a.jsonl"), [Row(id="p0road", text=POOL[0], label="transport", question_id="road")])
     with pytest.raises(StandinError, match=r"data/labels/a.jsonl: labels no text of question 'rent'"):
         learner.run(params(encoder, labelled="data/labels/a.jsonl"), task(), "")
+
+
+@pytest.mark.parametrize("arm_rows", [False, True])
+def test_a_label_so_far_that_the_task_does_not_have_is_named_with_file_and_row(encoder: Path, arm_rows: bool) -> None:
+    """As where a label of the task was renamed since. Texts that are not in the pool are passed over."""
+    write_texts(None)
+    more = {"seed": 3, "budget": 2} if arm_rows else {}
+    lines = [
+        ("p0", POOL[0], "transport"),
+        ("p1", POOL[1], "environmental"),
+        *([("s9", "x", "old")] if arm_rows else []),
+    ]
+    Path("data/labels").mkdir()
+    write_json_lines(
+        Path("data/labels/a.jsonl"), [{**more, "id": name, "text": text, "label": label} for name, text, label in lines]
+    )
+    with pytest.raises(
+        StandinError,
+        match=r"data/labels/a.jsonl: id 'p1' has the label 'environmental': did you mean 'environment'\? Known: .*\. "
+        r"Where the task's label was renamed, rename it in the file too",
+    ):
+        learner.run(params(encoder, labelled="data/labels/a.jsonl", seeds=[3]), task(), "")

@@ -54,6 +54,17 @@ def has_generated(names: Iterable[str]) -> bool:
     return any(part(name).source in GENERATED for name in names)
 
 
+def drawn_once(names: Iterable[str], *, selected: bool) -> frozenset[str]:
+    """The sources of an arm that are one draw for all seeds where people label: parts of the pool, and strategies.
+
+    selected: whether strategies choose real texts; synthetic ones are chosen anew by every seed.
+    """
+    return frozenset(
+        name for name in names
+        if (strategy(name) and selected) or (part(name).source == "real" and part(name).size is not None)
+    )  # fmt: skip
+
+
 def check(arm: str, names: Sequence[str], strategies: Collection[str]) -> None:
     """Raise ValueError, saying what to write instead, where an arm of these names cannot be made.
 

@@ -51,7 +51,8 @@ class Result:
     the entries of which nothing is concluded. ``confusions`` holds counts over seeds and questions, true classes in
     rows. ``retained``: macro-F1 of an entry (its place) over that of the arm of all labelled texts, seed by seed; empty
     where there is no such arm that learned. ``labels``: F1 of each label that a test text has, an estimate an entry and
-    one of the majority row; the mean over the questions that have such texts.
+    one of the majority row; the mean over the questions that have such texts. ``drawn_once``: the sources of which all
+    seeds share one draw.
     """
 
     entries: list[Entry]
@@ -71,6 +72,7 @@ class Result:
     confusions: list[npt.NDArray[np.intp]]
     retained: dict[int, Estimate]
     labels: dict[str, list[Estimate]]
+    drawn_once: list[str]
 
 
 def evaluate(
@@ -81,6 +83,7 @@ def evaluate(
     settings: Evaluate,
     agreement: Mapping[str, float],
     arms: Sources,
+    drawn_once: Mapping[str, frozenset[str]] | None = None,
 ) -> Result:
     """Score all arms, and the majority row, on the same resamples of the test texts.
 
@@ -92,6 +95,7 @@ def evaluate(
         settings: resamples, confidence, references and gammas.
         agreement: of test texts by id, between 0 and 1; may lack texts or be empty.
         arms: what each arm trains on, for the references that are named by it.
+        drawn_once: by arm, those of its sources of which all seeds share one draw; None where every seed draws.
 
     Returns:
         The result; an arm's accuracy by agreement pools the texts of all questions.
@@ -104,6 +108,8 @@ def evaluate(
     texts = {question: len(found.truth) for question, found in arranged.items()}
     of_label = {label: _of_label(code, arranged.values()) for code, label in enumerate(labels)}
     pairs = family(entries, arms, settings.references)
+    once = [(drawn_once or {}).get(entry.arm, frozenset()) for entry in entries]
+    one_draw = [pair for pair in pairs if once[pair.first] != once[pair.second]]
     resamples = max(settings.resamples, resamples_for(len(pairs), settings.confidence))
     examined = {question: with_majority(found) for question, found in arranged.items()}
     scored = [labels.index(label) for label in settings.scored_labels]
@@ -128,7 +134,9 @@ def evaluate(
             measure: [
                 replace(one, mcnemar=seeds_apart)
                 for one, seeds_apart in zip(
-                    withhold(compare(overall[measure], pairs, settings.confidence, sum(texts.values())), places),
+                    withhold(
+                        compare(overall[measure], pairs, settings.confidence, sum(texts.values())), places, one_draw
+                    ),
                     apart,
                     strict=True,
                 )
@@ -147,6 +155,7 @@ def evaluate(
         ],
         retained=_retained(entries, arms, overall["macro_f1"], places, sum(texts.values())),
         labels=_by_label(examined, of_label),
+        drawn_once=list(dict.fromkeys(name for own in once for name in sorted(own))),
     )
 
 

@@ -96,6 +96,12 @@ def scope(result: Result) -> str:
         sentence += " With one seed they leave out how much training varies."
     elif result.seeds == 2:
         sentence += " Two seeds tell little of how much training varies: hardly any difference can be told from noise."
+    if drawn := result.drawn_once:
+        each, share = ("is one draw", "it") if len(drawn) == 1 else ("are one draw each", "them")
+        sentence += (
+            f" As people label, all seeds share one selection: {' and '.join(drawn)} {each}, and no interval holds "
+            f"what another draw would change; arms that differ in {share} have no verdict (one selection)."
+        )
     compared = len(result.comparisons[MEASURES[0]])
     if compared > 1:
         sentence += (

@@ -47,6 +47,12 @@ def digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def given_to(row: Row, labels: Mapping[str, Labelled]) -> Labelled | None:
+    """What people said of a text; None where nobody did, or where they read another text with this id."""
+    found = labels.get(row.id)
+    return found if found and found.digest == digest(row.text) else None
+
+
 def read_labels(path: Path, names: Sequence[str] | None = None) -> dict[str, Labelled]:
     """The answered texts of a labels file, by id.
 
@@ -64,9 +70,18 @@ def read_labels(path: Path, names: Sequence[str] | None = None) -> dict[str, Lab
     found = _answers(path) if "digest" in first else _rows(path)
     for labelled in found.values() if names is not None else ():
         for label in labelled.votes.values():
-            if label is not None and names is not None and label not in names:
-                raise StandinError(f"{path}: id {labelled.id!r} has the label {label!r}: {nearest(label, names)}")
+            if label is not None and names is not None:
+                check_label(path, labelled.id, label, names)
     return found
+
+
+def check_label(path: Path, identifier: str, label: str, names: Sequence[str]) -> None:
+    """Raise StandinError where a text of a file has a label that is none of the task's."""
+    if label not in names:
+        raise StandinError(
+            f"{path}: id {identifier!r} has the label {label!r}: {nearest(label, names)}. Where the task's label was "
+            "renamed, rename it in the file too."
+        )
 
 
 def check_labels_file(path: Path) -> None:

@@ -104,7 +104,13 @@ def selection_notes(strategies: Mapping[str, Mapping[str, Any]], seeds: int, *, 
         notes.append(
             f"{counted(before, 'text was', 'texts were')} labelled in earlier rounds and count in each budget."
         )
-    if seeds > 1:
+    one_selection = any(metrics.get("one_selection") for metrics in strategies.values())
+    if one_selection:
+        notes.append(
+            "Where people label, all training seeds share one selection: each strategy is one draw, and what another "
+            "draw would change is in no interval. Classifiers whose texts were chosen differently have no verdict."
+        )
+    elif seeds > 1:
         notes.append(
             "Changes with the seed: the share of the selected texts that another seed would not select, for ties, "
             "redrawn committee and learner together. Random draws share texts by accident alone: they change by "
@@ -125,7 +131,7 @@ def selection_notes(strategies: Mapping[str, Mapping[str, Any]], seeds: int, *, 
             "CAL (Margatina et al. 2021) selects the texts that a trained learner judges unlike their nearest labelled "
             "neighbours."
         )
-    if seeds > 1 and any(metrics.get("learners") == 1 for metrics in strategies.values()):
+    if seeds > 1 and not one_selection and any(metrics.get("learners") == 1 for metrics in strategies.values()):
         notes.append(
             "CAL's learner is the warm start as it is, one for all seeds: beyond ties, CAL's interval holds no "
             "variance of selection."

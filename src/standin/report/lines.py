@@ -14,7 +14,8 @@ from standin.report.words import decimal
 
 Rows = Sequence[Mapping[str, Any]]
 MINUS = "\N{MINUS SIGN}"
-VERDICTS = {"higher": "better", "lower": "worse", "no difference": "may be chance", "not learned": "not learned"}
+VERDICTS = {"higher": "better", "lower": "worse", "no difference": "may be chance"}
+"""Other verdicts say themselves."""
 
 
 def scores(rows: Rows, confidence: float) -> dict[str, Any]:

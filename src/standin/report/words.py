@@ -7,7 +7,9 @@ from standin.errors import counted
 from standin.evaluation.family import Sources, random_instead, without_synthetic
 from standin.report.naming import arm_words
 
-UNLEARNED = "not learned"
+UNLEARNED, ONE_SELECTION = "not learned", "one selection"
+WITHHELD = (UNLEARNED, ONE_SELECTION)
+"""Verdicts that conclude nothing."""
 MOST = 3  # comparisons that one sentence tells one by one
 ADDED = "With synthetic texts added"
 ALONE = {
@@ -45,7 +47,7 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
     In this order, where the arms exist: synthetic texts alone against the real ones; synthetic texts added to an arm;
     each strategy against random; the same beside synthetic texts. Then one sentence on other budgets, where they read
     otherwise. Where no question can be asked, what was compared is told. Verdicts are those after Holm's correction;
-    comparisons with an arm that has not learned say nothing.
+    comparisons with an arm that has not learned say nothing. Last, where it is so, why there is no verdict on others.
 
     Args:
         comparisons: of macro-F1.
@@ -63,12 +65,23 @@ def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[
         others = unasked(comparisons)
         budgets = _budgets(comparisons)
         at = f" with {budgets[-1]} selected texts" if len(budgets) > 1 else ""
-        return [f"What was compared{at}: {_told(others, arms)}."] if others else []
+        compared = [f"What was compared{at}: {_told(others, arms)}."] if others else []
+        return compared + one_selection(comparisons)
     rest = rest or ("At other budgets nothing reads otherwise." if len(_budgets(comparisons)) > 1 else "")
     if rest:
         budget = _budgets(comparisons)[-1]
         sentences.append(f"{f'This is with {budget} selected texts. ' if sentences else ''}{rest}")
-    return sentences
+    return sentences + one_selection(comparisons)
+
+
+def one_selection(comparisons: Rows) -> list[str]:
+    """Why arms that differ in how their texts were chosen have no verdict; empty where they have."""
+    if not any(row["verdict_holm"] == ONE_SELECTION for row in comparisons):
+        return []
+    return [
+        "People label one selection for all training seeds, so nothing is concluded between classifiers whose texts "
+        "were chosen differently: another selection might turn the difference round."
+    ]
 
 
 def findings(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> Findings:
@@ -78,14 +91,14 @@ def findings(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> Fin
 
 
 def largest(pairs: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Each pair at its largest budget, without those of an arm that has not learned there."""
-    return [rows[-1] for rows in pairs if rows[-1]["verdict_holm"] != UNLEARNED]
+    """Each pair at its largest budget, without those of which nothing is concluded there."""
+    return [rows[-1] for rows in pairs if rows[-1]["verdict_holm"] not in WITHHELD]
 
 
 def unasked(comparisons: Rows) -> list[Mapping[str, Any]]:
     """What was compared at the largest budget, for arms of the user's own that raise none of the questions."""
     budgets = {"", *map(str, _budgets(comparisons)[-1:])}
-    return [row for row in comparisons if row["verdict_holm"] != UNLEARNED and row["budget"] in budgets]
+    return [row for row in comparisons if row["verdict_holm"] not in WITHHELD and row["budget"] in budgets]
 
 
 def other_budgets(found: Findings, comparisons: Rows, arms: Sources) -> str:
@@ -97,7 +110,7 @@ def other_budgets(found: Findings, comparisons: Rows, arms: Sources) -> str:
         for _, pairs in found
         for *rows, last in pairs
         for row in rows
-        if row["verdict_holm"] not in {last["verdict_holm"], UNLEARNED}
+        if row["verdict_holm"] not in {last["verdict_holm"], *WITHHELD}
     ]
     smaller = [row for _, pairs in found for *rows, _ in pairs for row in rows]
     withheld = sorted({int(row["budget"]) for row in smaller if row["verdict_holm"] == UNLEARNED})

@@ -27,6 +27,7 @@ def scores(pool: Texts, labelled: Texts, settings: Settings, _generator: np.rand
         required(labelled.embeddings, "embeddings of the labelled texts"),
         settings.neighbours,
         pool.places_in(labelled.ids),
+        settings.more,
     )
     divergences = np.empty(len(pool))
     rows = max(1, BLOCK // (settings.neighbours * max(1, candidates.shape[1])))

@@ -15,10 +15,11 @@ ROWS = 1_600  # queries compared together, at most
 PAIRS = 16_384  # pairs whose cosine is computed together in float64: two times 50 MB at 384 dimensions
 DECIMALS = 9  # sums of 384 float64 products differ by about 1e-16 between BLAS kernels: closer cosines count as equal
 GROUP = 16  # cosines that share one maximum
+MORE = "raise generator.texts"  # what brings more neighbours where they are synthetic texts
 GROUPS = 25  # groups for each neighbour sought, at least: fewer, and two neighbours often share one
 
 
-def nearest(queries: Reals, index: Reals, k: int) -> Places:
+def nearest(queries: Reals, index: Reals, k: int, more: str = MORE) -> Places:
     """Find the ``k`` rows of ``index`` with the largest cosine to each query.
 
     Only rows of ``index`` are found: a query is never its own neighbour unless the caller puts it there. Cosines that
@@ -28,13 +29,14 @@ def nearest(queries: Reals, index: Reals, k: int) -> Places:
     float32 sum can be off. Where they are more than k, the cosines around the k-th are computed pair by pair in
     float64, so that the answer is float64's throughout.
 
-    queries: shape (n, d). index: shape (m, d). Returns positions in ``index``, shape (n, k), rising within a row (not
-    by cosine: all k count the same). Raises StandinError where k is larger than m, or a row has no direction.
+    queries: shape (n, d). index: shape (m, d). more: what would make m larger, for a message. Returns positions in
+    ``index``, shape (n, k), rising within a row (not by cosine: all k count the same). Raises StandinError where k is
+    larger than m, or a row has no direction.
     """
     if k > len(index):
         raise StandinError(
             f"select.neighbours is {k}, but there are only {len(index)} labelled texts to be neighbours: "
-            "lower select.neighbours, or raise generator.texts"
+            f"lower select.neighbours, or {more}"
         )
     found = np.empty((len(queries), k), dtype=np.intp)
     if not len(queries):
@@ -52,15 +54,15 @@ def nearest(queries: Reals, index: Reals, k: int) -> Places:
     return found
 
 
-def nearest_others(queries: Reals, index: Reals, k: int, own: Places) -> Places:
+def nearest_others(queries: Reals, index: Reals, k: int, own: Places, more: str = MORE) -> Places:
     """As ``nearest``, but no query is its own neighbour: ``own`` holds its row in ``index``, -1 where it has none."""
     inside = own >= 0
     if not inside.any():
-        return nearest(queries, index, k)
+        return nearest(queries, index, k, more)
     if k + 1 > len(index):
         raise StandinError(
             f"select.neighbours is {k}, but a text has only {len(index) - 1} others to be neighbours: "
-            "lower select.neighbours, or raise generator.texts"
+            f"lower select.neighbours, or {more}"
         )
     one_more = nearest(queries[inside], index, k + 1)
     itself = one_more == own[inside, np.newaxis]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from standin.errors import StandinError
+from standin.selection.neighbours import MORE
 
 Floats: TypeAlias = npt.NDArray[np.floating]
 Scores: TypeAlias = npt.NDArray[np.float64]
@@ -50,12 +51,14 @@ class Settings:
     """What a strategy is told beside its texts.
 
     ``neighbours``: k, the size of the committee or neighbourhood. ``balance``: equal numbers of texts per label.
-    ``budget``: the largest number of texts that will be selected, for strategies that take them one by one.
+    ``budget``: the largest number of texts that will be selected, for strategies that take them one by one. ``more``:
+    what would bring more texts to be neighbours of, for a message.
     """
 
     neighbours: int
     balance: bool
     budget: int = 0
+    more: str = MORE
 
 
 class Strategy(Protocol):

@@ -101,6 +101,23 @@ def seed_share(rankings: Sequence[Ranking], budget: int) -> float | None:
     return fmean(shares) if shares else None
 
 
+def seed_shares(rankings: Sequence[Sequence[Ranking]], budgets: Sequence[int]) -> dict[str, dict[int, float]]:
+    """By budget, means over questions: the share that changes with the seed, and what random draws would reach.
+
+    rankings: of each question one a seed, two or more.
+    """
+    sizes = [len(found[0].order) for found in rankings]
+    return {
+        "seed_share": {
+            budget: fmean(
+                seed_share(found, min(budget, size)) or 0.0 for found, size in zip(rankings, sizes, strict=True)
+            )
+            for budget in budgets
+        },
+        "seed_share_of_chance": {budget: fmean(1 - min(1, budget / size) for size in sizes) for budget in budgets},
+    }
+
+
 def generator_for(seed: int, question_id: str | None, strategy: str) -> np.random.Generator:
     """A random stream of its own for each seed, question and strategy, whatever runs before or beside it."""
     key = json.dumps(["select", seed, question_id, strategy], ensure_ascii=False)

@@ -7,17 +7,18 @@ from typing import Any
 
 from standin.config import Params
 from standin.corpus import Prediction, Row, read_json_lines, read_rows, write_metrics
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 from standin.evaluation.calibration import Calibration, calibrations
 from standin.evaluation.family import Entry
 from standin.evaluation.results import evaluate
 from standin.evaluation.summaries import TABLES, Cells, metrics, scope, table_rows
 from standin.evaluation.tables import csv_text
-from standin.ingredients import answerer
+from standin.ingredients import answerer, drawn_once
 from standin.task import Task
 
 TEST = Path("data/real/test.jsonl")
 AGREEMENT = Path("data/agreement/agreement.jsonl")
+ORACLE = Path("data/real/oracle.jsonl")
 ZEROSHOT = Path("data/zeroshot/predictions.jsonl")
 REPORTS = Path("reports/evaluate")
 NO_PROBABILITIES: dict[str, float] = {}
@@ -44,7 +45,9 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         return {"evaluated_arms": 0}
     labels, seeds = task.label_names, params.finetune.seeds
     agreement, source = _agreement(test)
-    result = evaluate(predictions, test, labels, seeds, params.evaluate, agreement, params.arms)
+    people, selected = Path(params.select.labels) != ORACLE, params.select.pool == "real"
+    once = {arm: drawn_once(names, selected=selected) for arm, names in params.arms.items()} if people else None
+    result = evaluate(predictions, test, labels, seeds, params.evaluate, agreement, params.arms, once)
     compared = result.comparisons["macro_f1"]
     said = scope(result)
     lost = list(dict.fromkeys(result.entries[one.place].arm for one in result.unlearned))
@@ -62,9 +65,13 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             "texts": sum(result.texts.values()),
             "unlearned_arms": lost,
             **({"agreement_source": source} if source else {}),
+            **({"drawn_once": result.drawn_once} if result.drawn_once else {}),
         },
     )
     clear = sum(one.verdict_holm in {"higher", "lower"} for one in compared)
+    if withheld := sum(one.verdict_holm == "one selection" for one in compared):
+        said = f"{counted(withheld, 'difference')} between arms whose texts were chosen differently"
+        print(f"evaluate: one selection for all seeds, so no verdict on {said}")  # noqa: T201
     if lost:
         print(f"evaluate: not learned, so nothing is concluded from {', '.join(lost)}")  # noqa: T201
     print(  # noqa: T201

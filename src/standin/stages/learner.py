@@ -100,7 +100,7 @@ def _in_rounds(params: Params, task: Task) -> Mapping[str, Any]:
     """
     pool, seeds, settings = read_rows(POOL, Row), params.finetune.seeds, params.finetune
     path = Path(params.select.labelled)
-    before = labelled_before(path, {row.id: row for row in pool}, seeds)
+    before = labelled_before(path, {row.id: row for row in pool}, seeds, task.label_names)
     labelled = {seed: by_question(own) for seed, own in before.items()}
     sides: dict[str, dict[str | None, list[Row]]] = {"pool": by_question(pool)}
     if params.select.pool == "synthetic":

@@ -23,7 +23,7 @@ from standin.corpus import (
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
 from standin.labelling.asked import union
-from standin.labelling.labels import read_labels
+from standin.labelling.labels import given_to, read_labels
 from standin.language_codes import short_code
 from standin.report import (
     beside,
@@ -172,10 +172,11 @@ def gather_arms(params: Params) -> dict[str, Any]:
         "outcome": outcome(scored, compared, behind, params.arms, unlearned),
         "unlearned": words.not_learned(lost, plotted, names),
         "retained": lines.retained(kept, confidence) if kept else None,
-        "saved": lines.saved(kept, confidence),
+        "saved": "" if scope.get("drawn_once") else lines.saved(kept, confidence),
         "calibrated": reliability.rows(_table(REPORTS / "evaluate/reliability.csv"), params.arms),
         "concluded": lines.differences(concluded, confidence) if concluded else None,
         "elsewhere": elsewhere,
+        "one_selection": words.one_selection(compared),
         "meanings": [
             said.replace("real texts", "synthetic texts", 1) if params.select.pool == "synthetic" else said
             for name, said in MEANINGS.items()
@@ -252,7 +253,7 @@ def gather_selection(params: Params) -> dict[str, Any]:
         ],
         "budgets": sorted({int(budget) for found in metrics.values() for budget in found["tie_share"]}),
         "selection_notes": counts.selection_notes(metrics, seeds, synthetic=params.select.pool == "synthetic"),
-        "several_seeds": seeds > 1,
+        "several_seeds": any("seed_share" in found for found in metrics.values()),
     }
 
 
@@ -275,11 +276,12 @@ def gather_labelling(params: Params, task: Task, comparisons: Sequence[Mapping[s
         return None
     strategy, reason = labelling.advised(comparisons, params.arms, list(params.select.strategies))
     path, file = Path(f"data/selected/{strategy}.jsonl"), Path(params.select.labels)
-    labelled = set(read_labels(file))
+    labels, pool = read_labels(file), read_rows(POOL, Row)
+    labelled = {row.id for row in pool if given_to(row, labels)}
     names, seed = params.select.strategies, params.finetune.seeds[0]
     ranked = {name: read_rows(Path(f"data/selected/{name}.jsonl"), SelectedRow) for name in names}
     budget = _largest(ranked[strategy])
-    found = labelling.to_label(ranked[strategy], read_rows(POOL, Row), labelled, seed, budget)
+    found = labelling.to_label(ranked[strategy], pool, labelled, seed, budget)
     chosen = union(ranked, budget)
     inside = not file.is_absolute() and ".." not in file.parts
     link = quote(f"../{file.as_posix()}") if inside else None

@@ -7,6 +7,7 @@ are left out: a budget then counts new texts, and where fewer are left, the last
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,11 +17,12 @@ import numpy as np
 from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SelectedRow, SyntheticRow, by_question, read_json_lines, read_rows, write_rows
 from standin.errors import StandinError, counted, nearest
-from standin.labelling.labels import read_labels
+from standin.labelling.labels import given_to, read_labels
 from standin.selection.budgets import in_texts, of_round
 from standin.selection.earlier import labelled_before
+from standin.selection.neighbours import MORE
 from standin.selection.pool import Floats, Settings, Texts
-from standin.selection.ranking import Ranking, generator_for, new_tie_share, ranked, seed_share
+from standin.selection.ranking import Ranking, generator_for, new_tie_share, ranked, seed_shares
 from standin.selection.registry import load
 from standin.selection.rounds import Round, Rows, check_closed
 from standin.task import Task
@@ -40,7 +42,9 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
     settings, seeds = Settings(params.select.neighbours, params.select.balance), params.finetune.seeds
     whole = read_rows(SYNTHETIC, SyntheticRow) if params.select.pool == "synthetic" else read_rows(POOL, Row)
-    people, earlier = (False, set()) if params.select.pool == "synthetic" else _labelled(Path(params.select.labels))
+    people, earlier = (
+        (False, set()) if params.select.pool == "synthetic" else _labelled(Path(params.select.labels), whole)
+    )
     drawn = seeds[:1] if people else seeds
     rows, rounds = _rounds(params, whole, drawn, people, earlier)
     asked = in_texts(params.select.budgets, whole)
@@ -59,11 +63,13 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     ids = {question: [row.id for row in own] for question, own in rows.items()}
     write_rows(Path(f"data/selected/{item}.jsonl"), _rows(ids, rankings, seeds, budgets))
     ties = {budget: fmean(new_tie_share(found, budget) for found in rankings.values()) for budget in budgets}
-    told = {"tie_share": ties} | (_seed_shares(ids, rankings, seeds, budgets) if len(seeds) > 1 else {})
+    told = {"tie_share": ties}
+    if len(drawn) > 1:
+        told |= seed_shares([[rankings[seed, question] for seed in drawn] for question in ids], budgets)
     texts = sum(len(own) for own in ids.values())
-    name = "seed_share" if len(seeds) > 1 else "tie_share"
+    name = "seed_share" if len(drawn) > 1 else "tie_share"
     cut = ", ".join(f"{share:.0%} of {budget}" for budget, share in told[name].items())
-    what = "changed by the seed" if len(seeds) > 1 else "chosen by tie-breaking (one seed tells no more)"
+    what = "changed by the seed" if len(drawn) > 1 else "chosen by tie-breaking (one selection tells no more)"
     before = sorted({sum(rankings[seed, question].before for question in ids) for seed in seeds})
     labelled = f", {before[0]:,} labelled before" if before[-1] else ""
     kind = counted(texts, "synthetic text" if params.select.pool == "synthetic" else "text")
@@ -76,17 +82,19 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         **{name: {str(budget): round(share, 4) for budget, share in shares.items()} for name, shares in told.items()},
         "learners": len({id(sides) for sides in evidence.values()}) if STRATEGY_EVIDENCE[item] == str(LEARNER) else 0,
         **({"labelled_before": before[-1]} if before[-1] else {}),
+        **({"one_selection": True} if people else {}),
     }
 
 
-def _labelled(path: Path) -> tuple[bool, set[str]]:
-    """Whether people label, and the ids of the texts that they labelled in earlier rounds.
+def _labelled(path: Path, pool: Sequence[Row]) -> tuple[bool, set[str]]:
+    """Whether people label, and the ids of the texts that they labelled in earlier rounds, where those did not change.
 
-    They do where the file is theirs, and where the simulation's is empty; that one is not opened to find out.
+    People label where the file is theirs, and where the simulation's is empty; that one is not opened to find out.
     """
     if path == ORACLE:
         return not path.stat().st_size, set()
-    return True, {each.id for each in read_labels(path).values() if each.round is not None}
+    labels = read_labels(path)
+    return True, {row.id for row in pool if (found := given_to(row, labels)) and found.round is not None}
 
 
 def _rounds(
@@ -149,27 +157,6 @@ def _say_union(
         )
 
 
-def _seed_shares(
-    pools: Mapping[str | None, Sequence[str]],
-    rankings: Mapping[tuple[int, str | None], Ranking],
-    seeds: list[int],
-    budgets: list[int],
-) -> dict[str, dict[int, float]]:
-    """By budget, means over questions: the share that changes with the seed, and what random draws would reach."""
-    of_question = {question: [rankings[seed, question] for seed in seeds] for question in pools}
-    return {
-        "seed_share": {
-            budget: fmean(
-                seed_share(found, min(budget, len(pools[name]))) or 0.0 for name, found in of_question.items()
-            )
-            for budget in budgets
-        },
-        "seed_share_of_chance": {
-            budget: fmean(1 - min(1, budget / len(pool)) for pool in pools.values()) for budget in budgets
-        },
-    }
-
-
 def _ranked(
     item: str,
     seed: int,
@@ -191,7 +178,8 @@ def _ranked(
                 "lower the budget or enlarge the pool (prepare.pool; of unlabelled texts all are in it: add some)"
             )
         new = [min(max(0, budget - len(first)), len(rest)) for budget in budgets]
-        found = ranked(load(item), *sides, settings, new, generator_for(seed, question, item))
+        told = replace(settings, more=_more(item, of))
+        found = ranked(load(item), *sides, told, new, generator_for(seed, question, item))
     except StandinError as error:
         where = f"question {question!r}: " if question is not None else ""
         raise StandinError(f"strategy {item!r}: {where}{error}") from None
@@ -200,6 +188,16 @@ def _ranked(
     place = {row.id: position for position, row in enumerate(of.rows[question])}
     positions = (np.array([place[name] for name in ids], dtype=np.intp) for ids in (first, rest.ids))
     return found.behind(*positions)
+
+
+def _more(item: str, of: Round) -> str:
+    """What would bring the strategy more texts to be neighbours of."""
+    if STRATEGY_EVIDENCE[item] == str(LEARNER):
+        if of.before:
+            return "have more texts labelled before this round"
+        if (LEARNER / "warmstart").is_dir():
+            return "bring more rows of other questions (source.warmstart)"
+    return MORE
 
 
 def _rows(
