@@ -251,11 +251,13 @@ def test_only_base_seeds_that_every_column_has_count() -> None:
 
 
 def test_a_budget_of_a_column_is_that_one_else_the_largest() -> None:
-    budgets = study(columns=SMALL["columns"] | {"few": {"title": "few", "arm": "real", "budget": 6}})
+    few = {name: {"title": "few", "arm": "real", "budget": name} for name in ("smallest", "largest")}
+    few["six"] = {"title": "6", "arm": "real", "budget": 6}
+    budgets = study(columns=SMALL["columns"] | few)
     made = record("sms-spam", 1, {"synthetic": [HALF]}, truth=TRUE)
     answers = [Said("real", 6, 1, None, HALF), Said("real", 12, 1, None, TRUE), *made.answers]
     found = measuring.scores(budgets, [replace(made, answers=answers)])["sms-spam"]["accuracy"]
-    assert (found["few"].by_draw[0], found["real"].by_draw[0]) == (0.5, 1)
+    assert [found[name].by_draw[0] for name in ("smallest", "six", "real", "largest")] == [0.5, 0.5, 1, 1]
 
 
 def test_questions_count_equally_and_labels_that_are_scored() -> None:
@@ -373,6 +375,7 @@ def test_a_task_whose_files_git_does_not_hold_is_told_before_anything_runs(
 ) -> None:
     own = load_study("mine")
     monkeypatch.setattr(running.trees, "git", lambda *_: b"")
+    monkeypatch.setattr(running, "plan_of", pytest.fail)
     with pytest.raises(StandinError, match=r"tasks/city-topics\.yaml is not in git, and a run of mine needs it"):
         running.check(own, running.planned(own, points(own)))
 

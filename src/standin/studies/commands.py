@@ -41,6 +41,7 @@ def plan(name: Name, subset: Subset = None, task: Only = None) -> None:
     from standin.studies.running import check, planned
     from standin.studies.study import load_study, points
 
+    os.environ.setdefault("TQDM_DISABLE", "1")  # bars of a model's conversion
     study = load_study(name)
     found = planned(study, points(study, subset, task or []))
     for line in planning.lines(study, found):

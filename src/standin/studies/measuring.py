@@ -100,7 +100,8 @@ def _scored(record: Record, column: Column) -> dict[str, Drawn]:
     own = [one for one in record.answers if one.arm == column.arm]
     if not own:
         return {}
-    budget = column.budget if column.budget is not None else max((one.budget or 0) for one in own)
+    budgets = [one.budget or 0 for one in own]
+    budget = {"smallest": min(budgets), "largest": max(budgets)}.get(str(column.budget), column.budget)
     own = [one for one in own if (one.budget or 0) == budget]
     seeds = sorted({one.seed for one in own})
     only = [record.labels.index(label) for label in record.scored]

@@ -1,9 +1,11 @@
 """Run a study: one DVC experiment a grid point, in a temporary copy of the commit; what is kept is not run again."""
 
+import io
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,6 +13,7 @@ from statistics import median
 from standin.checked import read_yaml
 from standin.errors import StandinError
 from standin.overrides import load_with
+from standin.planning import plan_of
 from standin.studies import records
 from standin.studies.study import Point, Study, changes
 from standin.task import task_path
@@ -65,10 +68,10 @@ def check_settings(plan: Sequence[Planned]) -> None:
 
 
 def check(study: Study, plan: Sequence[Planned]) -> None:
-    """Check every different setting before the first run begins.
+    """Check every different setting before the first run begins, with the data themselves.
 
     Raises StandinError: parameters that are none, a task whose file or data git and DVC do not hold, which a temporary
-    copy would lack.
+    copy would lack, or whose data are fewer than the study takes.
     """
     check_settings(plan)
     for task in dict.fromkeys(one.point.task for one in plan):
@@ -78,6 +81,11 @@ def check(study: Study, plan: Sequence[Planned]) -> None:
             if not own_data and not trees.git("ls-files", path):
                 how = f"`standin data fetch {task}` or `standin data add {task} FILE`, then " if ".dvc" in path else ""
                 raise StandinError(f"{path} is not in git, and a run of {study.name} needs it: {how}`git add` it")
+
+    for one in {one.point.task: one for one in reversed(plan) if not one.done}.values():
+        params, asked = load_with(list(one.changes))
+        with redirect_stdout(io.StringIO()):
+            plan_of(params, asked)
 
 
 def run(

@@ -24,14 +24,14 @@ MEASURES = ("macro_f1", "accuracy")
 class Column(Group):
     """An arm under the values ``at`` of the grid's axes; of an axis that is not named, the first value.
 
-    ``budget``: of an arm with several, this one; null is the largest. ``published``: the name under which task files
-    give the paper's figure.
+    ``budget``: of an arm with several, this one, ``smallest`` or ``largest``. ``published``: where task files give the
+    paper's figure, as bert.zero_shot.
     """
 
     arm: str
     title: str
     at: dict[str, Any] = Field(default_factory=dict)
-    budget: int | None = None
+    budget: int | Literal["smallest", "largest"] = "largest"
     published: str | None = None
 
 
