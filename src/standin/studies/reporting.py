@@ -5,7 +5,19 @@ from pathlib import Path
 
 from standin.errors import counted
 from standin.studies.figure import drawn
-from standin.studies.measuring import CONFIDENCE, ONE, Drawn, Judged, Ranked, Scores, claims, scores, trends, value
+from standin.studies.measuring import (
+    CONFIDENCE,
+    NOT_LEARNED,
+    ONE,
+    Drawn,
+    Judged,
+    Ranked,
+    Scores,
+    claims,
+    scores,
+    trends,
+    value,
+)
 from standin.studies.records import Record
 from standin.studies.study import SEED, Column, Study, Table
 from standin.task import Task
@@ -58,7 +70,8 @@ def _verdicts(study: Study, found: Mapping[str, Scores], ranks: Mapping[str, flo
     lines = ["| claim | mean over tasks | holds in | the opposite in |", "|---|---:|---|---|"]
     over = {one.claim: one for one in judged.get(None, [])}
     for claim in study.claims:
-        own = {task: one for task, tasks_own in judged.items() if task for one in tasks_own if one.claim == claim}
+        own = {task: one for task, tasks_own in judged.items() if task for one in tasks_own
+               if one.claim == claim and one.verdict not in (ONE, NOT_LEARNED)}  # fmt: skip
         held = [task for task, one in own.items() if one.verdict == "holds"]
         against = [task for task, one in own.items() if one.verdict == "the opposite"]
         total = f" of {len(own)}" if own else ""
@@ -67,7 +80,8 @@ def _verdicts(study: Study, found: Mapping[str, Scores], ranks: Mapping[str, flo
         )
     said = (
         f"Differences in macro-F1 with {CONFIDENCE:.0%} intervals over base seeds and test texts; a verdict allows for "
-        "the number of claims (Holm), and one base seed has none. Over tasks: of these, not of others."
+        "the number of claims (Holm); one base seed has none, nor has an arm that had not learned in some run. Over tasks: "
+        "of these, not of others."
     )
     made = ["## Do the paper's claims hold here?\n\n" + "\n".join(lines), said]
     made += [_trend(one) for one in trends(study, found, ranks)]
