@@ -92,6 +92,18 @@ def test_equal_texts_are_told_of_as_often_as_they_stand_there(models: Path) -> N
     np.testing.assert_array_equal(shares[0], shares[3])
 
 
+def test_long_texts_are_kept_in_smaller_chunks_and_a_whole_batch_at_least(models: Path) -> None:
+    texts = [f"{n}{'x' * 300}" for n in range(500)] + [f"{n}{'y' * 9000}" for n in range(40)] + [f"{n}" for n in range(2000)]  # fmt: skip
+    chunks = planned(readers(models, QUESTIONS), texts, ["road"] * len(texts))
+    sizes = [chunk.size for chunk in chunks]
+    # 32 of 9,000 characters count as 65,536; eight more as a quarter, texts of 317 fill it
+    assert sizes[0] == 32
+    assert sum(sizes) == len(texts)
+    assert sizes[1] == 8 + -(-49152 // (302 + len("close the road") + 1))
+    assert max(sizes) == 1024
+    assert [text for chunk in chunks for text, _ in chunk.pairs] == sorted(texts, key=len, reverse=True)
+
+
 def test_classifiers_of_other_labels_or_questions_are_named(models: Path) -> None:
     with pytest.raises(StandinError, match=r"its question 'rent' is none of the task's: "):
         readers(models, {"road": "close the road"})

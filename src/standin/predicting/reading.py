@@ -15,8 +15,11 @@ from standin.corpus import Row
 from standin.errors import StandinError
 from standin.predicting.classifiers import Reader
 
-CHUNK = 256
-"""Texts that are encoded, predicted and kept at a time, all longest first: a run that is stopped loses one chunk."""
+CHUNK, CHARACTERS = 1024, 65536
+"""The most that is predicted and kept at a time, all longest first: a run that is stopped loses one chunk. Smaller ones
+cost padding (of 5,000 SMS chunks of 256 are 4 % more tokens than chunks of 1,024)."""
+LEAST = 32
+"""Texts of a chunk, however long they are: fewer would be no whole batch."""
 
 Shares = npt.NDArray[np.float64]
 """Probabilities of the labels, shape (texts, labels)."""
@@ -51,13 +54,22 @@ def planned(found: Mapping[str | None, Reader], texts: Sequence[str], asked: Seq
             reader = found[question]
             readers.setdefault(reader.folder, reader)
             places.setdefault(reader.folder, {}).setdefault((text, reader.words), []).append(place)
-    chunks = []
+    chunks: list[Chunk] = []
     for folder, own in places.items():
         order = sorted(own, key=lambda pair: len(pair[0]) + len(pair[1] or ""), reverse=True)
-        for begin in range(0, len(order), CHUNK):
-            pairs = order[begin : begin + CHUNK]
-            chunks.append(Chunk(readers[folder], pairs, [own[pair] for pair in pairs]))
+        chunks += [Chunk(readers[folder], pairs, [own[pair] for pair in pairs]) for pairs in _parted(order)]
     return chunks
+
+
+def _parted(order: Sequence[tuple[str, str | None]]) -> Iterator[Sequence[tuple[str, str | None]]]:
+    begin = characters = 0
+    for end, (text, words) in enumerate(order, 1):
+        characters += min(len(text) + len(words or ""), CHARACTERS // LEAST)
+        if end - begin == CHUNK or characters >= CHARACTERS:
+            yield order[begin:end]
+            begin, characters = end, 0
+    if begin < len(order):
+        yield order[begin:]
 
 
 class Partial:
