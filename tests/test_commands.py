@@ -119,6 +119,9 @@ def test_tab_completes_parameters_tasks_and_labels(project: Path) -> None:
     assert completion.changes("base.task=city") == ["base.task=city-stance", "base.task=city-topics"]
     assert completion.labels("ho") == ["housing"]
     assert completion.tasks("sms") == ["sms-spam"]
+    Path("studies").mkdir()
+    Path("studies/li2023.yaml").touch()
+    assert (completion.studies("li"), completion.studies("x")) == (["li2023"], [])
 
 
 @pytest.mark.parametrize("broken", [None, b"", b"- a\n", b"a: [1", b"\xff\xfe", b"base: 5\n"])

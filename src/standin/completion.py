@@ -82,5 +82,9 @@ def _models() -> Iterator[str]:
     yield from sorted(path.as_posix() for path in Path("models").iterdir() if path.is_dir())
 
 
+def _studies() -> Iterator[str]:
+    yield from sorted(path.stem for path in Path("studies").glob("*.yaml"))
+
+
 tasks, labels, changes = _quiet(_tasks), _quiet(_labels), _quiet(_changes)
-models = _quiet(_models)
+models, studies = _quiet(_models), _quiet(_studies)

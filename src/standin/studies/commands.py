@@ -3,15 +3,18 @@
 import os
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from standin import completion
 from standin.errors import StandinError, counted
 from standin.help import examples
-from standin.studies.study import FOLDER, Study
 
-Name = Annotated[str, typer.Argument(help="A file of studies/, as li2023.", autocompletion=lambda: names())]
+if TYPE_CHECKING:
+    from standin.studies.study import Study
+
+Name = Annotated[str, typer.Argument(help="A file of studies/, as li2023.", autocompletion=completion.studies)]
 Subset = Annotated[str | None, typer.Option(help="A smaller grid that the study's file names.")]
 Only = Annotated[list[str] | None, typer.Option("--task", help="Only this task. Repeat it.")]
 
@@ -28,11 +31,6 @@ def register(app: typer.Typer) -> None:
     study.command("collect", epilog=examples("standin study collect li2023"))(collect)
     study.command("report", epilog=examples("standin study report li2023"))(report)
     app.add_typer(study, name="study")
-
-
-def names() -> list[str]:
-    """The studies that there are."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def plan(name: Name, subset: Subset = None, task: Only = None) -> None:
@@ -107,7 +105,7 @@ def report(name: Name) -> None:
     _write(load_study(name))
 
 
-def _write(study: Study) -> None:
+def _write(study: "Study") -> None:
     from standin.studies import records, reporting
     from standin.studies.study import points
     from standin.task import load_task, task_path

@@ -80,8 +80,8 @@ def _verdicts(study: Study, found: Mapping[str, Scores], ranks: Mapping[str, flo
         )
     said = (
         f"Differences in macro-F1 with {CONFIDENCE:.0%} intervals over base seeds and test texts; a verdict allows for "
-        "the number of claims (Holm); one base seed has none, nor has an arm that had not learned in some run. Over tasks: "
-        "of these, not of others."
+        "the number of claims (Holm); one base seed has none, nor has an arm that had not learned in some run. "
+        "Over tasks: of these, not of others."
     )
     made = ["## Do the paper's claims hold here?\n\n" + "\n".join(lines), said]
     made += [_trend(one) for one in trends(study, found, ranks)]
