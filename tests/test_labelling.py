@@ -13,10 +13,13 @@ from openpyxl import Workbook
 from typer.testing import CliRunner
 
 from standin import cli
+from standin.config import load_params
 from standin.corpus import Row, SelectedRow, read_rows, write_json_lines, write_rows
 from standin.errors import StandinError
 from standin.labelling.labels import Labelled, digest, read_labels, write_labels
 from standin.labelling.store import Store, Vote
+from standin.stages.report import gather_labelling
+from standin.task import load_task
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = Path("data/labels/city-topics.jsonl")
@@ -362,6 +365,47 @@ def test_a_closed_round_stays_and_its_texts_are_asked_no_more() -> None:
     assert {name: each.round for name, each in read_labels(FILE).items()} == {"p1": 1, "p2": 1, "p3": 1, "p4": 2}
 
 
+def reword(**texts: str) -> None:
+    """The pool after `data add --replace`: other texts under the same ids."""
+    write_rows(Path("data/real/pool.jsonl"), [Row(id=name, text=text) for name, text in {**TEXTS, **texts}.items()])
+
+
+def test_a_text_of_a_closed_round_that_is_another_one_now_is_asked_anew() -> None:
+    label(typed="1\n2\n3\n")
+    label("next")
+    assert "nothing to export" in label("export", "none.csv")
+    reword(p3="Another text under the same id")
+    assert json.loads(label("status", "--json"))["to_label"] == 1
+    label("export", "texts.csv")
+    assert [row["text_id"] for row in sheet()] == ["p3"]
+    fill({"p3": "community"})
+    label("import", "texts.csv")
+    found = read_labels(FILE)["p3"]
+    assert (found.label, found.round, found.digest) == ("community", None, digest("Another text under the same id"))
+    assert json.loads(label("status", "--json"))["to_label"] == 1, "it is of the open round"
+
+
+def test_the_report_lists_a_text_that_changed_since_among_those_to_label() -> None:
+    write_labels(FILE, [Labelled(id=name, digest=digest(TEXTS[name]), votes={"me": "housing"}) for name in TEXTS])
+    params, task = load_params(), load_task("city-topics")
+    params = params.model_copy(update={"select": params.select.model_copy(update={"labels": FILE.as_posix()})})
+    found = gather_labelling(params, task, [])
+    assert found is not None
+    assert (found["labelled"], found["answered"]) == (2, 3)
+    reword(p3="Another text under the same id")
+    found = gather_labelling(params, task, [])
+    assert found is not None
+    assert (found["labelled"], found["answered"]) == (1, 2)
+    assert [row["id"] for row in found["rows"]] == ["p3"]
+
+
+def test_a_text_that_changed_since_counts_as_one_that_is_left_to_choose_from() -> None:
+    write_json_lines(Path("a.jsonl"), [{"id": name, "label": "housing"} for name in TEXTS])
+    label("import", "a.jsonl")
+    reword(p5="Another text under the same id")
+    assert "1 text is left to choose from" in label("next")
+
+
 def test_next_says_what_is_left_and_closes_no_round_after_which_nothing_would_be() -> None:
     label(typed="1\n2\n3\n")
     assert "(selects new texts; 2 texts are left to choose from)" in label("next")
@@ -388,7 +432,7 @@ def test_what_was_selected_is_asked_for_whatever_params_yaml_says_since() -> Non
     write_rows(Path("data/selected/sqbc.jsonl"), [row for row in rows if row.budget == 1])
     assert json.loads(label("status", "--json"))["budget"] == 1, "the largest that all have"
     write_rows(Path("data/selected/random.jsonl"), [row for row in rows if row.budget == 2])
-    assert "the strategies share no budget: `standin run` selects anew" in label("status", fails=True)
+    assert "the strategies share no budget: `standin run` selects anew" in label("export", "b.csv", fails=True)
 
 
 def test_before_a_run_the_command_that_is_missing_is_said() -> None:

@@ -1,13 +1,14 @@
 """Answers of people in every form that a spreadsheet or a tool gives them: whose they are, and of which text."""
 
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from test_labelling import FILE, TEXTS, fill, label, labels, project, sheet, studio, use_question
+from test_labelling import CHOSEN, FILE, TEXTS, fill, label, labels, project, sheet, studio, use_question
 
 from standin.corpus import Row, SelectedRow, read_rows, write_json_lines, write_rows
 from standin.errors import StandinError
@@ -67,15 +68,129 @@ def test_a_label_is_the_one_that_was_written_before_it_is_any_other(names: list[
 
 
 def test_the_task_s_own_words_for_labels_hold_beside_those_of_the_command() -> None:
-    known = yaml.safe_load(Path("tasks/city-topics.yaml").read_text())
-    known["source"]["values"] = {"Verkehr": "transport", "HOUSING": "environment"}
-    Path("tasks/city-topics.yaml").write_text(yaml.safe_dump(known, sort_keys=False))
+    task_file_says(Verkehr="transport", HOUSING="environment")
     given = {"p1": "Verkehr", "p2": "Miete", "p3": "HOUSING", "p4": "Housing"}
     write_json_lines(Path("a.jsonl"), [{"id": name, "label": word} for name, word in given.items()])
     label("import", "a.jsonl", "--value", "Miete=housing")
     assert labels() == {"p1": "transport", "p2": "housing", "p3": "environment", "p4": "housing"}, (
         "a word that is given a label is none of a label spelt otherwise"
     )
+
+
+def task_file_says(**values: str) -> None:
+    known = yaml.safe_load(Path("tasks/city-topics.yaml").read_text())
+    known["source"]["values"] = values
+    Path("tasks/city-topics.yaml").write_text(yaml.safe_dump(known, sort_keys=False))
+
+
+@pytest.mark.parametrize("whose", ["command", "task file"])
+def test_a_word_that_stands_for_no_label_of_the_task_is_refused_and_nothing_is_written(whose: str) -> None:
+    write_json_lines(Path("a.jsonl"), [{"id": "p1", "label": "housing"}, {"id": "p2", "label": "YES"}])
+    if whose == "task file":
+        task_file_says(YES="hosing")
+    said = label("import", "a.jsonl", *(["--value", "YES=hosing"] if whose == "command" else []), fails=True)
+    assert "a.jsonl, line 2: column 'label' holds 'YES', which --value or source.values calls 'hosing'" in said
+    assert "did you mean 'housing'" in said
+    assert not FILE.exists()
+
+
+@pytest.mark.parametrize("said", ["maybe", "?", "Maybe"])
+def test_a_word_that_stands_for_a_question_mark_says_that_none_can_be_said(said: str) -> None:
+    task_file_says(**{"maybe": "?", "Maybe": "?", "?": ""})  # the last leaves such rows of the real data out
+    assert came_back({"id": "p1", "label": said}) == {"p1": {"me": None}}
+
+
+def test_a_word_whose_rows_the_task_file_leaves_out_is_no_label_in_any_spelling() -> None:
+    task_file_says(Housing="")
+    write_json_lines(Path("a.jsonl"), [{"id": "p1", "label": "Housing"}])
+    assert "column 'label' holds 'Housing': did you mean 'housing'" in label("import", "a.jsonl", fails=True)
+
+
+def test_a_spelling_that_may_be_either_of_two_labels_is_refused() -> None:
+    write_json_lines(Path("a.jsonl"), [{"text_id": "p1", "label": "no"}])
+    pool, names = read_rows(Path("data/real/pool.jsonl"), Row), ["No", "NO", "Yes"]
+    with pytest.raises(StandinError, match="column 'label' holds 'no'"):
+        read_answers(Path("a.jsonl"), pool, names, {}, Store(FILE, names), "me", Options())
+
+
+# Texts that are alike but for blanks
+
+ALIKE = {"a": "we are now here", "b": "we are nowhere", "c": "something else"}
+
+
+def use_alike(**more: str) -> None:
+    write_rows(Path("data/real/pool.jsonl"), [Row(id=name, text=text) for name, text in {**ALIKE, **more}.items()])
+    for name in CHOSEN:
+        rows = [SelectedRow(seed=1, budget=1, rank=rank, id=text, score=0.0) for rank, text in enumerate(ALIKE, 1)]
+        write_rows(Path(f"data/selected/{name}.jsonl"), rows)
+
+
+@pytest.mark.parametrize("given", [{}, {"id": "7"}, {"text_id": "b"}, {"text_id": "a"}])
+@pytest.mark.parametrize("text", ["a", "b"])
+def test_the_text_as_it_stands_comes_before_its_words_without_blanks(given: dict[str, str], text: str) -> None:
+    """Other ids are a tool's own numbers, or were sorted apart from their texts."""
+    use_alike()
+    assert came_back({**given, "text": ALIKE[text], "label": "housing"}) == {text: {"me": "housing"}}
+
+
+def test_words_that_several_texts_share_are_refused_unless_the_id_says_which() -> None:
+    use_alike()
+    write_json_lines(Path("a.jsonl"), [{"text": "we are  now here", "label": "housing"}])
+    said = label("import", "a.jsonl", fails=True)
+    assert "a.jsonl, line 1: 2 texts of the pool have these words ('a', 'b'): put the column 'text_id' back" in said
+    assert not FILE.exists()
+    assert came_back({"text_id": "b", "text": "we are no\nwhere", "label": "housing"}) == {"b": {"me": "housing"}}
+
+
+@pytest.mark.parametrize("left", [{"text": ALIKE["a"]}, {"digest": digest(ALIKE["a"]), "text_id": "gone"}])
+def test_a_text_that_stands_in_the_pool_twice_as_under_two_questions_is_not_guessed(left: dict[str, str]) -> None:
+    use_alike(d=ALIKE["a"])
+    write_json_lines(Path("a.jsonl"), [left | {"label": "housing"}])
+    assert "2 texts of the pool have these words ('a', 'd')" in label("import", "a.jsonl", fails=True)
+    assert came_back(left | {"label": "housing", "text_id": "d"}) == {"d": {"me": "housing"}}
+
+
+# What is no label and no name
+
+
+@pytest.mark.parametrize(
+    "cell", [{"a": 1}, {"choices": "transport"}, {"choices": 7}, {"choices": None}, [{"a": 1}], [["transport"]]]
+)
+def test_an_object_in_place_of_a_label_is_refused_and_not_taken_for_no_label_yet(cell: Any) -> None:
+    write_json_lines(Path("a.jsonl"), [{"id": "p1", "label": "housing"}, {"text_id": "p2", "label": cell}])
+    said = label("import", "a.jsonl", fails=True)
+    assert said.startswith("a.jsonl, line 2: the label is a ")
+    assert "expected a text or a number. Write the part" in said
+    assert not FILE.exists()
+
+
+@pytest.mark.parametrize("cell", [{"choices": []}, [], [None], "", None])
+def test_an_empty_choice_is_no_label_yet(cell: Any) -> None:
+    write_json_lines(Path("a.jsonl"), [{"id": "p1", "label": "housing"}, {"text_id": "p2", "label": cell}])
+    assert "1 row has no label yet" in label("import", "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("person", "said"), [(["x"], "is a list"), ({"name": "x"}, "is a dict"), ("x\ud83d", "holds half a character")]
+)
+def test_what_is_no_name_of_a_person_is_refused(person: Any, said: str) -> None:
+    row = json.dumps({"text_id": "p1", "label": "housing", "annotator": person})
+    Path("a.jsonl").write_text(f"{row}\n", encoding="utf-8")
+    found = label("import", "a.jsonl", fails=True)
+    assert found.startswith("a.jsonl, line 1: ")
+    assert said in found
+    assert not FILE.exists()
+
+
+@pytest.mark.parametrize("tool", ["Label Studio", "Argilla"])
+def test_a_tool_s_list_of_names_is_no_person_either(tool: str) -> None:
+    task = studio("p1", (1, "transport"))
+    task["annotations"][0]["completed_by"] = [1, 2]
+    response = {"value": "housing", "user_id": ["u"], "status": "submitted"}
+    record = {"id": "p1", "fields": {"text": TEXTS["p1"]}, "metadata": {}, "responses": {"label": [response]}}
+    Path("a.json").write_text(json.dumps([task if tool == "Label Studio" else record]))
+    said = label("import", "a.json", fails=True)
+    assert said.startswith("a.json, record 1: the annotator is a list")
 
 
 # Label Studio
@@ -206,17 +321,71 @@ def test_questions_are_asked_one_after_the_other_whatever_the_ranks() -> None:
 
 def test_a_selection_of_another_pool_and_none_at_all_are_said() -> None:
     write_rows(Path("data/real/pool.jsonl"), [Row(id="p1", text=TEXTS["p1"])])
-    assert "is not in data/real/pool.jsonl. Run `standin run`" in label("status", fails=True)
+    assert "is not in data/real/pool.jsonl. Run `standin run`" in label("export", "a.csv", fails=True)
+    choose_nothing()
+    assert "there is none, so no text was chosen" in label("export", "a.csv", fails=True)
+
+
+def change_select(arms: dict[str, list[str]] | None = None, **select: Any) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["select"]["strategies"], params["arms"] = {}, {"real": ["real"]}
+    params["select"] |= select
+    params["arms"] = arms or params["arms"]
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    assert "there is none, so no text was chosen" in label("status", fails=True)
+
+
+def choose_nothing() -> None:
+    change_select({"labelled": ["labelled"]}, strategies={})
+
+
+def choose_another_pool() -> None:
+    rows = [SelectedRow(seed=1, budget=1, rank=1, id="of another pool", score=0.0)]
+    for name in CHOSEN:
+        write_rows(Path(f"data/selected/{name}.jsonl"), rows)
+
+
+def choose_synthetic() -> None:
+    change_select(pool="synthetic")
+
+
+NO_SELECTION = {
+    "none yet": (lambda: shutil.rmtree("data/selected"), "`standin run` chooses texts, then they can be labelled"),
+    "no strategy": (choose_nothing, "select.strategies: there is none, so no text was chosen"),
+    "another pool": (choose_another_pool, "id 'of another pool' is not in data/real/pool.jsonl"),
+    "synthetic": (choose_synthetic, "which have labels already"),
+}
+
+
+@pytest.mark.parametrize("why", NO_SELECTION)
+def test_answers_are_read_and_counted_where_no_texts_are_chosen(why: str) -> None:
+    make, said = NO_SELECTION[why]
+    make()
+    Path("a.csv").write_text("text_id,label\np1,housing\n")
+    imported = label("import", "a.csv")
+    assert labels() == {"p1": "housing"}
+    assert "answers 1. Commit the file." in imported
+    assert "train on them: standin run -S select.labels=data/labels/city-topics.jsonl" in imported
+    assert "left in this round" not in imported
+    assert "standin label next" not in imported
+    status = label("status")
+    assert said in status
+    assert "labels: transport 0, environment 0, housing 1" in status
+    found = json.loads(label("status", "--json"))
+    assert found["labels"]["housing"] == 1
+    assert (found["budget"], found["to_label"], found["left"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("words", [(), ("export", "a.csv")])
+def test_of_a_synthetic_pool_it_is_said_that_its_texts_have_labels_already(words: tuple[str, ...]) -> None:
+    choose_another_pool()
+    choose_synthetic()
+    said = label(*words, fails=True)
+    assert said.startswith("params.yaml, select.pool: synthetic: the strategies choose among generated texts")
+    assert "which have labels already" in said
+    assert "`standin run -S select.pool=real`" in said
 
 
 def test_the_file_that_params_yaml_names_is_the_one_that_is_filled() -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["select"]["labels"] = "data/labels/ours.jsonl"
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    change_select(labels="data/labels/ours.jsonl")
     said = label(typed="1\nq\n")
     assert {each.label for each in read_labels(Path("data/labels/ours.jsonl")).values()} == {"transport"}
     assert not FILE.exists()

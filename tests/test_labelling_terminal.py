@@ -82,11 +82,13 @@ def test_the_keys_of_commands_stand_before_their_words() -> None:
         (["0", "1"], True, "0  1  s skip", {"0": "0", "1": "1"}),
         (["3", "x"], True, "3  x  s skip", {"3": "3", "x": "x"}),
         (["-1", "10"], False, "-1  10  s skip", {"-1": "-1", "10": "10"}),
-        (["u", "q"], True, "1 u  2 q  s skip  undo  quit  h help", {"u": "u", "q": "q", "2": "q"}),
+        (["u", "q"], False, "1 u  2 q  s skip  undo  quit  h help", {"u": "u", "q": "q", "2": "q"}),
         (["skip", "undo"], True, "1 skip  2 undo  q quit", {"skip": "skip", "2": "undo"}),
         (["No", "NO"], True, "1 No  2 NO  s skip", {"No": "No", "NO": "NO", "1": "No"}),
         ([f"l{place}" for place in range(10)], False, "1 l0  2 l1", {"10": "l9", "l0": "l0"}),
-        ([*"abcdefghijkl"], True, "1 a  2 b", {"l": "l", "11": "k"}),
+        ([*"abcdefgijkl"], True, "1 a  2 b", {"l": "l", "11": "l"}),
+        (["w", "x"], False, "1 w  2 x  s skip", {"w": "w", "W": "w"}),
+        (["whole", "part"], True, "1 whole  2 part  s skip", {"whole": "whole", "2": "part"}),
     ],
 )
 def test_what_is_shown_before_a_label_is_what_answers_it(
@@ -106,6 +108,34 @@ def test_a_wrong_word_is_answered_by_the_nearest_label_and_a_wrong_key_by_the_me
     assert "'x' is none of these" in said
     assert "'\\x1b[A' is none of these" in said
     assert len(prompts) == 5
+
+
+LONG = "word " * 2000 + "the end"
+
+
+@pytest.mark.parametrize(
+    ("names", "key"), [(["yes", "no"], "w"), (["yes", "no"], "whole"), (["w", "x"], "whole"), (["3", "4"], "w")]
+)
+def test_all_of_a_long_text_is_shown_on_demand_and_then_labelled(names: list[str], key: str) -> None:
+    said, answers, prompts = shown([key, names[0], "q"], dict.fromkeys(names, ""), LONG)
+    assert answers == {"t0": names[0]}
+    first, whole, after = (part for part in said.split("text ") if "of 4" in part)
+    shows = "w" if "w" not in names else "whole"
+    assert f"(6,007 more characters: {shows} shows all)" in " ".join(first.split())
+    assert "the end" not in first
+    assert "the end" in whole
+    assert "more characters" not in whole
+    assert "the end" not in after, "the next text is cut again"
+    assert ("w whole" if shows == "w" else "whole") in " ".join([said, *prompts])
+
+
+def test_no_key_is_offered_to_show_all_of_what_is_shown_and_help_names_it() -> None:
+    said, _, prompts = shown(["h", "q"], {"yes": "", "no": ""})
+    assert "whole" not in prompts[0]
+    assert "all of a text of which only the beginning is shown" in " ".join(said.split())
+    said, answers, _ = shown(["whole"], {"whole": "", "part": ""}, LONG)
+    assert "(6,007 more characters)" in " ".join(said.split()), "there it is a label"
+    assert answers == {"t0": "whole"}
 
 
 HARD = {

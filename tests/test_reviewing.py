@@ -249,7 +249,27 @@ def test_nothing_is_wider_than_the_terminal(project: Path, width: int) -> None:
 
 def test_a_very_long_text_says_how_much_is_left_out(project: Path) -> None:
     results([row(0, "word " * 2000)])
-    assert "(6,000 more characters)" in " ".join(review(typed="q\n")[1].split())
+    assert "(6,000 more characters: w shows all)" in " ".join(review(typed="q\n")[1].split())
+
+
+@pytest.mark.parametrize("typed", ["w", "whole"])
+def test_all_of_a_long_text_and_of_its_like_is_shown_on_demand_and_then_decided(project: Path, typed: str) -> None:
+    long, other = (f"{name} " + "word " * 2000 + f"the end of {name}" for name in ("one", "two"))
+    results([row(0, long), row(1)], (7, "duplicate", "s0", 0.9))
+    said = review(typed="q\n")[1]
+    assert "the end of one" not in " ".join(said.split())
+    said = review("--removed", typed=f"?\n{typed}\nr\nq\n")[1]
+    first, whole = said.split("whole", 1)[0], said.rsplit("text 1 of 1", 1)[1]
+    assert "is like:" in first
+    assert "the end of one" in " ".join(whole.split())
+    assert "more characters" not in whole
+    assert "whole   show all of a text of which only the beginning is shown" in said
+    assert decisions() == {"s7": "reject"}
+    results([row(0, other), row(1)])
+    said = " ".join(review(typed=f"{typed}\na\ns\n")[1].split())
+    assert "the end of two" in said
+    assert decisions() == {"s7": "reject", "s0": "accept"}
+    assert "w shows all" not in review("--again", typed="s\nq\n")[1].rsplit("text 2 of 2", 1)[1], "it is shown already"
 
 
 def test_the_file_takes_no_name_of_a_person_and_no_text_that_nobody_wrote(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from test_selection import THREE, generator, reordered, texts
 
 from standin.corpus import ArmRow, Row, write_rows
 from standin.errors import StandinError
+from standin.labelling.labels import Labelled, digest, write_labels
 from standin.selection import coverage, margin, neighbours, ranking, registry, sampled, sqbc, sqbc_diverse
 from standin.selection.budgets import in_texts
 from standin.selection.earlier import labelled_before
@@ -278,6 +280,19 @@ def test_an_arms_rows_give_each_seed_its_own_labels_of_the_largest_budget(tmp_pa
     assert {seed: [row.id for row in own] for seed, own in found.items()} == {2: ["b", "c"], 1: ["a", "d"]}
     with pytest.raises(StandinError, match=r"round1.jsonl: labels no text of the pool \(seed 3\)"):
         labelled_before(path, POOL, [1, 3])
+
+
+def test_an_answer_of_a_closed_round_to_another_text_is_none_so_that_the_text_is_asked_again(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    found = [
+        Labelled(id=name, digest=digest(text), votes={"me": "yes"}, round=1)
+        for name, text in (("a", "another"), ("c", "text c"))
+    ]
+    write_labels(path, found)
+    assert [row.id for row in labelled_before(path, POOL, [1])[1]] == ["c"]
+    write_labels(path, [replace(found[0], round=None)])
+    with pytest.raises(StandinError, match="id 'a' was another text there but 'text a' in the pool"):
+        labelled_before(path, POOL, [1])
 
 
 def test_labels_that_were_given_to_other_texts_are_refused(tmp_path: Path) -> None:

@@ -449,7 +449,59 @@ def test_a_seed_all_of_whose_texts_are_disputed_leaves_the_budget_out(capsys: py
     answered(p2={"a": None}, p3={"a": "housing"})
     assert run({"random": ["random"]}, labels=PEOPLE, budgets=[1])["arm_skipped"] == {"random": True}
     said = capsys.readouterr().out
-    assert "arms: random is skipped: no labelled text to learn from (seed 2), and test texts to answer" in said
+    assert "arms: random is skipped: random (budget 1, all seeds): none of 1 text has a label, as people are" in said
+
+
+def test_where_nobody_could_say_any_label_an_arm_that_needs_one_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    answered(**{name: {"a": None} for name in TRUTH})
+    arm = {"labelled": ["labelled"], "mixed": ["sqbc", "synthetic"], "some": ["labelled:2"], "synthetic": ["synthetic"]}
+    metrics = run(arm, labels=PEOPLE)
+    said = capsys.readouterr().out
+    for name, source in (("labelled", "labelled"), ("mixed", "sqbc"), ("some", "labelled:2")):
+        assert f"arms: {name} is skipped: {source} needs labels, and data/labels/me.jsonl holds none" in said
+        assert Path(f"data/arms/{name}.jsonl").read_bytes() == b""
+    assert metrics["arm_skipped"] == {"labelled": True, "mixed": True, "some": True, "synthetic": False}
+    assert "1 of 4 arms written" in said
+
+
+def test_a_source_of_which_no_text_has_a_label_skips_the_arm_though_other_texts_have_some(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All labels are of texts that are in the pool no more; and all but p2, which is never selected, are disputed."""
+    write_labels(PEOPLE, {"elsewhere": "housing"})
+    metrics = run({"labelled": ["labelled", "synthetic"], "equal": ["synthetic:labelled"]}, labels=PEOPLE)
+    assert metrics["arm_skipped"] == {"labelled": True, "equal": True}
+    said = capsys.readouterr().out
+    assert "arms: labelled is skipped: labelled: no text of the pool has a label" in said
+    assert "arms: equal is skipped: synthetic:labelled: no text of the pool has a label" in said
+    answered(p1={"a": None}, p2={"a": "housing"}, p3={"a": "housing", "b": "transport"}, p4={"a": None})
+    write_selected("sqbc", {seed: ["p3", "p1", "p4", "p2"] for seed in (1, 2)})
+    metrics = run({"sqbc": ["sqbc"], "mixed": ["sqbc", "synthetic"], "real": ["real"]}, labels=PEOPLE)
+    said = capsys.readouterr().out
+    assert metrics["arm_skipped"] == {"sqbc": True, "mixed": True, "real": False}
+    why = "sqbc (budget 1, all seeds): none of 1 text has a label, as people are divided or could not say"
+    assert f"arms: sqbc is skipped: {why}; sqbc (budget 3, all seeds): none of 3 texts" in said
+    assert f"arms: mixed is skipped: {why}" in said
+
+
+def test_a_part_that_comes_to_no_text_skips_the_arm(capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(Path("data/real/shots.jsonl"), [])
+    metrics = run({"few": ["synthetic:shots"], "real": ["real:shots"]})
+    assert metrics["arm_skipped"] == {"few": True, "real": True}
+    said = capsys.readouterr().out
+    assert "arms: few is skipped: its sources hold no labelled text: synthetic:shots" in said
+    assert "arms: real is skipped: real:shots: it is to have as many texts as shots, which has none" in said
+
+
+def test_a_budget_of_which_no_text_has_a_label_is_left_out_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    answered(p1={"a": None}, p2={"a": "housing"}, p3={"a": None}, p4={"a": "community"})
+    write_selected("sqbc", {seed: ["p3", "p2", "p4", "p1"] for seed in (1, 2)})
+    assert run({"sqbc": ["sqbc"]}, labels=PEOPLE)["arm_skipped"] == {"sqbc": False}
+    said = capsys.readouterr().out
+    assert "arms: sqbc is left out at budget 1: sqbc (budget 1, all seeds): none of 1 text has a label" in said
+    assert "arms: sqbc: 1 of 3 texts left out" in said
+    assert ids("sqbc", 1, 3) == ["p2", "p4"]
+    assert not ids("sqbc", 1, 1)
 
 
 def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy(capsys: pytest.CaptureFixture[str]) -> None:
@@ -485,8 +537,10 @@ def test_an_arm_of_the_last_round_has_its_smaller_budget_and_the_texts_of_the_ro
 
 def test_labels_of_a_changed_text_are_refused_by_their_digest() -> None:
     write_labels_of(PEOPLE, [Labelled(id="p1", digest=digest("Text one"), votes={"a": "housing"})])
-    with pytest.raises(StandinError, match=r"id 'p1' was another text in the labels file"):
+    with pytest.raises(StandinError, match=r"id 'p1' was another text in the labels file") as caught:
         run({"labelled": ["labelled"]}, labels=PEOPLE)
+    assert "(1 such text)" in str(caught.value)
+    assert "Take the lines of the others out of data/labels/me.jsonl" in str(caught.value), "what is not selected"
 
 
 @pytest.mark.parametrize("labels", [{}, dict.fromkeys(TRUTH)])

@@ -495,12 +495,13 @@ def test_without_labels_all_seeds_share_one_selection_so_that_a_budget_is_what_a
 @pytest.mark.parametrize("item", STRATEGIES)
 def test_a_second_round_leaves_out_what_was_labelled_in_the_first_and_nothing_of_its_own(item: str) -> None:
     of = {"p1": 1, "p3": None}
-    write_labels(
-        PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=number) for name, number in of.items()]
-    )
+    write_labels(PEOPLE, [
+        Labelled(id=name, digest=digest(f"Text {name}"), votes={"me": "no"}, round=number)
+        for name, number in of.items()
+    ])  # fmt: skip
     run(item, labels=str(PEOPLE), seeds=[1, 2])
     assert {row.id for row in selected(item)} == {"p2", "p3", "p4"}
-    write_labels(PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=1) for name in POOL])
+    closed(*POOL)
     with pytest.raises(StandinError, match="every text was labelled in earlier rounds"):
         run(item, labels=str(PEOPLE), seeds=[1, 2])
 
@@ -518,13 +519,24 @@ def test_people_s_closed_rounds_are_the_labelled_set_and_neither_ranked_nor_coun
     assert "labelled_before" not in metrics
     scores = {row.id: row.score for row in rows if row.seed == 1}
     assert scores["p2"] == pytest.approx(entropy([0.9, 0.1], [0.6, 0.4]), rel=1e-5), "its neighbour is p1, the only one"
-    write_labels(PEOPLE, [Labelled(id="p1", digest="0", votes={"me": "yes"}, round=1)])
-    with pytest.raises(StandinError, match="was another text there"):
-        run("cal", neighbours=1, budgets=[2], labels=str(PEOPLE), labelled=str(PEOPLE))
 
 
 def closed(*names: str) -> None:
-    write_labels(PEOPLE, [Labelled(id=name, digest="0", votes={"me": "no"}, round=1) for name in names])
+    write_labels(
+        PEOPLE, [Labelled(id=name, digest=digest(f"Text {name[:2]}"), votes={"me": "no"}, round=1) for name in names]
+    )
+
+
+@pytest.mark.parametrize("labelled", ["data/synthetic/texts.jsonl", str(PEOPLE)])
+@pytest.mark.parametrize("item", STRATEGIES)
+def test_a_text_of_a_closed_round_that_is_another_one_now_is_chosen_from_again(item: str, labelled: str) -> None:
+    """As after `data add --replace`, where ids are numbers of lines. p2 says what a labelled text is near to."""
+    closed("p1", "p2")
+    rows = read_rows(Path("data/real/pool.jsonl"), Row)
+    write_rows(Path("data/real/pool.jsonl"), [replace(rows[0], text="Another text"), *rows[1:]])
+    run(item, labels=str(PEOPLE), labelled=labelled, neighbours=1, budgets=[2, 9], seeds=[1, 2])
+    assert {row.id for row in selected(item)} == {"p1", "p3", "p4"}
+    assert {row.budget for row in selected(item)} == {2, 3}, "three texts are left"
 
 
 @pytest.mark.parametrize("item", STRATEGIES)

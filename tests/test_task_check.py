@@ -1,5 +1,6 @@
 """``standin task check``: files, prompts and data of tasks, one after the other, whatever is wrong with one."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -136,9 +137,10 @@ def test_ids_that_stand_in_two_parts_are_wrong() -> None:
 
 
 def test_data_of_the_project_is_read_where_no_copy_is_and_a_copy_before_it() -> None:
-    write("mail", source={"train": "data/raw/mail/train.jsonl", "local": None})
+    write("mail", source={"local": None})
     Path("data/raw/mail").mkdir(parents=True)
-    Path("data/raw/mail/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[:4]), "utf-8")
+    packed = gzip.compress("".join(json.dumps(row) + "\n" for row in ROWS[:4]).encode())
+    Path("data/raw/mail/train.jsonl.gz").write_bytes(packed)
     copies = copy("mail", ROWS)
     (found,) = check_tasks(["mail"], copies)
     assert found.lines == ["mail: good: data/raw/mail: train 4 (ham 2, spam 2)"]

@@ -116,6 +116,15 @@ def test_labels_are_exactly_those_of_the_published_data(name: str) -> None:
         assert found == wanted, file
 
 
+def test_a_relation_has_the_same_label_by_its_number_and_by_its_name() -> None:
+    needs("relation")
+    values = task_of("relation").source.values
+    known = {(row["label_id"], row["label"]) for row in given("fewrel/test.jsonl.gz")}
+    assert len(known) == 16
+    assert len({values[number] for number, _ in known if number in values}) == len(values) / 2 == 4
+    assert all(values.get(number) == values.get(name) for number, name in known)
+
+
 @pytest.mark.parametrize("name", [name for name in COPIED if name != "x-stance"])
 def test_every_text_of_the_published_files_is_read_with_its_label(name: str, tmp_path: Path) -> None:
     needs(name)

@@ -69,7 +69,7 @@ class ArmRow:
 class SelectedRow:
     """The place of one pool text in one ranking; it is selected where ``rank <= budget``. Ranks start at 1.
 
-    A text that was labelled in an earlier round stands before all others, without a score.
+    In a simulation a text that was labelled in an earlier round stands before all others, without a score.
     """
 
     seed: int

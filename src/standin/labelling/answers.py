@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from standin.labelling.store import Store, Vote
 from standin.measures.agreement import agreement, krippendorff_alpha
 from standin.reviewing.sheet import MOST_FINDINGS, bare, nothing_taken
 from standin.sheets import plain
-from standin.sources.cells import cell_text, missing
+from standin.sources.cells import cell_text, missing, simple_text, whole_text
 from standin.sources.exports import choices_in, export_of, single
 from standin.sources.opening import Options, open_file
 from standin.sources.tables import Table
@@ -37,27 +37,46 @@ class Answer:
 
 
 class Pool:
-    """The pool's texts, to be found by id, by digest or, where a tool kept neither, by their words."""
+    """The pool's texts, to be found by digest, by the text as it stands, by its words alone, or by id."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._by_id = {row.id: row for row in rows}
-        self._by_digest = {digest(row.text): row for row in rows}
-        self._by_words = {bare(row.text): row for row in rows}
+        self._by_digest = _grouped(rows, digest)
+        self._by_text = _grouped(rows, str.strip)
+        self._by_words = _grouped(rows, bare)
 
     def find(self, answer: Answer) -> Row:
-        """The text of an answer. Raises StandinError for a text that is not in the pool, or has changed."""
+        """The text of an answer.
+
+        Raises StandinError for a text that is not in the pool, or has changed, and where several may be meant.
+        """
         row = self._by_id.get(answer.id)
-        if row is not None and answer.digest in ("", digest(row.text)) and bare(answer.text) in ("", bare(row.text)):
+        if row is not None and not answer.digest and not answer.text:
             return row
-        words = self._by_words.get(bare(answer.text)) if answer.text else None
-        if other := self._by_digest.get(answer.digest) or words:
-            return other
+        alike = self._by_digest.get(answer.digest)
+        if alike is None and answer.text:
+            alike = self._by_text.get(answer.text) or self._by_words.get(bare(answer.text))
+        if alike and len(alike) > 1 and row not in alike:
+            ids = ", ".join(repr(one.id) for one in alike[:MOST_FINDINGS])
+            raise StandinError(
+                f"{len(alike)} texts of the pool have these words ({ids}): put the column 'text_id' back, which says "
+                "which of them was read"
+            )
+        if alike:
+            return row if row is not None and row in alike else alike[0]
         if row is not None:
             raise StandinError(f"text {answer.id!r} is another one in the pool now: export it again, and ask again")
         if not answer.id:
             raise StandinError("neither id nor text say which text of the pool it is: put the column 'text_id' back")
         known = nearest(answer.id, self._by_id)
         raise StandinError(f"column 'text_id' holds {answer.id[:40]!r}, which is no text of the pool: {known}")
+
+
+def _grouped(rows: Sequence[Row], key: Callable[[str], str]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row.text), []).append(row)
+    return found
 
 
 def read_answers(
@@ -76,7 +95,8 @@ def read_answers(
             Prodigy, or JSON Lines with id and label.
         pool: the texts that may be answered.
         labels: the task's.
-        values: the file's words for labels -> labels, beside the labels themselves.
+        values: the file's words for labels -> labels, or "?" where they mean that none can be said; beside the labels
+            themselves.
         store: what people said already.
         annotator: who answered, where the file does not say.
         options: encoding and sheet of the file.
@@ -89,7 +109,9 @@ def read_answers(
     """
     with tempfile.TemporaryDirectory(prefix="standin-labels-") as folder:
         table = open_file(path, options, "text", Path(folder)).table
-    texts, named = Pool(pool), {name.casefold(): name for name in labels} | dict(values)
+    folded = Counter(name.casefold() for name in labels)
+    named = {name.casefold(): name for name in labels if folded[name.casefold()] == 1} | dict(values)
+    texts = Pool(pool)
     votes: dict[tuple[str, str], Vote] = {}
     found: Counter[str] = Counter()
     wrong: list[str] = []
@@ -115,15 +137,15 @@ def read_answers(
 
 def _label(said: str, labels: Sequence[str], named: Mapping[str, str]) -> str | None:
     """A label as the task writes it, None for a question mark. Raises StandinError for any other word."""
-    if said == UNSURE:
+    meant = said if said in labels else named.get(said, named.get(said.casefold(), "")) or said
+    if meant in labels:
+        return meant
+    if meant == UNSURE:
         return None
-    label = said if said in labels else named.get(said, named.get(said.casefold()))
-    if not label:
-        raise StandinError(
-            f"column 'label' holds {said[:60]!r}: {nearest(said, labels)}; {UNSURE} where none can be said, or leave "
-            "it empty"
-        )
-    return label
+    shown = repr(said[:60]) if meant == said else f"{said[:60]!r}, which --value or source.values calls {meant[:60]!r}"
+    raise StandinError(
+        f"column 'label' holds {shown}: {nearest(meant, labels)}; {UNSURE} where none can be said, or leave it empty"
+    )
 
 
 def _check_double(known: Vote | None, vote: Vote) -> None:
@@ -176,18 +198,19 @@ def _label_studio(table: Table, number: int, record: Mapping[str, Any]) -> Itera
         any_ = True
         person = annotation.get("completed_by")
         person = person.get("id", person.get("email")) if isinstance(person, dict) else person
-        yield _answer(number, data, _person(person, str(place)), single(table, number, chosen))
+        yield _answer(number, data, _person(table, number, person, str(place)), single(table, number, chosen))
     if not any_:
         yield _answer(number, data, "", "")
 
 
-def _argilla(table: Table, number: int, record: Mapping[str, Any]) -> Iterator[Answer]:  # noqa: ARG001
+def _argilla(table: Table, number: int, record: Mapping[str, Any]) -> Iterator[Answer]:
     """An answer for each submitted response; drafts and discarded ones do not count."""
     data = {"text": record["fields"].get("text")} | (record.get("metadata") or {})
     data = {"text_id": record.get("external_id") or record.get("id")} | data
     given = [one for one in record["responses"].get("label") or [] if one.get("status") in (None, "submitted")]
     for place, one in enumerate(given, 1):
-        yield _answer(number, data, _person(one.get("user_id"), str(place)), str(one["value"]))
+        person = _person(table, number, one.get("user_id"), str(place))
+        yield _answer(number, data, person, simple_text(table, number, one["value"], "label"))
     if not given:
         yield _answer(number, data, "", "")
 
@@ -202,13 +225,18 @@ def _flat(table: Table, number: int, record: Mapping[str, Any], annotator: str) 
             raise StandinError(
                 f"{table.at(number)}: column 'label' is no JSON of choices: export the data again"
             ) from None
-    if isinstance(cell, Mapping):
+    if isinstance(cell, Mapping) and _are_choices(cell):
         cell = choices_in(cell)
     if isinstance(cell, list):
-        cell = single(table, number, [str(part) for part in cell]) if cell else None
-    return _answer(
-        number, record, _person(record.get("annotator"), annotator), "" if missing(cell) else cell_text(cell)
-    )
+        parts = [simple_text(table, number, part, "label") for part in cell if not missing(part)]
+        cell = single(table, number, parts) if parts else None
+    label = "" if missing(cell) else simple_text(table, number, cell, "label")
+    return _answer(number, record, _person(table, number, record.get("annotator"), annotator), label)
+
+
+def _are_choices(cell: Mapping[str, Any]) -> bool:
+    """Whether an object is a value as Label Studio writes it."""
+    return "rating" in cell or any(isinstance(cell.get(name), list) for name in ("choices", "taxonomy"))
 
 
 def _shaped(number: int, record: Mapping[str, Any], annotator: str) -> Iterator[Answer]:
@@ -228,8 +256,9 @@ def _answer(number: int, data: Mapping[str, Any], annotator: str, label: str) ->
     return Answer(number, identifier, cell("text"), cell("digest").removeprefix("#"), annotator, plain(label.strip()))
 
 
-def _person(said: Any, otherwise: str) -> str:
-    return otherwise if missing(said) else cell_text(said)
+def _person(table: Table, number: int, said: Any, otherwise: str) -> str:
+    """Who answered. Raises StandinError where a list or an object stands for the name."""
+    return otherwise if missing(said) else whole_text(table, number, simple_text(table, number, said, "annotator"))
 
 
 def _said(found: Counter[str], answers: int) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from standin.corpus import Row, SelectedRow, read_rows
 from standin.errors import StandinError, counted, nearest
-from standin.labelling.labels import Labelled
+from standin.labelling.labels import Labelled, given_to
 
 POOL = Path("data/real/pool.jsonl")
 SELECTED = Path("data/selected")
@@ -82,10 +82,10 @@ def _one_of(ranked: Iterable[Sequence[SelectedRow]], budget: int | None) -> int:
 
 
 def unasked(labels: Mapping[str, Labelled]) -> int:
-    """How many texts of the pool nobody has answered yet."""
-    return sum(row.id not in labels for row in read_rows(POOL, Row))
+    """How many texts of the pool nobody has answered yet, those among them that changed since."""
+    return sum(given_to(row, labels) is None for row in read_rows(POOL, Row))
 
 
 def in_round(rows: Sequence[Row], labels: Mapping[str, Labelled]) -> list[Row]:
-    """The rows that no earlier round labelled."""
-    return [row for row in rows if row.id not in labels or labels[row.id].round is None]
+    """The rows that no earlier round labelled as they are now."""
+    return [row for row in rows if (found := given_to(row, labels)) is None or found.round is None]

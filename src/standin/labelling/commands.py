@@ -163,7 +163,7 @@ def import_(
     if votes:
         here.store.change(votes)
     typer.echo("\n".join([*said, *agreement_said(list(here.store.by_id.values()))]))
-    _whats_next(here, _asked(here, None, None))
+    _whats_next(here, _selection(here)[0])
 
 
 def next_round() -> None:
@@ -196,15 +196,15 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For a machine: 
     from standin.labelling.answers import agreement_said
 
     here = _here()
-    found = _asked(here, None, None)
+    found, why = _selection(here)
     labels = list(here.store.by_id.values())
     rounds = Counter(each.round for each in labels if each.round is not None)
     by_label = Counter(each.label for each in labels)
-    left = len(_open(here, found, PERSON, again=False))
+    left = len(_open(here, found, PERSON, again=False)) if found else None
     values: dict[str, Any] = {
         "file": here.store.path.as_posix(),
-        "budget": found.budget,
-        "to_label": len(found.rows),
+        "budget": found.budget if found else None,
+        "to_label": len(found.rows) if found else None,
         "left": left,
         "labels": {name: by_label[name] for name in here.task.label_names},
         "without_label": by_label[None],
@@ -213,7 +213,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For a machine: 
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
         return
-    typer.echo(f"{found.said()}; {left} left")
+    typer.echo(f"{found.said()}; {left} left" if found else why)
     typer.echo("labels: " + ", ".join(f"{name} {number}" for name, number in values["labels"].items()))
     for number, texts in values["closed_rounds"].items():
         typer.echo(f"round {number}: {counted(texts, 'text')}, closed")
@@ -238,13 +238,29 @@ def _here() -> Here:
 
 
 def _asked(here: Here, strategy: str | None, budget: int | None) -> "Asked":
-    """The texts of the open round."""
+    """The texts of the open round. Raises StandinError where none are selected for people."""
     from dataclasses import replace
 
+    from standin.errors import StandinError
     from standin.labelling.asked import asked, in_round
 
+    if here.params.select.pool == "synthetic":
+        raise StandinError(
+            "params.yaml, select.pool: synthetic: the strategies choose among generated texts, which have labels "
+            "already, so people are asked for none. `standin run -S select.pool=real` chooses real texts to label."
+        )
     found = asked(list(here.params.select.strategies), strategy, budget)
     return replace(found, rows=in_round(found.rows, here.store.by_id))
+
+
+def _selection(here: Here) -> "tuple[Asked | None, str]":
+    """The texts of the open round; or None, with the reason."""
+    from standin.errors import StandinError
+
+    try:
+        return _asked(here, None, None), ""
+    except StandinError as error:
+        return None, str(error)
 
 
 def _open(here: Here, found: "Asked", annotator: str, again: bool) -> list[Any]:
@@ -261,11 +277,13 @@ def _run(here: Here) -> str:
     return "standin run" if named else f"standin run -S select.labels={here.store.path.as_posix()}"
 
 
-def _whats_next(here: Here, found: "Asked") -> None:
-    left = len(_open(here, found, PERSON, again=False))
+def _whats_next(here: Here, found: "Asked | None") -> None:
+    """Say what to do with the labels, and with the round where texts are selected."""
     if not here.store.by_id:
         return
-    typer.echo(f"{here.store.path} answers {len(here.store.by_id)}; left in this round: {left}. Commit the file.")
+    left = len(_open(here, found, PERSON, again=False)) if found else None
+    round_ = "" if left is None else f"; left in this round: {left}"
+    typer.echo(f"{here.store.path} answers {len(here.store.by_id)}{round_}. Commit the file.")
     typer.echo(f"train on them: {_run(here)}")
-    if not left:
+    if left == 0:
         typer.echo("new texts: standin label next")

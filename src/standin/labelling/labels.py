@@ -47,6 +47,12 @@ def digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def given_to(row: Row, labels: Mapping[str, Labelled]) -> Labelled | None:
+    """What people said of a text; None where nobody did, or where they read another text with this id."""
+    found = labels.get(row.id)
+    return found if found and found.digest == digest(row.text) else None
+
+
 def read_labels(path: Path, names: Sequence[str] | None = None) -> dict[str, Labelled]:
     """The answered texts of a labels file, by id.
 

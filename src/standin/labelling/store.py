@@ -6,7 +6,7 @@ from pathlib import Path
 
 from standin.corpus import Row
 from standin.errors import StandinError
-from standin.labelling.labels import Labelled, digest, read_labels, write_labels
+from standin.labelling.labels import Labelled, digest, given_to, read_labels, write_labels
 from standin.reviewing.store import locked
 
 FOLDER = Path("data/labels")
@@ -35,8 +35,7 @@ class Store:
 
     def of(self, row: Row) -> Labelled | None:
         """What people said of a text; None where nobody did, or of another text with this id."""
-        found = self.by_id.get(row.id)
-        return found if found and found.digest == digest(row.text) else None
+        return given_to(row, self.by_id)
 
     def vote_of(self, row: Row, annotator: str) -> Vote:
         """What a person said of a text, by which a change can be undone."""

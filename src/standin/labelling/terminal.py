@@ -8,13 +8,15 @@ from standin.corpus import Row
 from standin.errors import nearest, visible
 from standin.labelling.answers import UNSURE
 from standin.labelling.store import Store, Vote
-from standin.reviewing.terminal import Ask, shortened
+from standin.reviewing.terminal import MOST, Ask, shortened
 
-WORDS = {"s": "skip", "u": "undo", "q": "quit", "h": "help", UNSURE: "cannot say"}
+WHOLE = "whole"
+WORDS = {"s": "skip", "w": WHOLE, "u": "undo", "q": "quit", "h": "help", UNSURE: "cannot say"}
 HELP = (
     ("number or name", "that label"),
     (UNSURE, "no label can be said: the text is not asked again"),
     ("skip, undo", "decide later; take the last answer of this session back"),
+    (WHOLE, "all of a text of which only the beginning is shown"),
     ("quit", "leave; everything answered is saved already"),
 )
 
@@ -32,9 +34,9 @@ def words_of(names: Sequence[str]) -> dict[str, str]:
 
 
 def have_keys(names: Sequence[str]) -> bool:
-    """Whether one key says each label; else labels are typed."""
+    """Whether one key says each label and each command; else they are typed."""
     words = words_of(names)
-    return {name for key, name in words.items() if len(key) == 1} >= set(names)
+    return {name for key, name in words.items() if len(key) == 1} >= {*names, *WORDS.values()}
 
 
 @dataclass
@@ -54,12 +56,15 @@ class Session:
     def run(self) -> bool:
         """Ask for each text; False where the person left before the last one."""
         self._list_labels()
-        words, place = words_of(list(self.labels)), 0
+        words, place, whole = words_of(list(self.labels)), 0, False
         while place < len(self.texts):
-            self._show(place)
-            said = self._asked(words)
+            cut = not whole and len(self.texts[place].text) > MOST
+            self._show(place, words, cut=cut)
+            said = self._asked(words, cut=cut)
             if said in (None, "quit") and said not in self.labels:
                 return False
+            if whole := said == WHOLE and said not in self.labels:
+                continue
             if said == "undo" and said not in self.labels:
                 place = self._undo(place)
                 continue
@@ -85,15 +90,18 @@ class Session:
             table.add_row(Text(visible(typed), no_wrap=True), Text(visible(meant)))
         self.console.print(table)
 
-    def _menu(self, words: dict[str, str]) -> list[str]:
-        """Every label and command behind what is typed for it, in lines of the terminal's width."""
+    def _menu(self, words: dict[str, str], *, cut: bool) -> list[str]:
+        """Every label and command behind what is typed for it, in lines of the terminal's width.
+
+        ``cut``: whether there is more of the text to show.
+        """
         from rich.cells import cell_len
 
         items = [
             f"{place} {name}" if words.get(str(place)) == name else name for place, name in enumerate(self.labels, 1)
         ]
         for key, word in WORDS.items():
-            if word not in self.labels:
+            if word not in self.labels and (cut or word != WHOLE):
                 items.append(f"{key} {word}" if words[key] == word else word)
         lines = [""]
         for item in items:
@@ -104,9 +112,9 @@ class Session:
                 lines[-1] += gap + item
         return lines
 
-    def _asked(self, words: dict[str, str]) -> str | None:
+    def _asked(self, words: dict[str, str], *, cut: bool) -> str | None:
         """A label or command; asked again until it is one."""
-        *above, last = self._menu(words)
+        *above, last = self._menu(words, cut=cut)
         while True:
             for line in above:
                 self._say(line)
@@ -144,7 +152,7 @@ class Session:
     def _say(self, words: str) -> None:
         self.console.print(visible(words), markup=False, highlight=False)
 
-    def _show(self, place: int) -> None:
+    def _show(self, place: int, words: dict[str, str], *, cut: bool) -> None:
         from rich.padding import Padding
         from rich.text import Text
 
@@ -152,4 +160,5 @@ class Session:
         self.console.rule(Text(f"text {place + 1} of {len(self.texts)}, {self.answered} answered"), align="left")
         if row.question_id is not None:
             self.console.print(Text.assemble(("question ", "bold"), visible(row.question or row.question_id)))
-        self.console.print(Padding(Text(shortened(row.text)), (1, 0, 1, 2)))
+        key = next((typed for typed in ("w", WHOLE) if words[typed] == WHOLE and WHOLE not in self.labels), "")
+        self.console.print(Padding(Text(shortened(row.text, key) if cut else visible(row.text)), (1, 0, 1, 2)))

@@ -16,6 +16,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "reject": ("r", "reject", "n", "no"),
     "edit": ("e", "edit"),
     "skip": ("s", "skip"),
+    "whole": ("w", "whole"),
     "undo": ("u", "undo"),
     "quit": ("q", "quit", "exit"),
     "help": ("?", "h", "help"),
@@ -28,11 +29,12 @@ accept  the text and its label are right: it stays though a judge, its distance
 reject  it goes
 edit    write it anew, give it another label, or both; all rules see the result
 skip    decide later
+whole   show all of a text of which only the beginning is shown
 undo    take the last decision of this session back
 quit    leave; everything decided is saved already
 Where words are typed, what follows accept or reject is kept as a note."""
 MOST = 4000
-"""Characters of a text that are shown."""
+"""Characters of a text that are shown before somebody asks for all."""
 MOST_LABELS = 12
 """Labels that the question for one names."""
 
@@ -61,13 +63,15 @@ class Session:
 
     def run(self) -> bool:
         """Ask for each text; False where the person left before the last one."""
-        place = 0
+        place, whole = 0, False
         while place < len(self.texts):
-            self._show(place)
+            self._show(place, whole=whole)
             answer = self._asked()
             if answer is None or answer[0] == "quit":
                 return False
             name, rest = answer
+            if whole := name == "whole":
+                continue
             if name == "undo":
                 place = self._undo(place)
             elif name == "skip" or self._decided(place, name, rest):
@@ -158,7 +162,7 @@ class Session:
     def _say(self, words: str) -> None:
         self.console.print(visible(words), markup=False, highlight=False)
 
-    def _show(self, place: int) -> None:
+    def _show(self, place: int, *, whole: bool) -> None:
         from rich.padding import Padding
         from rich.text import Text
 
@@ -171,10 +175,10 @@ class Session:
         for name, value in lines:
             if value:
                 self.console.print(Text.assemble((f"{name:<9}", "bold"), visible(value)))
-        self.console.print(Padding(Text(shortened(row.text)), (1, 0, 1, 2)))
+        self.console.print(Padding(Text(visible(row.text) if whole else shortened(row.text)), (1, 0, 1, 2)))
         if shown.like:
             self.console.print(Text("is like:", style="bold"))
-            self.console.print(Padding(Text(shortened(shown.like)), (0, 0, 1, 2)))
+            self.console.print(Padding(Text(visible(shown.like) if whole else shortened(shown.like)), (0, 0, 1, 2)))
 
     def _known(self, shown: Candidate) -> str:
         known = self.store.reviews.of(shown.row)
@@ -197,10 +201,11 @@ def in_lines(typed: str) -> str:
     return re.sub(r"(\\+)n", lambda found: found[1][: len(found[1]) // 2] + ("\n" if len(found[1]) % 2 else "n"), typed)
 
 
-def shortened(text: str) -> str:
-    """The beginning of a text as a terminal may show it, with how much is left out."""
+def shortened(text: str, key: str = WORDS["whole"][0]) -> str:
+    """The beginning of a text as a terminal may show it, with how much is left out, and which key shows it (or "")."""
     more = len(text) - MOST
-    return visible(text[:MOST]) + (f" ... ({counted(more, 'more character')})" if more > 0 else "")
+    shows = f": {key} shows all" if key else ""
+    return visible(text[:MOST]) + (f" ... ({counted(more, 'more character')}{shows})" if more > 0 else "")
 
 
 def by_line(prompt: str) -> str | None:

@@ -20,8 +20,8 @@ def labelled_before(
 
     pool: the pool's rows by id. names: the task's labels; None checks none.
 
-    Raises StandinError where a text has another wording in the pool, a label is none of the task's, or a seed has no
-    labelled text of the pool.
+    Raises StandinError where a text has another wording in the pool, but for those of closed rounds, which count as not
+    labelled; where a label is none of the task's; and where a seed has no labelled text of the pool.
     """
     first = next((value for _, value in read_json_lines(path)), {})
     if "seed" in first:
@@ -46,6 +46,8 @@ def _answered(path: Path, pool: Mapping[str, Row], names: Sequence[str] | None) 
         if name not in pool or each.label is None or (rounds and each.round is None):
             continue
         if each.digest != digest(pool[name].text):
+            if each.round is not None:  # it is asked again, and until then the stage arms refuses to train
+                continue
             raise _other_text(path, name, each.text, pool[name].text)
         found.append(replace(pool[name], label=each.label))
     return found
@@ -54,8 +56,8 @@ def _answered(path: Path, pool: Mapping[str, Row], names: Sequence[str] | None) 
 def _other_text(path: Path, name: str, there: str | None, here: str) -> StandinError:
     was = f"is {there!r} there" if there is not None else "was another text there"
     return StandinError(
-        f"{path}: id {name!r} {was} but {here!r} in the pool: the labels were given to other texts. Export the texts "
-        "again and label those."
+        f"{path}: id {name!r} {was} but {here!r} in the pool: the labels were given to other texts. Take such lines "
+        "out of the file, or name another one in select.labelled."
     )
 
 

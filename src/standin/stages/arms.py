@@ -10,7 +10,7 @@ from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_json, write_rows
 from standin.errors import StandinError, counted
 from standin.ingredients import GENERATED, UNTRAINED, answerer, part, strategy, training_names
-from standin.labelling.labels import Labelled, digest, read_labels
+from standin.labelling.labels import Labelled, given_to, read_labels
 from standin.selection.budgets import in_texts, of_round
 from standin.sheets import write_sheet
 from standin.subsets import misaligned, nested
@@ -24,6 +24,8 @@ SYNTHETIC = Path("data/synthetic/texts.jsonl")
 ORACLE = Path("data/real/oracle.jsonl")
 COUNTS = Path("reports/arms/texts.csv")
 ASKED = Path("data/zeroshot/asked.json")
+LABELLED = ("real", "labelled")
+"""Sources whose texts have the labels that ``select.labels`` gives."""
 
 Ranked = dict[tuple[int, int | None], list[Row]]
 """(seed, budget) -> the selected pool texts."""
@@ -50,12 +52,12 @@ class Material:
         """An arm's labelled rows in the order of its sources; a text that stands in two of them appears once."""
         found: dict[str, Row] = {}
         for source in sources:
-            for row in self._of(source, seed, budget):
+            for row in self.of(source, seed, budget):
                 if row.label is not None:
                     found.setdefault(row.id, row)
         return list(found.values())
 
-    def _of(self, name: str, seed: int, budget: int | None) -> list[Row]:
+    def of(self, name: str, seed: int, budget: int | None) -> list[Row]:
         """The rows of one source, or of a part of it as large as its name says."""
         if name in self.ranked:
             return self.ranked[name][seed, budget]
@@ -63,18 +65,18 @@ class Material:
         rows = self.fixed[given.source]
         if given.size is None:
             return rows
-        size = given.size if isinstance(given.size, int) else self._labelled(given.size)
+        size = given.size if isinstance(given.size, int) else self.labelled(given.size)
         known = given.source != "real"  # a draw from the pool knows no labels, as people's work would not
         return nested(rows, size, seed if known else self.drawn[seed], stratified=known)
 
-    def _labelled(self, source: str) -> Counter[str | None]:
+    def labelled(self, source: str) -> Counter[str | None]:
         """How many labelled texts of each question a source has."""
         return Counter(row.question_id for row in self.fixed[source] if row.label is not None)
 
     def asked(self, source: str, budget: int | None) -> list[Row]:
         """The real texts of a source that this round asks for, of all seeds at the budget, each once."""
         if part(source).source == "real":
-            return list({row.id: row for seed in self.drawn for row in self._of(source, seed, budget)}.values())
+            return list({row.id: row for seed in self.drawn for row in self.of(source, seed, budget)}.values())
         chosen = {} if self.generated else self.ranked.get(source, {})
         found = {row.id: row for (_, of), rows in chosen.items() if of == budget for row in rows}
         return [row for row in found.values() if row.id not in self.earlier]
@@ -84,15 +86,16 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/arms/<arm>.jsonl`` for every arm; an arm that cannot be made is an empty file, with the reason.
 
     A budget at which nobody has answered some of an arm's texts is left out, and said with numbers; so is an arm
-    without any other. Texts on which people are divided, or of which they could not say, are no reason: they are left
-    out alone. A budget at which some seed has no text of a question that has test texts is left out as well: arms are
-    compared on all of those.
+    without any other. Texts on which people are divided, or of which they could not say, are left out alone, but where
+    a source has no others. A budget at which some seed has no text of a question that has test texts is left out as
+    well: arms are compared on all of those.
 
     ``reports/arms/texts.csv`` counts, for every classifier (arm, budget, seed, question) and label, the texts, the
     generated ones among them, and the labels that people had to give (``real_labels``).
     """
     labels_path = Path(params.select.labels)
     labels = read_labels(labels_path, task.label_names)
+    labelled = any(each.label is not None for each in labels.values())
     used = _used(params.arms.values())
     material, chosen = _material(used, labels, params)
     tested = list(by_question(read_rows(TEST, Row)))
@@ -109,7 +112,7 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             continue
         sources = training_names(names)
         budgets: list[int | None] = list(chosen) if set(sources) & set(material.ranked) else [None]
-        reason = _skipped(sources, material, labels_path, labelled=bool(labels))
+        reason = _skipped(sources, material, labels_path, labelled=labelled)
         lacking = {
             budget: _lacking(sources, material, budget) or _untaught(sources, material, budget, tested)
             for budget in ([] if reason else budgets)
@@ -171,7 +174,7 @@ def _material(used: set[str], labels: dict[str, Labelled], params: Params) -> tu
     strategies = sorted(filter(strategy, used))
     generated = params.select.pool == "synthetic"
     needed = (strategies and not generated) or used & {"real", "labelled"}
-    pool: dict[str, Row] = {row.id: _with_label(row, labels) for row in read_rows(POOL, Row)} if needed else {}
+    pool = _with_labels(read_rows(POOL, Row), labels, Path(params.select.labels)) if needed else {}
     if "real" in used:
         fixed["real"] = list(pool.values())
     if "labelled" in used:
@@ -196,16 +199,19 @@ def _labelled_rows(path: Path, rows: Sequence[Row]) -> list[Row]:
     return list(rows)
 
 
-def _with_label(row: Row, labels: dict[str, Labelled]) -> Row:
-    """The pool's row with the label given to it. Raises StandinError where the id was given to another text."""
-    found = labels.get(row.id)
-    if found and found.digest != digest(row.text):
-        there = f"is {found.text!r}" if found.text is not None else "was another text"
+def _with_labels(pool: Sequence[Row], labels: dict[str, Labelled], path: Path) -> dict[str, Row]:
+    """The pool's rows with the labels given to them. Raises StandinError where an id was given to another text."""
+    found = {row.id: given_to(row, labels) for row in pool}
+    if changed := [row for row in pool if row.id in labels and found[row.id] is None]:
+        row, known = changed[0], labels[changed[0].id]
+        there = f"is {known.text!r}" if known.text is not None else "was another text"
         raise StandinError(
-            f"id {row.id!r} {there} in the labels file (params.yaml, select.labels) but {row.text!r} in "
-            f"{POOL}: the labels were given to other texts. Export the texts again and label those."
+            f"id {row.id!r} {there} in the labels file (params.yaml, select.labels) but {row.text!r} in {POOL}: the "
+            f"labels were given to other texts ({counted(len(changed), 'such text')}). `standin label export` has "
+            "those that are selected: label them again. Take the lines of the others out of "
+            f"{path}: they then count as not labelled."
         )
-    return replace(row, label=found.label if found else None)
+    return {row.id: replace(row, label=own.label if (own := found[row.id]) else None) for row in pool}
 
 
 def _ranked(
@@ -239,15 +245,20 @@ def _say_asked(material: Material, path: Path) -> None:
 
 
 def _lacking(sources: Sequence[str], material: Material, budget: int | None) -> str:
-    """Which texts of the arm's sources nobody has answered, with numbers; empty where there are none."""
+    """What of the arm's sources has no label: texts that nobody has answered, with numbers, or all of a source.
+
+    Empty where there is nothing to say.
+    """
     found = []
     for source in sources:
         rows = material.asked(source, budget)
         missing = [row.id for row in rows if row.id not in material.answered]
+        what = {"real": "the whole pool"}.get(source, f"budget {budget}, all seeds" if budget else "all seeds")
         if missing:
-            what = {"real": "the whole pool"}.get(source, f"budget {budget}, all seeds" if budget else "all seeds")
             numbers = f"{len(missing)} of {counted(len(rows), 'text')}"
             found.append(f"{source} ({what}): {numbers} without a label yet, first id {missing[0]!r}")
+        elif _needs_labels(source, material) and (why := _without(source, material, budget)):
+            found.append(f"{source} ({what}): {why}" if rows else f"{source}: {why}")
     return "; ".join(found)
 
 
@@ -263,6 +274,27 @@ def _untaught(sources: Sequence[str], material: Material, budget: int | None, qu
     return "; ".join(found)
 
 
+def _needs_labels(source: str, material: Material) -> bool:
+    """Whether a source has its texts, or their number, by labels of real texts."""
+    given = part(source)
+    return bool({given.source, given.size} & set(LABELLED)) or (source in material.ranked and not material.generated)
+
+
+def _without(source: str, material: Material, budget: int | None) -> str:
+    """Why a source has no labelled text at all for some seed; empty where it has one for each."""
+    for seed in material.drawn:
+        rows = material.of(source, seed, budget)
+        if any(row.label is not None for row in rows):
+            continue
+        if rows:
+            return f"none of {counted(len(rows), 'text')} has a label, as people are divided or could not say"
+        size = part(source).size
+        if isinstance(size, str) and size not in LABELLED and not material.labelled(size):
+            return f"it is to have as many texts as {size}, which has none"
+        return "no text of the pool has a label"
+    return ""
+
+
 def _disputed(sources: Sequence[str], material: Material, budgets: Sequence[int | None]) -> str:
     """How many texts of the sources were answered and have no label all the same; empty where there are none."""
     rows = {row.id: row for source in sources for budget in budgets for row in material.asked(source, budget)}
@@ -273,11 +305,12 @@ def _disputed(sources: Sequence[str], material: Material, budgets: Sequence[int 
 
 def _skipped(sources: Sequence[str], material: Material, path: Path, *, labelled: bool) -> str | None:
     """Why an arm cannot be made, or None."""
-    chosen = () if material.generated else material.ranked
-    real = [source for source in sources if part(source).source in ("real", "labelled") or source in chosen]
+    real = [source for source in sources if _needs_labels(source, material)]
     if real and not labelled:
         return f"{', '.join(real)} needs labels, and {path} holds none"
-    if not real and not any(source in material.ranked or material.fixed[part(source).source] for source in sources):
+    if real or set(sources) & set(material.ranked):
+        return None
+    if not material.rows(sources, next(iter(material.drawn)), None):
         if "misaligned" in {part(source).source for source in sources}:
             return "the task has one question: there are no synthetic texts of another one"
         return f"its sources hold no labelled text: {', '.join(sources)}"

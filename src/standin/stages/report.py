@@ -23,7 +23,7 @@ from standin.corpus import (
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
 from standin.labelling.asked import union
-from standin.labelling.labels import read_labels
+from standin.labelling.labels import given_to, read_labels
 from standin.language_codes import short_code
 from standin.report import (
     beside,
@@ -276,11 +276,12 @@ def gather_labelling(params: Params, task: Task, comparisons: Sequence[Mapping[s
         return None
     strategy, reason = labelling.advised(comparisons, params.arms, list(params.select.strategies))
     path, file = Path(f"data/selected/{strategy}.jsonl"), Path(params.select.labels)
-    labelled = set(read_labels(file))
+    labels, pool = read_labels(file), read_rows(POOL, Row)
+    labelled = {row.id for row in pool if given_to(row, labels)}
     names, seed = params.select.strategies, params.finetune.seeds[0]
     ranked = {name: read_rows(Path(f"data/selected/{name}.jsonl"), SelectedRow) for name in names}
     budget = _largest(ranked[strategy])
-    found = labelling.to_label(ranked[strategy], read_rows(POOL, Row), labelled, seed, budget)
+    found = labelling.to_label(ranked[strategy], pool, labelled, seed, budget)
     chosen = union(ranked, budget)
     inside = not file.is_absolute() and ".." not in file.parts
     link = quote(f"../{file.as_posix()}") if inside else None

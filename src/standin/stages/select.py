@@ -17,7 +17,7 @@ import numpy as np
 from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SelectedRow, SyntheticRow, by_question, read_json_lines, read_rows, write_rows
 from standin.errors import StandinError, counted, nearest
-from standin.labelling.labels import read_labels
+from standin.labelling.labels import given_to, read_labels
 from standin.selection.budgets import in_texts, of_round
 from standin.selection.earlier import labelled_before
 from standin.selection.neighbours import MORE
@@ -42,7 +42,9 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
     settings, seeds = Settings(params.select.neighbours, params.select.balance), params.finetune.seeds
     whole = read_rows(SYNTHETIC, SyntheticRow) if params.select.pool == "synthetic" else read_rows(POOL, Row)
-    people, earlier = (False, set()) if params.select.pool == "synthetic" else _labelled(Path(params.select.labels))
+    people, earlier = (
+        (False, set()) if params.select.pool == "synthetic" else _labelled(Path(params.select.labels), whole)
+    )
     drawn = seeds[:1] if people else seeds
     rows, rounds = _rounds(params, whole, drawn, people, earlier)
     asked = in_texts(params.select.budgets, whole)
@@ -84,14 +86,15 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     }
 
 
-def _labelled(path: Path) -> tuple[bool, set[str]]:
-    """Whether people label, and the ids of the texts that they labelled in earlier rounds.
+def _labelled(path: Path, pool: Sequence[Row]) -> tuple[bool, set[str]]:
+    """Whether people label, and the ids of the texts that they labelled in earlier rounds, where those did not change.
 
-    They do where the file is theirs, and where the simulation's is empty; that one is not opened to find out.
+    People label where the file is theirs, and where the simulation's is empty; that one is not opened to find out.
     """
     if path == ORACLE:
         return not path.stat().st_size, set()
-    return True, {each.id for each in read_labels(path).values() if each.round is not None}
+    labels = read_labels(path)
+    return True, {row.id for row in pool if (found := given_to(row, labels)) and found.round is not None}
 
 
 def _rounds(
