@@ -72,10 +72,19 @@ class ComparedProject:
         unlearned: Sequence[str] = (),
         code: str = "a",
         cached: bool = True,
+        select: Mapping[str, Any] | None = None,
+        selected: Mapping[str, str] | None = None,
     ) -> None:
-        """Write a state into the workspace; test texts are drawn by the base seed."""
+        """Write a state into the workspace; test texts are drawn by the base seed.
+
+        ``select``: parameters of selection; every arm then trains on the strategy of its name among ``selected``, which
+        holds what each selected, or else on real texts.
+        """
         values = {"base": {"task": "toy", "seed": seed}, "generator": {"shots": 0, **(params or {})},
                   "evaluate": {"confidence": 0.95, "resamples": 400}, "runtime": {"threads": 2}}  # fmt: skip
+        chosen = selected or {}
+        if select is not None:
+            values |= {"select": select, "arms": {arm: [arm if arm in chosen else "real"] for arm in wrong}}
         test = labelled_rows(self.texts, salt=f"s{seed}-")
         predictions = {arm: answers(arm, test, places, self.seeds) for arm, places in wrong.items()}
         means = {arm: (scores or {}).get(arm, 1 - len(places) / self.texts) for arm, places in wrong.items()}
@@ -98,6 +107,9 @@ class ComparedProject:
                                 "outs": [self.entry(f"data/predictions/{arm}.jsonl", content)]}
             for arm, content in predictions.items()
         }  # fmt: skip
+        for name, content in chosen.items():
+            out = self.entry(f"data/selected/{name}.jsonl", content.encode())
+            stages[f"select@{name}"] = {"cmd": "x", "deps": [], "outs": [out]}
         stages["evaluate"] = {"cmd": "x", "deps": [self.entry("data/real/test.jsonl", test)],
                               "outs": [self.entry("reports/evaluate/scores.csv", table.encode())]}  # fmt: skip
         asked = {"params.yaml": {"base": values["base"], "generator": values["generator"]}, "tasks/toy.yaml": TASK}

@@ -152,6 +152,29 @@ def test_nothing_is_concluded_from_an_arm_that_has_not_learned(project: Compared
     assert "an arm has not learned" in said_of(compared)
 
 
+@pytest.mark.parametrize(("selected", "verdict"), [("p1 p2", "higher"), ("p1 p3", "one selection")])
+def test_another_selection_that_people_labelled_once_for_all_seeds_has_no_verdict(
+    project: ComparedProject, selected: str, verdict: str
+) -> None:
+    mine = {"select": {"labels": "data/labels/me.jsonl"}}
+    wrong, better = {"real": [1, 2], "sqbc": list(range(20))}, {"real": [1, 2, 3], "sqbc": [3]}
+    project.state(wrong, **mine, selected={"sqbc": "p1 p2"})
+    project.commit()
+    project.experiment("better", better, {"shots": 5}, **mine, selected={"sqbc": selected})
+    compared = side_by_side()
+    assert difference(compared, "better", "sqbc")["verdict"] == verdict
+    assert difference(compared, "better", "real")["verdict"] == "no difference"
+    assert ("other texts were chosen, once for all seeds" in said_of(compared)) == (verdict == "one selection")
+
+
+def test_other_selections_of_every_seed_are_compared(project: ComparedProject) -> None:
+    given = {"select": {"labels": "data/real/oracle.jsonl"}}
+    project.state({"sqbc": list(range(20))}, **given, selected={"sqbc": "p1 p2"})
+    project.commit()
+    project.experiment("better", {"sqbc": [3]}, {"shots": 5}, **given, selected={"sqbc": "p1 p3"})
+    assert difference(side_by_side(), "better", "sqbc")["verdict"] == "higher"
+
+
 def test_without_the_predictions_git_s_figures_are_shown_and_that_is_said(project: ComparedProject) -> None:
     project.experiment("gone", BETTER, {"shots": 5}, cached=False)
     compared = side_by_side()

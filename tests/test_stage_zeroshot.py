@@ -65,7 +65,7 @@ def test_the_model_labels_every_test_text_and_evaluate_scores_it_as_an_arm(monke
     assert [(one.id, one.label) for one in found] == [("t1", "transport"), ("t2", "housing")]
     assert all(sum(one.p.values()) == pytest.approx(1, abs=1e-5) for one in found)
     write_rows(Path("data/agreement/agreement.jsonl"), [])
-    given = restrict(params(), {"arms", "evaluate", "finetune.seeds"})
+    given = restrict(params(), {"arms", "evaluate", "select.labels", "select.pool", "finetune.seeds"})
     evaluate.run(given, task("labels"), "")
     rows = Path("reports/evaluate/scores.csv").read_text().splitlines()
     accuracy = next(row.split(",") for row in rows if row.startswith("model,") and ",accuracy," in row)

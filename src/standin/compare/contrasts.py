@@ -19,7 +19,7 @@ from standin.evaluation.intervals import Examined, bootstrap, mean_over_question
 from standin.evaluation.results import RESAMPLING_SEED
 
 Over = Literal["test texts", "base seeds"]
-SAME, UNLEARNED, NO_VERDICT = "same predictions", "not learned", "no verdict"
+SAME, UNLEARNED, NO_VERDICT, ONE_SELECTION = "same predictions", "not learned", "no verdict", "one selection"
 CLEAR = ("higher", "lower")
 
 
@@ -160,7 +160,8 @@ def _measured(
         for arm in arms:
             estimate = difference(measured, at[mine.predictions[arm]], at[other.predictions[arm]], texts)
             low, high = estimate.interval(settings.confidence, -1, 1)
-            lost = UNLEARNED if arm in mine.unlearned | other.unlearned else ""
+            apart = ONE_SELECTION if mine.drawn.get(arm) != other.drawn.get(arm) else ""
+            lost = UNLEARNED if arm in mine.unlearned | other.unlearned else apart
             found.setdefault(place, []).append(
                 Contrast(arm, "test texts", estimate.value, low, high, estimate.p_value(), None, lost)
             )

@@ -15,7 +15,7 @@ from standin.checked import parse_yaml
 from standin.choices import UNSETTLED
 from standin.corpus import json_value, unlisted
 from standin.errors import StandinError
-from standin.ingredients import answerer
+from standin.ingredients import answerer, drawn_once, strategy
 from standin.sheets import sheet_rows
 from standin.tracking.states import canonical, fingerprint, md5, settled
 
@@ -23,7 +23,7 @@ LOCK, PARAMS = "dvc.lock", "params.yaml"
 SCORES, LEARNED = "reports/evaluate/scores.csv", "reports/evaluate/learned.csv"
 HEADLINE = "reports/headline.json"
 FILES = (LOCK, PARAMS, SCORES, LEARNED, HEADLINE)
-TEST = "data/real/test.jsonl"
+TEST, POOL, ORACLE = (f"data/real/{name}.jsonl" for name in ("test", "pool", "oracle"))
 PREDICTIONS = re.compile(r"data/predictions/(\w+)\.jsonl")
 ZEROSHOT = "data/zeroshot/predictions.jsonl"
 MADE_FROM = ("src/", "data/raw/", "data/labels/")
@@ -52,7 +52,8 @@ class Run:
     """One state: what it was made by, its figures, and by which md5 DVC knows its predictions and test texts.
 
     ``recipe`` is a hash of all that shapes a result but the base seed: parameters, task, and ``sources``, the code, raw
-    data and labels by path with their md5. ``note`` says what it lacks.
+    data and labels by path with their md5. ``drawn`` tells, by arm, one draw of its texts from another where all seeds
+    share it. ``note`` says what it lacks.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Run:
     unlearned: set[str] = field(default_factory=set)
     predictions: dict[str, str] = field(default_factory=dict)
     test: str = ""
+    drawn: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -169,7 +171,25 @@ def _fill(run: Run, lock: Mapping[str, bytes], files: Mapping[str, bytes | None]
                     run.predictions[found[1]] = digest
     arms = _group(run.params, "arms")
     said = dict(_entries(lock.get("zeroshot", b""))).get(ZEROSHOT, "")
+    run.drawn = dict(_drawn(run, lock))
     run.predictions |= {arm: said for arm in run.scores if answerer(arms.get(arm) or ()) == "llm"}
+
+
+def _drawn(run: Run, lock: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """Arms of which all seeds share one draw, as people label it, with what decided the draw."""
+    select, finetune = _group(run.params, "select"), _group(run.params, "finetune")
+    if select.get("labels", ORACLE) == ORACLE:
+        return
+    known = {path: digest for stage, block in lock.items() if stage == "arms" or stage.startswith("select@")
+             for path, digest in _entries(block)}  # fmt: skip
+    part = f"{known.get(POOL)} {(finetune.get('seeds') or [None])[0]}"
+    for arm in run.scores:
+        names = drawn_once(_group(run.params, "arms").get(arm) or (), selected=select.get("pool", "real") == "real")
+        own = [
+            f"{name} {known.get(f'data/selected/{name}.jsonl') if strategy(name) else part}" for name in sorted(names)
+        ]
+        if own:
+            yield arm, ", ".join(own)
 
 
 def _figure(value: Any) -> Score | None:

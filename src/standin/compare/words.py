@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from standin.compare.contrasts import CLEAR, SAME, UNLEARNED, Contrast
+from standin.compare.contrasts import CLEAR, ONE_SELECTION, SAME, UNLEARNED, Contrast
 from standin.compare.rows import FIGURES, Comparison, Row
 from standin.compare.states import CODE, Score
 from standin.errors import visible
@@ -63,6 +63,7 @@ def verdicts(row: Row) -> Iterator[tuple[str, str]]:
     rest = {
         "no difference": "no difference beyond the noise",
         UNLEARNED: "an arm has not learned, so nothing is concluded",
+        ONE_SELECTION: "other texts were chosen, once for all seeds, so nothing is concluded",
         "no verdict": "no interval, as no two runs differ",
         SAME: SAME,
     }
