@@ -303,6 +303,24 @@ def test_only_parts_of_the_pool_are_one_for_all_seeds_where_people_label(source:
     assert ids("pool", 1, None) == ids("pool", 2, None)
 
 
+def test_a_part_larger_than_its_source_is_said_once_an_arm(capsys: pytest.CaptureFixture[str]) -> None:
+    run({"huge": ["synthetic:100000", "real:3"], "whole": ["synthetic:2", "real:synthetic"]})
+    assert capsys.readouterr().out.count(" is all ") == 1
+    run({"huge": ["synthetic:100000", "real:3"], "equal": ["synthetic:real"]})
+    said = capsys.readouterr().out
+    assert said.count("arms: huge: synthetic:100000 is all 2 texts\n") == 1
+    assert said.count("arms: equal: synthetic:real is all 2 texts, where real has 4\n") == 1
+
+
+def test_a_part_larger_than_its_source_is_said_with_the_question(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = [synthetic(f"{q}{n}", "housing", question_id=q, question=f"{q}?") for q in ("bikes", "rents")
+             for n in range(1 if q == "rents" else 3)]  # fmt: skip
+    write_rows(Path("data/synthetic/texts.jsonl"), texts)
+    run({"few": ["synthetic:2"]})
+    said = [line for line in capsys.readouterr().out.splitlines() if " is all " in line]
+    assert said == ["arms: few: synthetic:2 is all 1 text of question 'rents'"]
+
+
 def test_people_are_asked_for_one_part_of_the_pool_by_all_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     write_labels(PEOPLE, {"p3": "community"})
     run({"part": ["real:2"]}, labels=PEOPLE)
