@@ -363,10 +363,12 @@ def test_who_answers_changes_no_texts() -> None:
 
 
 @pytest.mark.parametrize("who", ["llm", "warmstart"])
-def test_arms_that_learn_from_no_text_cost_no_label(who: str) -> None:
+def test_arms_that_learn_from_no_text_cost_no_label(who: str, capsys: pytest.CaptureFixture[str]) -> None:
     metrics = run({"alone": [who], "random": ["random"]})
     assert read_rows(Path("data/arms/alone.jsonl"), ArmRow) == []
     assert metrics["arm_skipped"] == {"alone": False, "random": False}
+    said = "arms: 1 of 2 arms written to data/arms; learning from no text: alone\n"
+    assert capsys.readouterr().out.endswith(said)
     assert metrics["arm_real_labels"]["alone"] == 0
     assert counted("alone", "texts") == {("", s, ""): 0 for s in "12"}
     assert json.loads(Path("data/zeroshot/asked.json").read_text()) == {"asked": who == "llm"}

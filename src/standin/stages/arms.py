@@ -137,7 +137,10 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             counts += ({"arm": arm} | row for row in counted_rows(rows, behind, key, task.label_names))
         skipped[arm] = bool(reason)
     write_sheet(COUNTS, COLUMNS, ([count[column] for column in COLUMNS] for count in counts))
-    print(f"arms: {len(skipped) - sum(skipped.values())} of {len(skipped)} arms written to data/arms")  # noqa: T201
+    untaught = [arm for arm, names in params.arms.items() if answerer(names) in UNTRAINED]
+    written = len(skipped) - sum(skipped.values()) - len(untaught)
+    without = f"; learning from no text: {', '.join(untaught)}" if untaught else ""
+    print(f"arms: {written} of {len(skipped)} arms written to data/arms{without}")  # noqa: T201
     return {**summary(counts, list(params.arms), task.label_names), "arm_skipped": skipped}
 
 
