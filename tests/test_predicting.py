@@ -196,6 +196,22 @@ class TestPredict:
         Path("cars.csv").write_text("model,text\nFord,the bus is late\n")
         assert "cars.csv: the column 'model' would be written over: rename it" in wrong("predict", "cars.csv")
 
+    @pytest.mark.parametrize("more", [(), ("--probabilities",)])
+    def test_a_person_s_probabilities_stay_and_those_of_a_label_are_not_written_over(
+        self, project: Path, more: tuple[str, ...]
+    ) -> None:
+        Path("in.csv").write_text("p.value,text\n0.05,the bus is late\n")
+        run("predict", "in.csv", "--to", "a.csv", *more)
+        run("predict", "a.csv", "--to", "b.csv", *more)
+        assert rows("b.csv") == rows("a.csv")
+        assert rows("b.csv")[0]["p.value"] == "0.05"
+        Path("in.csv").write_text("p.transport,text\n0.05,the bus is late\n")
+        said = "in.csv: the column 'p.transport' would be written over: rename it in the file, `predict` writes p."
+        assert said in wrong("predict", "in.csv", "--overwrite", *more)
+        header, row = Path("a.csv").read_text(encoding="utf-8-sig").splitlines()
+        Path("a.csv").write_text(f"{header.replace('p.value', 'p.transport')}\n{row}\n")
+        assert "p.transport" in wrong("predict", "a.csv", "--to", "c.csv", *more)
+
     def test_a_file_read_again_keeps_its_texts_and_loses_old_probabilities(self, project: Path) -> None:
         Path("in.jsonl").write_text('{"text": "=late bus"}\n')
         run("predict", "in.jsonl", "--to", "a.csv", "--probabilities")

@@ -30,11 +30,32 @@ def own(table: Table) -> bool:
     """Whether a file holds what ``standin predict`` wrote. Raises StandinError for other columns of these names."""
     ours = [name for name in ADDED if name in table.columns]
     if ours and len(ours) < len(ADDED):
-        raise StandinError(
-            f"{table.path}: the column {ours[0]!r} would be written over: rename it in the file, `predict` writes "
-            f"{', '.join(ADDED)}"
-        )
+        raise _foreign(table, ours[0], ADDED)
     return bool(ours)
+
+
+def written_before(table: Table, labels: Sequence[str]) -> list[str]:
+    """The columns that ``standin predict`` wrote into a file before, by a classifier of the labels.
+
+    Raises StandinError for other columns of these names: probabilities are written of all labels or of none.
+    """
+    again, names = own(table), [probability_of(label) for label in labels]
+    found = [name for name in names if name in table.columns]
+    if found and (not again or len(found) < len(names)):
+        raise _foreign(table, found[0], names)
+    return [*ADDED, *found] if again else []
+
+
+def probability_of(label: str) -> str:
+    """The column with the probability of a label."""
+    return f"p.{label}"
+
+
+def _foreign(table: Table, column: str, written: Sequence[str]) -> StandinError:
+    return StandinError(
+        f"{table.path}: the column {column!r} would be written over: rename it in the file, `predict` writes "
+        f"{', '.join(written)}"
+    )
 
 
 def target_of(path: Path, to: Path | None, overwrite: bool) -> Path:
@@ -65,8 +86,10 @@ def _unfinished(target: Path) -> Path:
     return target.with_name(f".{target.name}")
 
 
-def write_rows_with(target: Path, table: Table, added: Mapping[str, Sequence[Cell]], *, again: bool = False) -> None:
-    """Write the rows of a file with further columns; ``again``: in the place of those that ``predict`` wrote before.
+def write_rows_with(
+    target: Path, table: Table, added: Mapping[str, Sequence[Cell]], *, before: Sequence[str] = ()
+) -> None:
+    """Write the rows of a file with further columns, in the place of those that ``predict`` wrote ``before``.
 
     CSV for people (formulas are made harmless, with a byte order mark for Excel); JSON Lines and Parquet as they are.
 
@@ -74,13 +97,12 @@ def write_rows_with(target: Path, table: Table, added: Mapping[str, Sequence[Cel
     """
     import pyarrow
 
-    gone = {name for name in table.columns if again and name.startswith("p.")} | set(added)
-    columns = [*(name for name in table.columns if name not in gone), *added]
+    columns = [*(name for name in table.columns if name not in {*before, *added}), *added]
 
     def rows() -> Iterator[dict[str, Any]]:
         for place, (_, record) in enumerate(table.records):
             values = {name: jsonable(record.get(name)) for name in columns if name not in added}
-            if again and table.path.suffix.lower() == ".csv":
+            if before and table.path.suffix.lower() == ".csv":
                 values = {name: plain(cell) if isinstance(cell, str) else cell for name, cell in values.items()}
             yield values | {name: cells[place] for name, cells in added.items()}
 
