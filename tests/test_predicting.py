@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,27 @@ class TestPredict:
         found = CliRunner().invoke(cli.app, ["predict", "in.jsonl", "--to", f"out/{to}"])
         assert found.exit_code == 0 or isinstance(found.exception, StandinError)
         assert [path.name for path in Path("out").iterdir()] == ([to] if found.exit_code == 0 else [])
+
+    def test_decimal_numbers_of_parquet_are_written_as_numbers(self, project: Path) -> None:
+        prices = [Decimal("1.50"), None, Decimal("-7.00")]
+        pd.DataFrame({"text": LETTERS[:3], "price": prices}).to_parquet("in.parquet")
+        for name in ("a.csv", "a.jsonl", "a.parquet"):
+            run("predict", "in.parquet", "--to", name)
+        assert [row["price"] for row in rows("a.csv")] == ["1.50", "", "-7.00"]
+        assert [json.loads(line)["price"] for line in Path("a.jsonl").read_text().splitlines()] == [1.5, None, -7]
+        assert list(pd.read_parquet("a.parquet")["price"]) == prices
+
+    @pytest.mark.parametrize(("cell", "name", "why"), [
+        (Decimal("0.12345678901234567890"), "a.jsonl", "JSON holds no Decimal as 0.12345678901234567890"),
+        (b"\xff", "a.csv", "JSON holds no bytes"),
+    ])  # fmt: skip
+    def test_a_column_that_the_format_cannot_hold_is_named_before_anything_is_read(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, cell: Any, name: str, why: str
+    ) -> None:
+        monkeypatch.setattr("standin.predicting.reading.read", lambda *_: pytest.fail("read"))
+        pd.DataFrame({"text": ["the bus", "a tree"], "price": [None, cell]}).to_parquet("in.parquet")
+        said = wrong("predict", "in.parquet", "--to", name)
+        assert said.startswith(f"in.parquet, row 2: the column 'price' cannot be written to {name} ({why}")
 
     def test_a_place_that_cannot_be_written_is_found_before_anything_is_read(
         self, project: Path, monkeypatch: pytest.MonkeyPatch

@@ -177,7 +177,7 @@ def _read(
     from standin.config import load_params
     from standin.errors import StandinError
     from standin.predicting.classifiers import readers
-    from standin.predicting.files import texts_of, written_before
+    from standin.predicting.files import check_cells, texts_of, written_before
     from standin.predicting.questions import asked_of
     from standin.predicting.reading import Partial, planned
     from standin.sources.opening import Options, open_file
@@ -200,6 +200,8 @@ def _read(
         known, asked = asked_of(table, texts, known, questions, question, column)
         labels = next(iter(known.values())).labels
         before = written_before(table, labels) if written is not None else []
+        if written is not None:
+            check_cells(written, table, before)
     for note in table.notes:
         typer.echo(f"{file}: {note}", err=True)
     chunks = planned(known, texts, asked)
