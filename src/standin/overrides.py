@@ -21,12 +21,17 @@ PARAMS = "params.yaml"
 SWEEP = "several values are several experiments: `dvc exp run --queue -S ...` queues one for each"
 
 
-def load_params_with(changes: Sequence[str], root: Path = Path()) -> Params:
-    """Read ``params.yaml`` with some values changed. Raises StandinError naming the change that cannot be made."""
+def changed_params(changes: Sequence[str], root: Path = Path()) -> dict[str, Any]:
+    """The values of ``params.yaml`` after the changes, unchecked. Raises StandinError naming a wrong change."""
     path = root / PARAMS
     values = raw_params(path)
     own = _of(changes).get(PARAMS, [])
-    return parse_params(_changed(path, own) if own else values, path)
+    return _changed(path, own) if own else values
+
+
+def load_params_with(changes: Sequence[str], root: Path = Path()) -> Params:
+    """Read ``params.yaml`` with some values changed. Raises StandinError naming the change that cannot be made."""
+    return parse_params(changed_params(changes, root), root / PARAMS)
 
 
 def load_with(changes: Sequence[str], root: Path = Path()) -> tuple[Params, Task]:
