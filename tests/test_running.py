@@ -1,5 +1,6 @@
 """`standin run` and what it starts: one run at a time in a project, signals that end all of it, what DVC says."""
 
+import logging
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ import psutil
 import pytest
 from toy_project import ToyProject
 
-from standin import cli, running
+from standin import cli, quiet, running
 from standin.errors import StandinError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -165,3 +166,45 @@ def test_the_values_of_changes_are_said_to_be_in_the_file_only_where_they_are(
 
 def test_the_ends_by_signals_are_those_that_the_program_names() -> None:
     assert {128 + number for number in (*running.PASSED_ON, signal.SIGINT)} == set(cli.ENDED)
+
+
+EMPTY, UNKNOWN = "'%s' is empty.", "No file hash info found for '%s'. It won't be created."
+
+
+@pytest.mark.parametrize(
+    ("message", "named", "is_shown"),
+    [(EMPTY, "data/real/shots.jsonl", False), (EMPTY, "data/agreement/agreement.jsonl", False),
+     (EMPTY, "data/predictions/real.jsonl", False), (UNKNOWN, str(ROOT / "models/few"), False),
+     (EMPTY, "data/labels/my-task.jsonl", True), (EMPTY, "data/raw/my-task/texts.jsonl", True),
+     (EMPTY, "data/realistic.jsonl", True), (UNKNOWN, str(ROOT / "data/raw/my-task"), True),
+     ("'%s' is full.", "data/real/shots.jsonl", True)],
+)  # fmt: skip
+def test_dvc_warns_of_files_of_people_and_not_of_outputs_that_are_empty_or_not_made_yet(
+    message: str, named: str, is_shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    record = logging.LogRecord("dvc.output", logging.WARNING, "", 0, message, (Path(named),), None)
+    assert quiet.wanted(record) is is_shown
+
+
+def test_those_warnings_have_the_words_of_the_dvc_that_is_installed() -> None:
+    import dvc.output
+    import dvc_data.hashfile.checkout
+
+    source = "".join(Path(module.__file__).read_text() for module in (dvc.output, dvc_data.hashfile.checkout))
+    assert {EMPTY, UNKNOWN} == quiet.OF_OUTPUTS
+    assert all(f'"{words}"' in source for words in quiet.OF_OUTPUTS)
+
+
+@pytest.mark.parametrize("broken", [None, "stages: [", "[1]", "stages: {a: 3}", "stages: {a: {outs: 3}}"])
+def test_a_dvc_yaml_that_cannot_be_read_leaves_the_warnings(
+    broken: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    quiet._outputs.cache_clear()
+    if broken is not None:
+        Path("dvc.yaml").write_text(broken)
+    try:
+        assert quiet.wanted(logging.LogRecord("dvc", logging.WARNING, "", 0, EMPTY, ("a",), None))
+    finally:
+        quiet._outputs.cache_clear()
