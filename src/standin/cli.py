@@ -237,11 +237,26 @@ def what_next(as_json: Json = False) -> None:
     lines = [
         f"Report:   {report if report.exists() else 'none yet: `standin run` makes it'}",
         "Runs:     standin ui   (MLflow in the browser)",
-        "Try now:  dvc exp run -S generator.shots=5",
-        "          standin compare",
+        *(f"{'' if place else 'Try now:':9} {line}" for place, line in enumerate([*_to_try(), "standin compare"])),
         "Own data: standin data add NAME PATH",
     ]
     typer.echo("\n".join(([f"First:    {activate}"] if activate else []) + lines))
+
+
+def _to_try() -> list[str]:
+    """Commands that work with the data of the last run: people label what has no labels, else an experiment."""
+    from standin.config import load_params
+    from standin.labelling.commands import after_a_run
+    from standin.task import load_task
+
+    if steps := after_a_run():
+        return steps
+    params, drawn = load_params(), Path("data/real/shots.jsonl")
+    shots = min(5, params.prepare.shots // len(load_task(params.base.task).labels))  # examples of each label
+    none_labelled = drawn.exists() and not drawn.stat().st_size
+    if none_labelled or shots in (0, params.generator.shots):
+        return [f"dvc exp run -S base.seed={params.base.seed + 1}"]
+    return [f"dvc exp run -S generator.shots={shots}"]
 
 
 def _need_project() -> None:
