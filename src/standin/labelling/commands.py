@@ -27,6 +27,8 @@ IMPORT = (
     "standin label import a.csv --annotator anna",
 )
 PERSON = "me"
+ORACLE = Path("data/real/oracle.jsonl")
+"""The labels of the run's pool: empty where nobody has labelled it."""
 
 Annotator = Annotated[str, typer.Option(help="Who answers; the name stands in the labels file.", metavar="NAME")]
 Again = Annotated[bool, typer.Option("--again", help="Texts that somebody else labelled, too: a second opinion.")]
@@ -279,11 +281,32 @@ def _run(here: Here) -> str:
 
 def _whats_next(here: Here, found: "Asked | None") -> None:
     """Say what to do with the labels, and with the round where texts are selected."""
+    for line in _steps(here, found):
+        typer.echo(line)
+
+
+def _steps(here: Here, found: "Asked | None") -> list[str]:
     if not here.store.by_id:
-        return
+        return []
     left = len(_open(here, found, PERSON, again=False)) if found else None
     round_ = "" if left is None else f"; left in this round: {left}"
-    typer.echo(f"{here.store.path} answers {len(here.store.by_id)}{round_}. Commit the file.")
-    typer.echo(f"train on them: {_run(here)}")
-    if left == 0:
-        typer.echo("new texts: standin label next")
+    lines = [
+        f"{here.store.path} answers {len(here.store.by_id)}{round_}. Commit the file.",
+        f"train on them: {_run(here)}",
+    ]
+    return [*lines, "new texts: standin label next"] if left == 0 else lines
+
+
+def after_a_run() -> list[str]:
+    """What people do next where the run's pool has no labels; nothing where it has, or where no text was selected."""
+    from standin.errors import counted
+
+    if not ORACLE.exists() or ORACLE.stat().st_size:
+        return []
+    here = _here()
+    found, _ = _selection(here)
+    if found is None:
+        return []
+    left = len(_open(here, found, PERSON, again=False))
+    ask = f"standin label   ({counted(left, 'text')} to label, chosen for a budget of {found.budget})"
+    return [*([ask] if left else []), *_steps(here, found)]
