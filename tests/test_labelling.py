@@ -156,7 +156,7 @@ def test_a_filled_in_sheet_becomes_labels_and_what_is_labelled_is_not_asked_agai
     assert "2 answers read: 2 new, 0 changed" in said
     assert "1 row has no label yet" in said
     assert "left in this round: 1" in said
-    assert "train on them: standin run -S select.labels=data/labels/city-topics.jsonl" in said
+    assert "train on those of random, sqbc: standin run -S select.labels=data/labels/city-topics.jsonl" in said
     assert labels() == {"p3": "environment", "p2": "housing"}
     assert read_labels(FILE)["p2"] == Labelled(id="p2", digest=digest(TEXTS["p2"]), votes={"me": "housing"})
     label("export", "rest.csv")

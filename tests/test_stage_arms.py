@@ -372,7 +372,7 @@ def test_an_arm_whose_labels_are_missing_is_skipped_with_their_numbers_and_the_o
     )
     said = capsys.readouterr().out
     assert "a budget of 3 means 4 texts to label in all (strategies and seeds together); data/labels/me.jsonl" in said
-    assert "answers 2\n" in said
+    assert "answers 2 of them\n" in said
     assert (
         "arms: random is skipped: random (budget 1, all seeds): 1 of 2 texts without a label yet, first id 'p2'" in said
     )
