@@ -182,3 +182,13 @@ def test_next_says_what_becomes_of_the_models_and_how_to_keep_one() -> None:
     write_json_lines(Path("a.jsonl"), [{"id": "p4", "label": "housing"}])
     label("import", "a.jsonl")
     assert "arms.mine" not in label("next")
+
+
+def test_an_answer_goes_to_the_first_of_two_copies_as_only_that_is_in_the_pool() -> None:
+    new = rows("one", "zero", "one")
+    given = {"train-00003": Labelled(id="train-00003", digest=digest("one"), votes={"me": "a"}, round=1)}
+    found = follow(given, new, {})
+    assert list(found.labels) == ["train-00001"]
+    assert (found.moved, found.aside) == (1, 0)
+    asked = rows("one", "zero", "one", question="q") + rows("two", question="r", first=4)
+    assert follow(given, asked, {}).labels == given, "it names its text, and nobody knows which question was asked"

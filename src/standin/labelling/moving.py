@@ -31,9 +31,9 @@ class Moved:
 def follow(labels: Mapping[str, Labelled], rows: Sequence[Row], asked: Mapping[tuple[str, str], str | None]) -> Moved:
     """Give each answer the id that its text has among ``rows``, by its digest; nothing that was said is lost.
 
-    An answer stays where its id names its text. It moves to the id of the text with its digest, where no other answer
-    is there; of several, that of the earliest round. Where the rows answer several questions it moves within its own,
-    which labels do not name.
+    An answer stays where its id names its text as the pool has it. Else it moves to the id of the text with its digest,
+    where no other answer is there; of several, that of the earliest round. Where the rows answer several questions it
+    moves within its own, which labels do not name.
 
     Args:
         labels: by id.
@@ -46,16 +46,25 @@ def follow(labels: Mapping[str, Labelled], rows: Sequence[Row], asked: Mapping[t
         questions.setdefault(by_id[row.id], set()).add(row.question_id)
     several = len(set().union(*questions.values())) > 1
     places = {by_id[row.id]: row for row in set_apart({"train": rows})[0] if len(questions[by_id[row.id]]) == 1}
-    result = {name: each for name, each in labels.items() if by_id.get(name) == each.digest}
+
+    def place(each: Labelled) -> str | None:
+        """The id that an answer should have; None where nobody knows."""
+        own = places.get(each.digest)
+        known = own is not None and (not several or asked.get((each.id, each.digest), "") == own.question_id)
+        if own is not None and known:
+            return own.id
+        return each.id if by_id.get(each.id) == each.digest else None
+
+    where = {name: place(each) for name, each in labels.items()}
+    result = {name: each for name, each in labels.items() if where[name] == name}
     leaving = sorted((each for name, each in labels.items() if name not in result), key=_earliest)
     moved, without = 0, []
     for each in leaving:
-        own = places.get(each.digest)
-        known = own is not None and (not several or asked.get((each.id, each.digest), "") == own.question_id)
-        if own is None or not known or own.id in result:
+        own = where[each.id]
+        if own is None or own in result:
             without.append(each)
             continue
-        result[own.id] = replace(each, id=own.id)
+        result[own] = replace(each, id=own)
         moved += 1
     for each in without:
         name = each.id if set_aside(each) else f"{each.id} ({each.digest})"
