@@ -156,7 +156,7 @@ def test_a_filled_in_sheet_becomes_labels_and_what_is_labelled_is_not_asked_agai
     assert "2 answers read: 2 new, 0 changed" in said
     assert "1 row has no label yet" in said
     assert "left in this round: 1" in said
-    assert "train on them: standin run -S select.labels=data/labels/city-topics.jsonl" in said
+    assert "train on those of random, sqbc: standin run -S select.labels=data/labels/city-topics.jsonl" in said
     assert labels() == {"p3": "environment", "p2": "housing"}
     assert read_labels(FILE)["p2"] == Labelled(id="p2", digest=digest(TEXTS["p2"]), votes={"me": "housing"})
     label("export", "rest.csv")
@@ -456,7 +456,8 @@ def test_after_a_run_on_texts_without_labels_people_are_told_to_label_them() -> 
     label("--annotator", "anna", typed="housing\nq\n")
     said = after_a_run()
     assert said[0] == "standin label   (2 texts to label, chosen for a budget of 2)"
-    assert said[2] == "train on them: standin run -S select.labels=data/labels/city-topics.jsonl"
+    run = "standin run -S select.labels=data/labels/city-topics.jsonl"
+    assert said[2] == f"train on those of random: {run}; or go on: standin label"
     label("--annotator", "anna", typed="housing\nhousing\nq\n")
     assert after_a_run()[1:] == [said[2], "new texts: standin label next"]
 

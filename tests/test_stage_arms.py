@@ -392,7 +392,7 @@ def test_an_arm_whose_labels_are_missing_is_skipped_with_their_numbers_and_the_o
     )
     said = capsys.readouterr().out
     assert "a budget of 3 means 4 texts to label in all (strategies and seeds together); data/labels/me.jsonl" in said
-    assert "answers 2\n" in said
+    assert "answers 2 of them\n" in said
     assert (
         "arms: random is skipped: random (budget 1, all seeds): 1 of 2 texts without a label yet, first id 'p2'" in said
     )
@@ -536,7 +536,9 @@ def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy(capsys: 
     assert ids("random", 1, 1) == ["p1", "p3"], "a budget of one means one new text"
     write_labels_of(PEOPLE, found[:1])
     run({"random": ["random"]}, labels=PEOPLE)
-    assert "random (budget 3, all seeds): 3 of 3 texts without a label yet" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "random (budget 3, all seeds): 3 of 3 texts without a label yet" in said
+    assert "data/labels/me.jsonl answers 0 of them, and 1 text of closed rounds\n" in said
 
 
 def test_an_arm_of_the_last_round_has_its_smaller_budget_and_the_texts_of_the_rounds_before() -> None:
@@ -561,6 +563,7 @@ def test_labels_of_a_changed_text_are_refused_by_their_digest() -> None:
         run({"labelled": ["labelled"]}, labels=PEOPLE)
     assert "(1 such text)" in str(caught.value)
     assert "Take the lines of the others out of data/labels/me.jsonl" in str(caught.value), "what is not selected"
+    assert "Where ids alone changed, `standin data add TASK FILE --replace`" in str(caught.value)
 
 
 @pytest.mark.parametrize("labels", [{}, dict.fromkeys(TRUTH)])

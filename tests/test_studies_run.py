@@ -53,6 +53,3 @@ def test_a_study_is_planned_run_in_pieces_gone_on_with_and_read(tmp_path: Path) 
     assert after == before, "the workspace is as it was: runs are made in copies"
     made = [run.data.params["base.seed"] for run in project.mlflow_runs() if "real_probe" in str(run.data.params)]
     assert sorted(made) == ["1", "2"]
-    shutil.rmtree(project.root / "studies/small")
-    page.unlink()
-    (project.root / "studies/small.yaml").unlink()

@@ -198,7 +198,8 @@ def _with_labels(pool: Sequence[Row], labels: dict[str, Labelled], path: Path) -
             f"id {row.id!r} {there} in the labels file (params.yaml, select.labels) but {row.text!r} in {POOL}: the "
             f"labels were given to other texts ({counted(len(changed), 'such text')}). `standin label export` has "
             "those that are selected: label them again. Take the lines of the others out of "
-            f"{path}: they then count as not labelled."
+            f"{path}: they then count as not labelled. Where ids alone changed, `standin data add TASK FILE --replace` "
+            "gives each answer the id of its text."
         )
     return {row.id: replace(row, label=own.label if (own := found[row.id]) else None) for row in pool}
 
@@ -230,7 +231,8 @@ def _say_asked(material: Material, path: Path) -> None:
     if texts:
         answered = len(texts & material.answered)
         what = f"{counted(len(texts), 'text')} to label in all (strategies and seeds together)"
-        print(f"arms: a budget of {budget} means {what}; {path} answers {answered}")  # noqa: T201
+        before = f", and {counted(len(material.earlier), 'text')} of closed rounds" if material.earlier else ""
+        print(f"arms: a budget of {budget} means {what}; {path} answers {answered} of them{before}")  # noqa: T201
 
 
 def _lacking(sources: Sequence[str], material: Material, budget: int | None) -> str:
