@@ -459,7 +459,7 @@ def test_after_a_run_on_texts_without_labels_people_are_told_to_label_them() -> 
     run = "standin run -S select.labels=data/labels/city-topics.jsonl"
     assert said[2] == f"train on those of random: {run}; or go on: standin label"
     label("--annotator", "anna", typed="housing\nhousing\nq\n")
-    assert after_a_run()[1:] == [said[2], "new texts: standin label next"]
+    assert after_a_run()[1:] == [f"train on them: {run}", "new texts: standin label next"]
 
 
 @pytest.mark.parametrize(
