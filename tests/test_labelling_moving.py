@@ -138,6 +138,8 @@ def test_after_a_closed_round_the_run_that_selects_is_what_is_to_be_done() -> No
     label("next")
     said = label("status")
     assert "label next" not in said
+    assert "all texts that were selected (a budget of 2) are answered in closed rounds; 0 left" in said
+    assert "means 0 texts" not in said
     assert "these texts were selected before the last round was closed; select new ones: standin run" in said
     assert "`standin run` selects new texts" in label("next", fails=True)
 
