@@ -490,6 +490,48 @@ def test_no_line_is_wider_than_the_terminal(project: ComparedProject, width: int
     assert text.count("±0.05") == 3 * len(wrong), "every arm of every row"
 
 
+@pytest.mark.parametrize("width", [24, 40, 50, 60, 80, 100])
+def test_names_parameters_and_figures_stand_whole_in_a_narrow_terminal(project: ComparedProject, width: int) -> None:
+    arms = {"real": [1], "synthetic": [2, 3], "an_arm_with_a_name_of_30_signs": [4]}
+    figures = {"gained": {"difference": 0.1, "low": 0.05, "high": 0.2}, "kept_share": 0.9, "chamfer_ratio": 0.83,
+               "coverage": 0.77, "labels_spent": 96}  # fmt: skip
+    project.state(arms, figures=figures)
+    project.commit()
+    project.experiment("blond-gaud", arms, {"shots": 51}, figures=figures)
+    project.experiment("discriminatory-umbrella", arms, {"shots": 3}, figures=figures)
+    text = printed(side_by_side(), width)
+    assert max(map(len, text.splitlines())) <= width
+    joined = "".join(text.split())
+    for said in ("parametersthatdiffer", "generator.shots=51", *arms):
+        assert said[:8] in joined
+    for figure in ("gained", "kept", "chamfer", "coverage", "labels", "0.10", "0.90", "0.83", "0.77", "96"):
+        assert figure in text
+    assert text.count("0.83") == text.count("0.77") == 3
+    tables = text.count("\u2500\n")
+    beginnings = [line.split()[0][:9] for line in text.splitlines() if line.strip() and not line.startswith(" ")]
+    assert tables >= 3
+    for name in ("HEAD", "blond-gau", "discrimin"):
+        assert beginnings.count(name) >= tables - 1, "in every table, but the baseline in that of differences"
+
+
+def test_of_another_task_its_name_is_said_and_not_its_whole_file(project: ComparedProject) -> None:
+    project.experiment("one", BETTER, {"shots": 5})
+    project.state(BASE)
+    for name, change in (("params.yaml", ("task: toy", "task: library")), ("tasks/toy.yaml", ("You write", "I write"))):
+        path = project.root / name
+        text = path.read_text()
+        assert change[0] in text
+        target = path if name == "params.yaml" else path.with_name("library.yaml")
+        target.write_text(text.replace(*change))
+    compared = side_by_side()
+    assert found(compared, "workspace")["changed"] == {"base.task": "library"}
+    assert set(found(compared, "HEAD")["changed"]) == {"base.task", "generator.shots"}
+    text = printed(compared)
+    assert "another task, library" in text
+    assert "base.task=toy" in text
+    assert "tasks/" not in text
+
+
 def test_json_holds_everything_and_writes_no_page(project: ComparedProject) -> None:
     project.experiment("better", BETTER, {"shots": 5}, figures={"gained": {"difference": 0.1, "low": 0.0, "high": 0.2}, "kept_share": 0.5})  # fmt: skip
     done = CliRunner().invoke(app, ["compare", "--json"])

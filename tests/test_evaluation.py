@@ -6,12 +6,22 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
+from standin.choices import DEFAULT_REFERENCES, RELATIVE_REFERENCES
 from standin.config import Evaluate
 from standin.corpus import Prediction, Row
 from standin.errors import StandinError
 from standin.evaluation.agreement import accuracy_by_agreement, agreement_slope, fitted_line
 from standin.evaluation.comparisons import compare, holm, mcnemar, withhold
-from standin.evaluation.family import Entry, Pair, family, random_instead, without_synthetic
+from standin.evaluation.family import (
+    RELATIVES,
+    Entry,
+    Pair,
+    as_many,
+    family,
+    random_instead,
+    without_shots,
+    without_synthetic,
+)
 from standin.evaluation.intervals import Examined, Resampled, bootstrap, mean_over_questions
 from standin.evaluation.learned import Unlearned, unlearned, with_majority
 from standin.evaluation.predictions import arrange, entries_of
@@ -376,6 +386,39 @@ def test_an_arm_of_two_strategies_is_compared_with_random_in_the_place_of_each()
     arms = {"both": ["sqbc", "cal"], "half": ["random", "cal"], "other": ["sqbc", "random"], "random": ["random"]}
     assert random_instead("both", arms) == ["half", "other"]
     assert random_instead("half", arms) == ["random"]
+
+
+def test_as_many_texts_of_one_source_are_compared_with_those_of_the_other() -> None:
+    arms = {"equal": ["real:synthetic"], "synthetic": ["synthetic"], "few": ["synthetic:20"], "turned": ["synthetic:real"],
+            "real": ["real"], "frozen": ["probe", "synthetic"], "both": ["real:synthetic", "probe"],
+            "more": ["synthetic:shots", "shots"], "shots": ["shots"]}  # fmt: skip
+    assert {arm: found for arm in arms if (found := as_many(arm, arms))} == {
+        "equal": ["synthetic"], "turned": ["real"], "both": ["frozen"]
+    }  # fmt: skip
+
+
+def test_shots_beside_synthetic_texts_are_compared_with_either_alone() -> None:
+    arms = {
+        "both": ["shots", "synthetic"],
+        "synthetic": ["synthetic"],
+        "few": ["shots:8", "synthetic"],
+        "shots": ["shots"],
+    }
+    assert {arm: without_shots(arm, arms) for arm in arms} == {
+        "both": ["synthetic"], "synthetic": [], "few": ["synthetic"], "shots": []
+    }  # fmt: skip
+    entries = [Entry(arm, None) for arm in arms]
+    assert named(entries, list(DEFAULT_REFERENCES), arms) == [
+        "both - shots at None for without_synthetic",
+        "both - synthetic at None for without_shots",
+        "few - synthetic at None for without_shots",
+    ]
+
+
+def test_the_default_arms_are_compared_no_more_often_for_the_further_references() -> None:
+    entries = [Entry(arm, None if arm in ("real", "synthetic") else 48) for arm in ARMS]
+    assert named(entries, list(DEFAULT_REFERENCES)) == named(entries, REFERENCES)
+    assert set(RELATIVES) == set(RELATIVE_REFERENCES)
 
 
 def test_the_family_of_the_default_arms_names_every_pair_once() -> None:

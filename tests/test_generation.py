@@ -72,6 +72,12 @@ def test_examples_are_drawn_anew_of_the_asked_label_and_question_without_repeats
         plan(shots=4)
 
 
+def test_where_no_text_has_a_label_no_larger_draw_is_proposed() -> None:
+    with pytest.raises(StandinError, match=r"the task's data have none. Set it to 0, or bring some") as error:
+        make_plan(TASK.labels, [], [], Generator(shots=5), 1)
+    assert "prepare.shots" not in str(error.value)
+
+
 def test_examples_and_seeds_are_those_of_the_question() -> None:
     questions = [Question(id=name, text=f"{name}?") for name in ("cars", "rents")]
     shots = [

@@ -322,10 +322,10 @@ def test_counts_stand_beside_those_of_real_texts_and_tables_hold_no_text() -> No
     assert list(found.lines) == [
         "the labels of 1 of 40 kept texts look wrong to a classifier of the others (reports/curate/suspects.csv); they "
         "stay, `standin review` shows them first",
-        "2 of 40 kept texts look like they hold personal data (email 1, phone 1; of real texts 25.0%); they stay, places "
+        "2 of 40 kept texts look like they hold personal data (email 1, phone 1), 5.0% against 25.0% of real "
+        "texts; they stay, places are in reports/curate/personal.csv",
+        "1 of 40 kept texts hold words of insult or threat (insult 1), 2.5% against 25.0% of real texts; they stay, places "
         "are in reports/curate/personal.csv",
-        "1 of 40 kept texts hold words of insult or threat (insult 1; of real texts 25.0%); they stay, places are in "
-        "reports/curate/personal.csv",
     ]
 
 

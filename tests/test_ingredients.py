@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 
-from standin.config import parse_params
+from standin.config import STRATEGY_EVIDENCE, parse_params
 from standin.errors import StandinError
 from standin.ingredients import Part, answerer, has_generated, part, strategy, training_names
+from standin.overrides import load_params_with
 from standin.report.naming import arm_words
 
 
@@ -50,6 +53,21 @@ def test_an_arm_is_taken_apart() -> None:
 def test_an_arm_that_cannot_be_made_is_refused_with_what_to_write(names: list[str], said: str) -> None:
     with pytest.raises(StandinError, match=said):
         parse_params({"arms": {"own": names}, "evaluate": {"references": []}})
+
+
+@pytest.mark.parametrize("name", sorted({*STRATEGY_EVIDENCE} - {"random", "sqbc"}))
+def test_a_strategy_that_params_do_not_list_is_added_as_the_message_says(name: str) -> None:
+    with pytest.raises(StandinError, match=f"arms.own: the strategy {name!r} is not in select.strategies") as refused:
+        parse_params({"arms": {"own": [name]}, "evaluate": {"references": []}})
+    add = str(refused.value).split("'")[-2]
+    params = load_params_with([add, f"+arms.own=[{name}]"], Path(__file__).parents[1])
+    assert params.arms["own"] == [name]
+    assert name in params.select.strategies
+
+
+def test_a_misspelt_strategy_is_recognized_where_params_do_not_list_it() -> None:
+    with pytest.raises(StandinError, match=r"no source 'margn': did you mean 'margin'\?"):
+        parse_params({"arms": {"own": ["margn"]}, "evaluate": {"references": []}})
 
 
 def test_every_kind_of_arm_has_words_of_its_own() -> None:

@@ -156,7 +156,7 @@ def test_a_filled_in_sheet_becomes_labels_and_what_is_labelled_is_not_asked_agai
     assert "2 answers read: 2 new, 0 changed" in said
     assert "1 row has no label yet" in said
     assert "left in this round: 1" in said
-    assert "train on them: standin run -S select.labels=data/labels/city-topics.jsonl" in said
+    assert "train on those of random, sqbc: standin run -S select.labels=data/labels/city-topics.jsonl" in said
     assert labels() == {"p3": "environment", "p2": "housing"}
     assert read_labels(FILE)["p2"] == Labelled(id="p2", digest=digest(TEXTS["p2"]), votes={"me": "housing"})
     label("export", "rest.csv")
@@ -438,3 +438,49 @@ def test_what_was_selected_is_asked_for_whatever_params_yaml_says_since() -> Non
 def test_before_a_run_the_command_that_is_missing_is_said() -> None:
     shutil.rmtree("data/selected")
     assert "`standin run` chooses texts, then they can be labelled" in label(fails=True)
+
+
+def after_a_run() -> list[str]:
+    """What `standin next` says to try."""
+    done = CliRunner().invoke(cli.app, ["next"], env={"COLUMNS": "80"})
+    assert done.exit_code == 0, done.exception
+    lines = done.output.splitlines()
+    first, last = (next(n for n, line in enumerate(lines) if word in line) for word in ("Try now:", "standin compare"))
+    return [line[10:] for line in lines[first:last]]
+
+
+def test_after_a_run_on_texts_without_labels_people_are_told_to_label_them() -> None:
+    for name in ("oracle", "shots"):
+        Path(f"data/real/{name}.jsonl").touch()
+    assert after_a_run() == ["standin label   (3 texts to label, chosen for a budget of 2)"]
+    label("--annotator", "anna", typed="housing\nq\n")
+    said = after_a_run()
+    assert said[0] == "standin label   (2 texts to label, chosen for a budget of 2)"
+    run = "standin run -S select.labels=data/labels/city-topics.jsonl"
+    assert said[2] == f"train on those of random: {run}; or go on: standin label"
+    label("--annotator", "anna", typed="housing\nhousing\nq\n")
+    assert after_a_run()[1:] == [f"train on them: {run}", "new texts: standin label next"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({}, "dvc exp run -S generator.shots=5"), ({"prepare": {"shots": 9}}, "dvc exp run -S generator.shots=2"),
+     ({"generator": {"shots": 5}}, "dvc exp run -S base.seed=2"), ({"prepare": {"shots": 3}}, "dvc exp run -S base.seed=2")],
+)  # fmt: skip
+def test_after_a_run_on_labelled_texts_an_experiment_is_named_that_works(
+    changed: dict[str, dict[str, int]], said: str
+) -> None:
+    for name in ("oracle", "shots"):
+        Path(f"data/real/{name}.jsonl").write_text("{}\n")
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    for group, values in changed.items():
+        params[group] |= values
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    assert after_a_run() == [said]
+
+
+def test_where_no_text_is_selected_and_none_labelled_no_examples_are_proposed() -> None:
+    for name in ("oracle", "shots"):
+        Path(f"data/real/{name}.jsonl").touch()
+    Path("data/selected/sqbc.jsonl").rename("gone.jsonl")
+    assert after_a_run() == ["dvc exp run -S base.seed=2"]

@@ -362,7 +362,7 @@ def test_answers_are_read_and_counted_where_no_texts_are_chosen(why: str) -> Non
     Path("a.csv").write_text("text_id,label\np1,housing\n")
     imported = label("import", "a.csv")
     assert labels() == {"p1": "housing"}
-    assert "answers 1. Commit the file." in imported
+    assert "answers 1 text of the pool. Commit the file." in imported
     assert "train on them: standin run -S select.labels=data/labels/city-topics.jsonl" in imported
     assert "left in this round" not in imported
     assert "standin label next" not in imported
@@ -389,7 +389,7 @@ def test_the_file_that_params_yaml_names_is_the_one_that_is_filled() -> None:
     said = label(typed="1\nq\n")
     assert {each.label for each in read_labels(Path("data/labels/ours.jsonl")).values()} == {"transport"}
     assert not FILE.exists()
-    assert "train on them: standin run\n" in said
+    assert "train on those of random: standin run; or go on" in said
 
 
 def test_status_counts_labels_rounds_and_what_is_left() -> None:

@@ -164,3 +164,34 @@ def test_a_model_is_not_warned_of_for_another_spelling_of_its_language(danish: T
     assert language_warning(Params(), english, "embed") is None
     for stage in ("generate", "embed", "warmstart", "learner", "finetune"):
         assert "was made for en texts" in str(language_warning(Params(), danish, stage))
+
+
+OTHER_SCRIPTS = {
+    "Спасибо": "Cyrillic",
+    "متى تفتحون المتجر؟": "ar",
+    "شكرا": "Arabic",
+    "מתי אתם פותחים?": "he",
+    "언제 열어요?": "ko",
+    "เปิดกี่โมง": "th",
+}
+
+
+def test_a_text_in_another_script_is_in_another_language_however_short() -> None:
+    for text, name in OTHER_SCRIPTS.items():
+        assert others([text], "en").languages == {name: 1}, text
+    assert others(["ok", "Merci", "Danke", "naïve café", "Γ-rays and β-carotene", "🙂🙂", ""], "en").languages == {}
+    assert others(["Спасибо"], "uk").languages == {}
+    assert others(["ありがとう", "感謝"], "ja").languages == {}
+    assert others(["Спасибо", "شكرا"], "xyz").languages == {}, "nobody knows how it is written"
+    assert others(["iPhone 15 Pro"], "ru").languages == {}, "Latin letters stand in texts of every language"
+
+
+def test_a_file_of_mixed_languages_is_said_to_be_mixed(root: Path, tmp_path: Path) -> None:
+    english = [f"Could somebody please repair the broken light in street number {n}?" for n in range(24)]
+    said = add("mixed", file(tmp_path / "a.jsonl", [*english, *SENTENCES["fr"], *OTHER_SCRIPTS])).summary()
+    assert "language: English (en), as the texts read" in said
+    assert "look at: 8 of 32 texts read as another language (fr 2, Arabic 1, Cyrillic 1, ar 1, he 1, ...)" in said
+    alone = add("few", file(tmp_path / "b.jsonl", [*english * 3, SENTENCES["fr"][0]])).summary()
+    assert "read as another language" not in alone
+    wrong = add("wrong", file(tmp_path / "c.jsonl", SENTENCES["en"] * 5), language="de").summary()
+    assert "read as another language" not in wrong, "it is the named language that does not fit"

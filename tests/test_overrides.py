@@ -11,6 +11,7 @@ from dvc.utils.hydra import apply_overrides, to_hydra_overrides
 from toy_project import TASK
 
 from standin import overrides
+from standin.checked import shown
 from standin.config import Params, load_params
 from standin.errors import StandinError
 from standin.overrides import check_budgets, load_params_with, load_with
@@ -82,7 +83,7 @@ def test_a_value_means_here_what_it_means_to_dvc(change: str, root: Path, tmp_pa
     try:
         expected: Params | str = load_params(there)
     except StandinError as error:
-        expected = str(error).replace(str(there), str(root))
+        expected = str(error).replace(f"{there / 'params.yaml'}: ", f"-S {shown(change)}: ")
     try:
         found: Params | str = load_params_with([change], root)
     except StandinError as error:
@@ -195,3 +196,37 @@ def test_of_texts_without_labels_all_are_the_pool_so_budgets_may_be_larger_than_
     assert max(params.select.budgets) == 500
     with pytest.raises(StandinError, match=r"select\.budgets holds 500"):
         check_budgets(params, task, labelled=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [(["+arms.Few=[real]"], "-S '+arms.Few=[real]': arms: 'Few' is no arm name"),
+     (["generator.shots=-1"], "-S 'generator.shots=-1': generator.shots is -1: "),
+     (["generator.shots=-1", "base.seed=2"], "-S: generator.shots is -1: "),
+     (["generator.shots=90"], "-S 'generator.shots=90': generator.shots is 90 for each of 2 labels"),
+     (["tasks/toy.yaml:labels=[]"], "-S 'tasks/toy.yaml:labels=[]': labels")],
+)  # fmt: skip
+def test_a_mistake_of_a_change_is_told_of_s_and_not_of_the_file_that_holds_none(
+    changes: list[str], said: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("task: city-topics", "task: toy"))
+    with pytest.raises(StandinError) as error:
+        load_with(changes)
+    assert str(error.value).startswith(said)
+    assert "params.yaml: " not in str(error.value)
+    assert "whole file" not in str(error.value)
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [("  shots: 0", "  shots: -1", "params.yaml: generator.shots is -1: "),
+                                                  ("  shots: 0", "  shots: 90", "params.yaml: generator.shots is 90")])  # fmt: skip
+def test_a_mistake_that_the_file_holds_is_told_of_the_file_whatever_is_changed(
+    old: str, new: str, said: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    text = Path("params.yaml").read_text().replace("task: city-topics", "task: toy")
+    assert old in text
+    Path("params.yaml").write_text(text.replace(old, new))
+    with pytest.raises(StandinError) as error:
+        load_with(["base.seed=2"])
+    assert str(error.value).startswith(said)

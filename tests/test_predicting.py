@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,22 @@ class TestPredict:
         Path("cars.csv").write_text("model,text\nFord,the bus is late\n")
         assert "cars.csv: the column 'model' would be written over: rename it" in wrong("predict", "cars.csv")
 
+    @pytest.mark.parametrize("more", [(), ("--probabilities",)])
+    def test_a_person_s_probabilities_stay_and_those_of_a_label_are_not_written_over(
+        self, project: Path, more: tuple[str, ...]
+    ) -> None:
+        Path("in.csv").write_text("p.value,text\n0.05,the bus is late\n")
+        run("predict", "in.csv", "--to", "a.csv", *more)
+        run("predict", "a.csv", "--to", "b.csv", *more)
+        assert rows("b.csv") == rows("a.csv")
+        assert rows("b.csv")[0]["p.value"] == "0.05"
+        Path("in.csv").write_text("p.transport,text\n0.05,the bus is late\n")
+        said = "in.csv: the column 'p.transport' would be written over: rename it in the file, `predict` writes p."
+        assert said in wrong("predict", "in.csv", "--overwrite", *more)
+        header, row = Path("a.csv").read_text(encoding="utf-8-sig").splitlines()
+        Path("a.csv").write_text(f"{header.replace('p.value', 'p.transport')}\n{row}\n")
+        assert "p.transport" in wrong("predict", "a.csv", "--to", "c.csv", *more)
+
     def test_a_file_read_again_keeps_its_texts_and_loses_old_probabilities(self, project: Path) -> None:
         Path("in.jsonl").write_text('{"text": "=late bus"}\n')
         run("predict", "in.jsonl", "--to", "a.csv", "--probabilities")
@@ -219,6 +236,27 @@ class TestPredict:
         found = CliRunner().invoke(cli.app, ["predict", "in.jsonl", "--to", f"out/{to}"])
         assert found.exit_code == 0 or isinstance(found.exception, StandinError)
         assert [path.name for path in Path("out").iterdir()] == ([to] if found.exit_code == 0 else [])
+
+    def test_decimal_numbers_of_parquet_are_written_as_numbers(self, project: Path) -> None:
+        prices = [Decimal("1.50"), None, Decimal("-7.00")]
+        pd.DataFrame({"text": LETTERS[:3], "price": prices}).to_parquet("in.parquet")
+        for name in ("a.csv", "a.jsonl", "a.parquet"):
+            run("predict", "in.parquet", "--to", name)
+        assert [row["price"] for row in rows("a.csv")] == ["1.50", "", "-7.00"]
+        assert [json.loads(line)["price"] for line in Path("a.jsonl").read_text().splitlines()] == [1.5, None, -7]
+        assert list(pd.read_parquet("a.parquet")["price"]) == prices
+
+    @pytest.mark.parametrize(("cell", "name", "why"), [
+        (Decimal("0.12345678901234567890"), "a.jsonl", "JSON holds no Decimal as 0.12345678901234567890"),
+        (b"\xff", "a.csv", "JSON holds no bytes"),
+    ])  # fmt: skip
+    def test_a_column_that_the_format_cannot_hold_is_named_before_anything_is_read(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, cell: Any, name: str, why: str
+    ) -> None:
+        monkeypatch.setattr("standin.predicting.reading.read", lambda *_: pytest.fail("read"))
+        pd.DataFrame({"text": ["the bus", "a tree"], "price": [None, cell]}).to_parquet("in.parquet")
+        said = wrong("predict", "in.parquet", "--to", name)
+        assert said.startswith(f"in.parquet, row 2: the column 'price' cannot be written to {name} ({why}")
 
     def test_a_place_that_cannot_be_written_is_found_before_anything_is_read(
         self, project: Path, monkeypatch: pytest.MonkeyPatch

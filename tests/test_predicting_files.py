@@ -16,7 +16,7 @@ from standin.classifier.training import fine_tune
 from standin.corpus import Row, read_json, write_json
 from standin.errors import StandinError
 from standin.predicting.classifiers import Reader, readers
-from standin.predicting.files import own, target_of, texts_of, write_rows_with
+from standin.predicting.files import own, target_of, texts_of, write_rows_with, written_before
 from standin.predicting.reading import known_errors, planned, read
 from standin.sources.opening import Options, open_file
 from standin.sources.tables import Table
@@ -192,9 +192,9 @@ def test_a_text_keeps_its_own_apostrophe_unless_predict_put_it_there(mixed: Path
 def test_predictions_of_before_go_with_their_probabilities(mixed: Path) -> None:
     first, second = mixed.with_name("one.jsonl"), mixed.with_name("two.jsonl")
     write_rows_with(first, opened(mixed), {**ADDED, "p.a": [0.5, 0.2]})
-    write_rows_with(second, opened(first), ADDED, again=True)
+    write_rows_with(second, opened(first), ADDED, before=written_before(opened(first), ["a"]))
     assert list(json.loads(second.read_text().splitlines()[0])) == [
-        "text", "flag", "tags", "id", "predicted_label", "probability", "model"
+        "text", "p.value", "flag", "tags", "id", "predicted_label", "probability", "model"
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """A ``standin predict`` that was stopped goes on where it was, for the same texts and the same classifier alone."""
 
+import errno
 import json
 import shutil
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from standin import cli
 from standin.classifier import prediction
 from standin.corpus import read_json, write_json
 from standin.errors import StandinError
-from standin.predicting import reading
+from standin.predicting import files, reading
 from standin.sheets import sheet_text
 
 DIFFERENT, PLACES = 10, 11
@@ -268,13 +269,27 @@ def test_a_place_that_cannot_be_used_is_done_without(watched: Watched, there: st
 # What is made of it
 
 
-def test_a_file_that_could_not_be_written_loses_nothing(watched: Watched) -> None:
-    Path("in.jsonl").write_text('{"text": "the bus is late", "more": "\\ud800"}\n')
-    with pytest.raises(StandinError, match=r"a cell of in\.jsonl cannot be written there"):
-        CliRunner().invoke(cli.app, ["predict", "in.jsonl"], catch_exceptions=False)
-    Path("in.jsonl").write_text('{"text": "the bus is late", "more": "mended"}\n')
-    assert again(watched, "predict", "in.jsonl")[1] == 0
+def test_a_file_that_could_not_be_written_loses_nothing(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    written = files._write
+    monkeypatch.setattr(files, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        CliRunner().invoke(cli.app, ["predict", "letters.csv"], catch_exceptions=False)
+    monkeypatch.setattr(files, "_write", written)
+    assert len(kept()) == 1
+    assert again(watched, "predict", "letters.csv")[1] == 0
     assert kept() == []
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_read(watched: Watched) -> None:
+    Path("in.jsonl").write_text('{"text": "the bus is late", "more": "\\ud800"}\n')
+    with pytest.raises(
+        StandinError, match=r"in\.jsonl, line 1: the column 'more' cannot be written to in-predicted\.jsonl"
+    ):
+        CliRunner().invoke(cli.app, ["predict", "in.jsonl"], catch_exceptions=False)
+    assert watched.texts == []
 
 
 def test_opinions_go_on_as_well(watched: Watched) -> None:

@@ -125,6 +125,21 @@ def test_arms_that_raise_none_of_these_questions_are_told_as_they_were_compared(
     ]
 
 
+def test_equal_numbers_of_texts_and_examples_beside_synthetic_ones_are_told() -> None:
+    arms = {"equal": ["real:synthetic"], "both": ["shots", "synthetic"], "synthetic": ["synthetic"]}
+    rows = [compared("equal", "synthetic", 0.2, 0.1, 0.3), compared("both", "synthetic", 0.1, 0.05, 0.15)]
+    assert words.answer(rows, arms, ["random"]) == [
+        "Of equally many texts: as many labelled texts as synthetic scored higher than synthetic texts alone by 0.200 "
+        "macro-F1 (interval +0.100 to +0.300).",
+        "With the labelled examples to train on too: the labelled examples + synthetic scored higher than synthetic "
+        "texts alone by 0.100 macro-F1 (interval +0.050 to +0.150).",
+    ]
+    assert [row["said"] for row in conclusions(rows, arms, ["random"])[0]] == [
+        "As many labelled texts as synthetic instead of synthetic texts alone",
+        "The labelled examples added to synthetic texts alone",
+    ]
+
+
 def test_no_sentence_comes_from_an_arm_that_has_not_learned() -> None:
     rows = [compared("synthetic", "real", 0.191, 0.1, 0.3, "not learned")]
     assert words.answer(rows, SOURCES, ["random"]) == []

@@ -489,6 +489,12 @@ def test_the_curve_has_a_line_for_each_way_to_choose_and_a_level_for_what_needs_
     assert all(word in figure.svg for word in ("texts selected and labelled", "macro-F1", "synthetic texts alone"))
 
 
+def test_the_curve_s_axis_speaks_of_questions_where_there_are_several() -> None:
+    rows = [reached("chosen at random", budget, 0.6) for budget in ("24", "48")]
+    axes = [curve.by_budget(rows, 0.95, several_questions=several) for several in (True, False)]
+    assert ["per question" in figure.svg for figure in axes if figure] == [True, False]
+
+
 def test_of_many_arms_the_curve_shows_those_with_budgets_first_and_counts_the_others() -> None:
     rows = [reached(f"level {number}", "", 0.5) for number in range(6)]
     rows += [reached("chosen at random", budget, 0.6) for budget in ("24", "48")]

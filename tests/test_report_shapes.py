@@ -19,6 +19,8 @@ from test_report import LABELS, compared, counted, given, gone, kept, page, proj
 
 from standin.config import Params
 from standin.corpus import Row, SelectedRow, read_json, write_json, write_json_lines, write_rows
+from standin.labelling.labels import Labelled, digest, write_labels
+from standin.report.counts import held_out_notes
 from standin.stages import report
 from standin.task import Task, load_task
 
@@ -286,3 +288,67 @@ def test_axe_finds_nothing_and_nothing_hangs_over_the_screen(
     assert said.index("What came out") < said.index("How to reproduce it") < said.index("Command for this run")
     assert [key for key in found["keys"] if not key["outlined"]] == []
     assert found["opened"] is True
+
+
+NAMED = "data/labels/city-topics.jsonl"
+
+
+def to_label(project: Path, given: Given, answered: dict[str, int | None]) -> str:  # noqa: F811
+    """The part of the page on labelling, where people label three texts, of which each strategy chose two."""
+    params, task = given
+    params = params.model_copy(update={"select": params.select.model_copy(update={"labels": NAMED})})
+    pool = [Row(id=name, text=f"Text {name} of the street") for name in ("p1", "p2", "p3")]
+    write_rows(project / "data/real/pool.jsonl", pool)
+    for strategy, chosen in (("random", ("p1", "p2")), ("sqbc", ("p1", "p3"))):
+        ranks = [SelectedRow(seed=1, budget=2, rank=rank, id=name, score=0.0) for rank, name in enumerate(chosen, 1)]
+        write_rows(project / f"data/selected/{strategy}.jsonl", ranks)
+    labels = [
+        Labelled(id=row.id, digest=digest(row.text), votes={"me": "housing"}, round=answered[row.id])
+        for row in pool
+        if row.id in answered
+    ]
+    write_labels(project / NAMED, labels)
+    report.run(params, task, "")
+    found = page(project).split('<h2 id="label">')[1].split("<details>")[0]
+    return " ".join(re.sub(r"<[^>]*>", "", found).split())
+
+
+def test_what_to_label_now_asks_for_the_texts_that_it_lists_and_says_what_all_are_for(
+    project: Path,  # noqa: F811
+    given: Given,  # noqa: F811
+) -> None:
+    said = to_label(project, given, {})
+    assert "2 texts, those listed here." in said
+    assert "standin label --strategy random asks for these labels" in said
+    assert "standin label export texts.csv --strategy random writes" in said
+    assert "To compare the strategies, label what each of them chose, 3 texts in all (3 are unanswered)" in said
+    assert "standin run trains on them, and standin label next closes the round" in said
+
+
+def test_what_to_label_now_asks_for_nothing_that_is_answered(project: Path, given: Given) -> None:  # noqa: F811
+    said = to_label(project, given, {"p1": None, "p2": None})
+    assert "Nothing at this budget: all 2 texts that would come first have a label already." in said
+    assert "export" not in said
+    assert "1 text that another strategy chose has no answer yet: standin label asks for them" in said
+    assert "standin label next closes the round" in said
+    said = to_label(project, given, {"p1": None, "p2": None, "p3": None})
+    assert "Every text of the pool has an answer. standin data add city-topics FILE --unlabelled --replace" in said
+    assert "label next" not in said
+    assert "standin label " not in said
+
+
+def test_of_labels_known_beforehand_the_commands_are_those_for_texts_of_ones_own(
+    project: Path,  # noqa: F811
+    given: Given,  # noqa: F811
+) -> None:
+    report.run(*given, "")
+    said = " ".join(re.sub(r"<[^>]*>", "", page(project).split('<h2 id="label">')[1]).split())
+    assert "With texts of your own, standin label --strategy" in said
+    assert "standin run -S select.labels=data/labels/city-topics.jsonl trains on them" in said
+
+
+def test_where_no_text_is_held_out_nothing_is_said_of_its_neighbours() -> None:
+    found = held_out_notes({"real_texts": {"pool": 120, "test": 0, "validation": 0}}, {"pool_texts_like_test": 0})
+    assert found == ["There are no test texts yet, so no text was compared with them."]
+    known = {"real_texts": {"pool": 120, "test": 40, "validation": 0}}
+    assert any("lies as near to a test text" in note for note in held_out_notes(known, {"pool_texts_like_test": 0}))

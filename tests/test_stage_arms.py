@@ -303,6 +303,24 @@ def test_only_parts_of_the_pool_are_one_for_all_seeds_where_people_label(source:
     assert ids("pool", 1, None) == ids("pool", 2, None)
 
 
+def test_a_part_larger_than_its_source_is_said_once_an_arm(capsys: pytest.CaptureFixture[str]) -> None:
+    run({"huge": ["synthetic:100000", "real:3"], "whole": ["synthetic:2", "real:synthetic"]})
+    assert capsys.readouterr().out.count(" is all ") == 1
+    run({"huge": ["synthetic:100000", "real:3"], "equal": ["synthetic:real"]})
+    said = capsys.readouterr().out
+    assert said.count("arms: huge: synthetic:100000 is all 2 texts\n") == 1
+    assert said.count("arms: equal: synthetic:real is all 2 texts, where real has 4\n") == 1
+
+
+def test_a_part_larger_than_its_source_is_said_with_the_question(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = [synthetic(f"{q}{n}", "housing", question_id=q, question=f"{q}?") for q in ("bikes", "rents")
+             for n in range(1 if q == "rents" else 3)]  # fmt: skip
+    write_rows(Path("data/synthetic/texts.jsonl"), texts)
+    run({"few": ["synthetic:2"]})
+    said = [line for line in capsys.readouterr().out.splitlines() if " is all " in line]
+    assert said == ["arms: few: synthetic:2 is all 1 text of question 'rents'"]
+
+
 def test_people_are_asked_for_one_part_of_the_pool_by_all_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     write_labels(PEOPLE, {"p3": "community"})
     run({"part": ["real:2"]}, labels=PEOPLE)
@@ -345,10 +363,12 @@ def test_who_answers_changes_no_texts() -> None:
 
 
 @pytest.mark.parametrize("who", ["llm", "warmstart"])
-def test_arms_that_learn_from_no_text_cost_no_label(who: str) -> None:
+def test_arms_that_learn_from_no_text_cost_no_label(who: str, capsys: pytest.CaptureFixture[str]) -> None:
     metrics = run({"alone": [who], "random": ["random"]})
     assert read_rows(Path("data/arms/alone.jsonl"), ArmRow) == []
     assert metrics["arm_skipped"] == {"alone": False, "random": False}
+    said = "arms: 1 of 2 arms written to data/arms; learning from no text: alone\n"
+    assert capsys.readouterr().out.endswith(said)
     assert metrics["arm_real_labels"]["alone"] == 0
     assert counted("alone", "texts") == {("", s, ""): 0 for s in "12"}
     assert json.loads(Path("data/zeroshot/asked.json").read_text()) == {"asked": who == "llm"}
@@ -372,7 +392,7 @@ def test_an_arm_whose_labels_are_missing_is_skipped_with_their_numbers_and_the_o
     )
     said = capsys.readouterr().out
     assert "a budget of 3 means 4 texts to label in all (strategies and seeds together); data/labels/me.jsonl" in said
-    assert "answers 2\n" in said
+    assert "answers 2 of them\n" in said
     assert (
         "arms: random is skipped: random (budget 1, all seeds): 1 of 2 texts without a label yet, first id 'p2'" in said
     )
@@ -516,7 +536,9 @@ def test_texts_labelled_in_earlier_rounds_stay_with_those_of_a_strategy(capsys: 
     assert ids("random", 1, 1) == ["p1", "p3"], "a budget of one means one new text"
     write_labels_of(PEOPLE, found[:1])
     run({"random": ["random"]}, labels=PEOPLE)
-    assert "random (budget 3, all seeds): 3 of 3 texts without a label yet" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "random (budget 3, all seeds): 3 of 3 texts without a label yet" in said
+    assert "data/labels/me.jsonl answers 0 of them, and 1 text of closed rounds\n" in said
 
 
 def test_an_arm_of_the_last_round_has_its_smaller_budget_and_the_texts_of_the_rounds_before() -> None:
@@ -541,6 +563,7 @@ def test_labels_of_a_changed_text_are_refused_by_their_digest() -> None:
         run({"labelled": ["labelled"]}, labels=PEOPLE)
     assert "(1 such text)" in str(caught.value)
     assert "Take the lines of the others out of data/labels/me.jsonl" in str(caught.value), "what is not selected"
+    assert "Where ids alone changed, `standin data add TASK FILE --replace`" in str(caught.value)
 
 
 @pytest.mark.parametrize("labels", [{}, dict.fromkeys(TRUTH)])

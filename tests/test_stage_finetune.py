@@ -294,6 +294,29 @@ def test_the_metrics_say_for_every_budget_how_many_rows_were_read_and_how_often(
     assert (metrics["budget_4"]["passes"], metrics["budget_6"]["passes"]) == (2.0, round(8 / 6, 6))
 
 
+def test_what_was_trained_is_said_budget_by_budget(encoder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """2 steps of 4 texts are 8: twice each of 4 texts, 1.3 times each of 6."""
+    write_arm(SINGLE, budgets=(4, 6))
+    metrics = run(encoder, steps=2, batch=4)
+    scores = [f"{metrics[budget]['validation_macro_f1']:.3f}" for budget in ("budget_4", "budget_6")]
+    assert capsys.readouterr().out == (
+        "finetune real: "
+        f"at budget 4, 2 classifiers on 4 texts each, every text 2.0 times, mean validation macro-F1 {scores[0]}; "
+        f"at budget 6, 2 classifiers on 6 texts each, every text 1.3 times, mean validation macro-F1 {scores[1]}\n"
+    )
+
+
+def test_classifiers_of_one_budget_that_read_unequal_numbers_say_the_range(
+    encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_held(*QUESTIONS)
+    write_arm(*QUESTIONS, seeds=(1,))
+    rows = read_rows(Path("data/arms/real.jsonl"), ArmRow)
+    write_rows(Path("data/arms/real.jsonl"), [row for row in rows if (row.id, row.question_id) != ("r5", "rent")])
+    run(encoder, steps=2, seeds=[1])
+    assert "finetune real: 2 classifiers on 5 to 6 texts each, every text" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("questions", [[SINGLE], QUESTIONS])
 def test_frozen_layers_and_what_the_probe_reads_are_computed_once_for_all_budgets_and_seeds(
     encoder: Path, monkeypatch: pytest.MonkeyPatch, questions: list[dict[str, str | None]]

@@ -198,7 +198,8 @@ def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> Stand
             lines.append(f"{path}: unknown key {key!r}: {nearest(str(found['loc'][-1])[:80], known)}" if known
                          else f"{path}: unknown key {key!r}: remove it")  # fmt: skip
         elif found["type"] == "value_error":
-            lines.append(f"{path}: {key}: {message.removeprefix('Value error, ')}")
+            said = message.removeprefix("Value error, ")  # of the whole file: it names its keys itself
+            lines.append(f"{path}: {key}: {said}" if found["loc"] else f"{path}: {said}")
         elif found["type"] == "missing":
             lines.append(f"{path}: {key} is missing")
         else:

@@ -34,8 +34,9 @@ def _judging(name: str) -> str:
 Engine = Annotated[str, AfterValidator(_known)]
 JudgeEngine = Annotated[str, AfterValidator(_judging)]
 
-RELATIVE_REFERENCES = ("without_synthetic", "random_instead")
-"""What an arm is compared with by its sources: the same less the synthetic texts, the same with a random selection."""
+RELATIVE_REFERENCES = ("without_synthetic", "random_instead", "as_many", "without_shots")
+"""What an arm is compared with by its sources: the same less the synthetic texts, with a random selection, with the
+source whose number of texts it has, less the shots."""
 
 DEFAULT_REFERENCES = ("real", "random", *RELATIVE_REFERENCES)
 

@@ -5,13 +5,12 @@ fast, and raises StandinError for a person's mistake: ``main`` prints the messag
 """
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,8 +27,11 @@ from standin.reviewing.commands import register as register_reviewing
 from standin.sharing import register as register_sharing
 from standin.sources.commands import register
 from standin.studies.commands import register as register_studies
-from standin.tracking.commands import record_workspace
 from standin.tracking.commands import register as register_tracking
+
+if TYPE_CHECKING:
+    from standin.config import Params
+    from standin.task import Task
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, epilog=STATUS)
 register(app)
@@ -50,6 +52,8 @@ app.add_typer(prompts, name="prompts")
 
 
 INTERRUPTED = "interrupted; run again to go on"
+ENDED = (129, 130, 143)
+"""Exit status of SIGHUP, Ctrl-C and SIGTERM."""
 
 Change = Annotated[
     list[str] | None,
@@ -89,69 +93,46 @@ def run(
 ) -> None:
     """Run the pipeline and record it in MLflow, or try a few texts first (--preview 5)."""
     _need_project()
+    from standin import running
+
+    if preview is None:
+        with running.alone() as lock:  # before the files are read, which a run changes for a while
+            _checked(change or [])
+            status = (
+                running.experiment(change, lock, verbose=verbose)
+                if change
+                else running.pipeline(["repro"], lock, verbose=verbose)
+            )
+        if not status:
+            what_next()
+        raise typer.Exit(status)
+    from rich.console import Console
+
+    from standin import preview as previewing
+    from standin.stages.runner import limit_threads
+
+    params, task = _checked(change or [])
+    limit_threads(params.runtime.threads)
+    found = previewing.preview(params, preview, task)
+    width = None if sys.stdout.isatty() else 120
+    whole = shlex.join(["standin", "run", *running.options(change or [])])
+    previewing.show(found, params.base.task, whole, Console(width=width, emoji=False))
+
+
+def _checked(changes: list[str]) -> "tuple[Params, Task]":
+    """Parameters and task of a run. Mistakes are explained here, before DVC reads the files."""
     from standin.choices import LOCAL_ENGINES
     from standin.config import llms_of
     from standin.embedded import check_spelling
     from standin.labelling.labels import check_labels_file
     from standin.overrides import load_with
 
-    params, task = load_with(change or [])  # mistakes are explained here, before DVC reads the files
+    params, task = load_with(changes)
     if (labels := Path(params.select.labels)).parent != Path("data/real"):  # those a run writes itself
         check_labels_file(labels)
     local = [group.model for group in llms_of(params).values() if group.engine in LOCAL_ENGINES]
     check_spelling(params.embed.model, params.finetune.encoder, *local)
-    if preview is None:
-        raise typer.Exit(_experiment(change, verbose) if change else _pipeline("repro", verbose=verbose))
-    from rich.console import Console
-
-    from standin import preview as previewing
-    from standin.stages.runner import limit_threads
-
-    limit_threads(params.runtime.threads)
-    found = previewing.preview(params, preview, task)
-    width = None if sys.stdout.isatty() else 120
-    whole = shlex.join(["standin", "run", *_options(change or [])])
-    previewing.show(found, params.base.task, whole, Console(width=width, emoji=False))
-
-
-def _pipeline(*words: str, verbose: bool) -> int:
-    """Run DVC; where it went well, record the result, compare it with the committed one and say what comes next."""
-    import time
-
-    from standin.stages.track import RECORDED_AFTER
-
-    started = time.monotonic()
-    status = _dvc("dvc" if verbose else "standin.quiet", *words, **{RECORDED_AFTER: "1"})
-    if not status:
-        typer.echo(f"all stages: {time.monotonic() - started:.1f} s")
-        record_workspace()
-        from standin.reproduction import against_committed
-
-        for line in against_committed():
-            typer.echo(line)
-        what_next()
-    return status
-
-
-def _dvc(module: str, *words: str, **environment: str) -> int:
-    """Run DVC and return the exit status; Ctrl-C, which DVC and its stage hear as well, is waited for and is 130."""
-    import subprocess
-
-    with subprocess.Popen([sys.executable, "-m", module, *words], env=os.environ | environment) as process:
-        interrupted = False
-        while True:
-            try:
-                status = process.wait()
-                return 130 if interrupted else _status(status)
-            except KeyboardInterrupt:
-                interrupted = True
-
-
-def _status(code: int) -> int:
-    """DVC's exit status as one of ours: 252 is its Ctrl-C, 3 a broken suite (standin.quiet), less than 0 a signal."""
-    if code < 0:
-        return 128 - code
-    return {0: 0, 3: 3, 252: 130}.get(code, 1)
+    return params, task
 
 
 def _print_json(find: Callable[[], Any]) -> None:
@@ -159,24 +140,6 @@ def _print_json(find: Callable[[], Any]) -> None:
     with redirect_stdout(sys.stderr):
         value = find()
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _options(changes: list[str]) -> list[str]:
-    return [word for each in changes for word in ("-S", each)]
-
-
-def _experiment(changes: list[str], verbose: bool) -> int:
-    """The pipeline with changed parameters, which DVC leaves in params.yaml: that is said."""
-    import subprocess
-
-    path = Path("params.yaml")
-    before = path.read_text(encoding="utf-8")
-    clean = not subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], check=False).returncode
-    status = _pipeline("exp", "run", *_options(changes), verbose=verbose)
-    if path.read_text(encoding="utf-8") != before:
-        back = "; `git checkout params.yaml` takes them back" if clean else ""
-        typer.echo(f"params.yaml now holds the values of -S{back}", err=True)
-    return status
 
 
 @app.command(
@@ -208,7 +171,11 @@ def generate(
         raise StandinError("--json is for a dry run: `standin generate --dry-run --json`")
     if change:
         raise StandinError("-S changes the parameters of a dry run only; `dvc exp run -S ...` runs an experiment")
-    raise typer.Exit(_dvc("dvc", "repro", "generate"))
+    from standin import running
+
+    with running.alone() as lock:
+        status = running.dvc("dvc", "repro", "generate", lock=lock)
+    raise typer.Exit(status)
 
 
 @prompts.command(
@@ -270,11 +237,26 @@ def what_next(as_json: Json = False) -> None:
     lines = [
         f"Report:   {report if report.exists() else 'none yet: `standin run` makes it'}",
         "Runs:     standin ui   (MLflow in the browser)",
-        "Try now:  dvc exp run -S generator.shots=5",
-        "          standin compare",
+        *(f"{'' if place else 'Try now:':9} {line}" for place, line in enumerate([*_to_try(), "standin compare"])),
         "Own data: standin data add NAME PATH",
     ]
     typer.echo("\n".join(([f"First:    {activate}"] if activate else []) + lines))
+
+
+def _to_try() -> list[str]:
+    """Commands that work with the data of the last run: people label what has no labels, else an experiment."""
+    from standin.config import load_params
+    from standin.labelling.commands import after_a_run
+    from standin.task import load_task
+
+    if steps := after_a_run():
+        return steps
+    params, drawn = load_params(), Path("data/real/shots.jsonl")
+    shots = min(5, params.prepare.shots // len(load_task(params.base.task).labels))  # examples of each label
+    none_labelled = drawn.exists() and not drawn.stat().st_size
+    if none_labelled or shots in (0, params.generator.shots):
+        return [f"dvc exp run -S base.seed={params.base.seed + 1}"]
+    return [f"dvc exp run -S generator.shots={shots}"]
 
 
 def _need_project() -> None:
@@ -296,7 +278,7 @@ def main() -> None:
         typer.echo(INTERRUPTED, err=True)
         sys.exit(130)
     except SystemExit as end:
-        if end.code == 130:  # typer met Ctrl-C first, and says nothing
+        if end.code in ENDED:  # typer met Ctrl-C first, or a signal was passed on, and nothing is said yet
             typer.echo(INTERRUPTED, err=True)
         raise
     except Exception as error:

@@ -275,7 +275,7 @@ class Params(Group):
             if arm in RESERVED_ARMS:
                 why = RESERVED_ARMS[arm]
                 raise ValueError(f"arms: the name {arm!r} is taken ({why}): give the arm another one, as '{arm}_alone'")
-            ingredients.check(arm, sources, self.select.strategies)
+            ingredients.check(arm, sources, self.select.strategies, STRATEGY_EVIDENCE)
             other, _, number = arm.rpartition("_")
             if re.fullmatch("[1-9][0-9]*", number) and any(map(ingredients.strategy, self.arms.get(other, ()))):
                 raise ValueError(

@@ -5,7 +5,7 @@ order in which smaller sets lie inside larger ones), ``[real:synthetic]`` (as ma
 ``[real, probe]``, ``[llm]``.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from standin.errors import nearest
@@ -65,18 +65,24 @@ def drawn_once(names: Iterable[str], *, selected: bool) -> frozenset[str]:
     )  # fmt: skip
 
 
-def check(arm: str, names: Sequence[str], strategies: Collection[str]) -> None:
+def check(arm: str, names: Sequence[str], strategies: Collection[str], evidence: Mapping[str, str]) -> None:
     """Raise ValueError, saying what to write instead, where an arm of these names cannot be made.
 
-    strategies: those of ``select.strategies``.
+    strategies: those of ``select.strategies``. evidence: what each strategy that there is reads, those not among them
+    too.
     """
     known = (*SOURCES, *strategies, *ANSWERERS)
     if not names:
         raise ValueError(f"arms.{arm} names no source; known: {', '.join(known)}")
     for name in names:
         given = part(name)
+        if given.source in evidence and given.source not in strategies:
+            add = f"select.strategies.{given.source}.evidence={evidence[given.source]}"
+            raise ValueError(
+                f"arms.{arm}: the strategy {given.source!r} is not in select.strategies: add it, as -S '+{add}' does"
+            )
         if given.source not in known:
-            raise ValueError(f"arms.{arm}: no source {given.source!r}: {nearest(given.source, known)}")
+            raise ValueError(f"arms.{arm}: no source {given.source!r}: {nearest(given.source, {*known, *evidence})}")
         if ":" in name:
             _check_size(arm, name, given)
     if len(set(names)) < len(names):

@@ -21,12 +21,26 @@ PARAMS = "params.yaml"
 SWEEP = "several values are several experiments: `dvc exp run --queue -S ...` queues one for each"
 
 
-def load_params_with(changes: Sequence[str], root: Path = Path()) -> Params:
-    """Read ``params.yaml`` with some values changed. Raises StandinError naming the change that cannot be made."""
+def changed_params(changes: Sequence[str], root: Path = Path()) -> dict[str, Any]:
+    """The values of ``params.yaml`` after the changes, unchecked. Raises StandinError naming a wrong change."""
     path = root / PARAMS
     values = raw_params(path)
     own = _of(changes).get(PARAMS, [])
-    return parse_params(_changed(path, own) if own else values, path)
+    return _changed(path, own) if own else values
+
+
+def load_params_with(changes: Sequence[str], root: Path = Path()) -> Params:
+    """Read ``params.yaml`` with some values changed. Raises StandinError naming the change that cannot be made."""
+    path = root / PARAMS
+    values = changed_params(changes, root)
+    try:
+        return parse_params(values, path)
+    except StandinError as error:
+        own = _of(changes).get(PARAMS)
+        if own:
+            parse_params(raw_params(path), path)  # the file's own mistake is told as the file's
+            raise _by_change(error, path, own) from None
+        raise
 
 
 def load_with(changes: Sequence[str], root: Path = Path()) -> tuple[Params, Task]:
@@ -40,11 +54,41 @@ def load_with(changes: Sequence[str], root: Path = Path()) -> tuple[Params, Task
         if name != PARAMS:
             other = Path(name).stem
             load_task(other, root)
-            found = parse_task(_changed(root / name, own), task_path(other, root))
+            values = _changed(root / name, own)
+            try:
+                found = parse_task(values, task_path(other, root))
+            except StandinError as error:
+                raise _by_change(error, task_path(other, root), [f"{name}:{each}" for each in own]) from None
             task = found if other == params.base.task else task
+    try:
+        _check_numbers(params, task)
+    except StandinError as error:
+        raise error if str(error) == _alone(root) else _by_change(error, Path(PARAMS), changes) from None
+    return params, task
+
+
+def _alone(root: Path) -> str:
+    """What is wrong with the numbers of the files as they are; empty where nothing is."""
+    try:
+        params = load_params_with([], root)
+        _check_numbers(params, load_task(params.base.task, root))
+    except StandinError as error:
+        return str(error)
+    return ""
+
+
+def _check_numbers(params: Params, task: Task) -> None:
     check_shots(params, task)
     check_budgets(params, task)
-    return params, task
+
+
+def _by_change(error: StandinError, path: Path, changes: Sequence[str]) -> StandinError:
+    """The same message of changes that were not written into the file: it names them, or -S where there are several."""
+    where = f"-S {shown(changes[0])}" if len(changes) == 1 else "-S"
+    lines = str(error).splitlines()
+    return StandinError("\n".join(
+        f"{where}: {line.removeprefix(f'{path}: ')}" if line.startswith(f"{path}: ") else line for line in lines
+    ))  # fmt: skip
 
 
 def check_shots(params: Params, task: Task) -> None:

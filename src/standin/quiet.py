@@ -6,11 +6,16 @@ left out is known by the text in DVC's source (3.67.1): a text that another vers
 
 import logging
 import os
+import re
 import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from standin.errors import BrokenSuiteError
 
 LEFT_OUT = {"", "Running stage '%s':", "Updating lock file '%s'", "Generating lock file '%s'"}
+OF_OUTPUTS = {"'%s' is empty.", "No file hash info found for '%s'. It won't be created."}
 HINT = "To track the changes with git, run:"
 REWORDED = {
     "Stage '%s' didn't change, skipping": "%s: unchanged",
@@ -22,19 +27,47 @@ REWORDED = {
 def wanted(record: logging.LogRecord) -> bool:
     """Whether a record of DVC is shown; some are put into fewer words.
 
-    An empty ``warmstart.jsonl`` is as it should be where a task has no other questions. A stage that Ctrl-C ended has
-    said so itself.
+    Of what dvc.yaml names as an output two warnings are left out. It may be empty, as its stage decides and says: the
+    labels of a task that nobody has labelled, the answers of an arm that was not trained. And where it is not made yet,
+    as before the first run of a new arm, DVC says "It won't be created", which speaks of its cache: the stage makes it.
+    An empty file of anything else, raw data or labels, is told. A stage that Ctrl-C ended has said so itself.
     """
     if record.levelno >= logging.ERROR:
         return not _cause(record).endswith("exited with 130")
     message = str(record.msg)
     command = message == "%s %s" and bool(record.args) and record.args[0] == ">"  # type: ignore[index]
-    empty = message == "'%s' is empty." and record.getMessage().endswith("warmstart.jsonl' is empty.")
-    if command or empty or message in LEFT_OUT or HINT in message:
+    expected = message in OF_OUTPUTS and bool(record.args) and _is_output(str(record.args[0]))  # type: ignore[index]
+    if command or expected or message in LEFT_OUT or HINT in message:
         return False
     if message in REWORDED:
         record.msg = REWORDED[message]
     return True
+
+
+def _is_output(named: str) -> bool:
+    """Whether a path is an output of a stage, or lies in one."""
+    path = Path(os.path.relpath(named)).as_posix()
+    return any(re.fullmatch(f"{pattern}(/.*)?", path) for pattern in _outputs())
+
+
+@cache
+def _outputs() -> tuple[str, ...]:
+    """The outputs that dvc.yaml names, as regular expressions: ``models/${key}`` stands for one of every arm."""
+    from standin.checked import read_yaml
+    from standin.errors import StandinError
+
+    try:
+        stages = read_yaml(Path("dvc.yaml"))["stages"].values()
+        named = [out for stage in stages for out in _names(stage.get("do", stage).get("outs", []))]
+    except (AttributeError, KeyError, StandinError, TypeError):
+        return ()  # DVC says itself what is wrong with the file
+    return tuple("[^/]+".join(map(re.escape, re.split(r"\$\{[^}]*\}", name))) for name in named)
+
+
+def _names(outs: list[object]) -> Iterator[str]:
+    """The paths of a stage's outputs, which stand alone or with settings: ``- a`` or ``- a: {cache: false}``."""
+    for out in outs:
+        yield from [out] if isinstance(out, str) else map(str, out)  # type: ignore[call-overload]
 
 
 def _cause(record: logging.LogRecord) -> str:

@@ -4,9 +4,27 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from standin.config import STRATEGY_EVIDENCE, Params
 from standin.corpus import Row, SyntheticRow, by_question
+from standin.ingredients import GENERATED, part, strategy
 
 COLUMNS = ("arm", "budget", "seed", "question_id", "label", "texts", "generated", "real_labels")
+
+
+def costs_shots(sources: Iterable[str], params: Params) -> bool:
+    """Whether an arm costs the labels of shots without training on them: they made or sorted its synthetic texts.
+
+    Few-shot prompts show them, and a classifier judge that removes texts learned from them. SQBC and CAL select by
+    synthetic texts. All shots count, shown or not: all were labelled for it.
+    """
+    used = params.generator.shots > 0 or (params.verify.by == "classifier" and params.verify.remove)
+    generated = params.select.pool == "synthetic"
+    return used and any(
+        part(source).source in GENERATED
+        or (generated and strategy(source))
+        or STRATEGY_EVIDENCE.get(source, STRATEGY_EVIDENCE["random"]) != STRATEGY_EVIDENCE["random"]
+        for source in sources
+    )
 
 
 def counted_rows(

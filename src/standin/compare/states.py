@@ -121,20 +121,22 @@ def changed(run: Run, baseline: Run) -> dict[str, Any]:
     """The parameters in which a run differs from another, with its value; None where it has no such parameter.
 
     Parts of the task file are named as `-S` names them, ``tasks/city-topics.yaml:prompts.context``; the base seed and
-    groups that shape no result are left out. ``CODE`` stands for code, raw data or labels that differ.
+    groups that shape no result are left out. ``CODE`` stands for code, raw data or labels that differ. Of another task
+    only its name is said (``base.task``): all of its file differs.
     """
-    mine, other = dict(_settings(run)), dict(_settings(baseline))
+    one_task = run.task_name == baseline.task_name
+    mine, other = dict(_settings(run, with_task=one_task)), dict(_settings(baseline, with_task=one_task))
     names = [*mine, *(name for name in other if name not in mine)]
     found = {name: mine.get(name) for name in names if canonical(mine.get(name)) != canonical(other.get(name))}
     shared = run.sources.keys() & baseline.sources.keys()
     return found | ({CODE: "other"} if any(run.sources[path] != baseline.sources[path] for path in shared) else {})
 
 
-def _settings(run: Run) -> Iterator[tuple[str, Any]]:
+def _settings(run: Run, *, with_task: bool) -> Iterator[tuple[str, Any]]:
     for name, value in flat({group: values for group, values in run.params.items() if group not in UNSETTLED}):
         if name != "base.seed":
             yield name, value
-    for name, value in flat(run.task):
+    for name, value in flat(run.task if with_task else {}):
         yield f"tasks/{run.task_name}.yaml:{name}", value
 
 

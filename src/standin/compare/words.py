@@ -12,6 +12,7 @@ from standin.report.words import decimal
 from standin.tracking.trees import redact
 
 MOST = 40  # characters of a parameter's value
+TASK = "base.task"
 MARKS = {"higher": " ▲", "lower": " ▼"}
 
 
@@ -25,7 +26,11 @@ def setting(name: str, value: Any) -> str:
 
 def settings(row: Row, first: bool) -> list[str]:
     """What makes a row another one than the baseline, or the baseline another one than the other rows."""
-    said = [setting(name, value) for name, value in row.changed.items() if not (first and name == CODE)]
+    said = [
+        f"another task, {value}" if name == TASK and not first else setting(name, value)
+        for name, value in row.changed.items()
+        if not (first and name == CODE)
+    ]
     if len(row.runs) > 1:
         said.append(f"base seeds {', '.join(sorted(str(run.seed) for run in row.runs))}")
     return said

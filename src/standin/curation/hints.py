@@ -87,13 +87,13 @@ def _of_words(metrics: Mapping[str, Any], kept: int) -> Iterator[str]:
         ours = metrics.get(name, {})
         if ours.get("texts"):
             share = metrics[f"real_{name}"]["share"]
-            beside = f"; of real texts {share:.1%}" if share is not None else ""
+            beside = f", {ours['share']:.1%} against {share:.1%} of real texts" if share is not None else ""
             kinds = ", ".join(
                 f"{kind.replace('_', ' ')} {count}"
                 for kind, count in ours.items()
                 if kind not in ("texts", "share") and count
             )
             yield (
-                f"{ours['texts']} of {counted(kept, 'kept text')} {what} ({kinds}{beside}); they stay, places are in "
+                f"{ours['texts']} of {counted(kept, 'kept text')} {what} ({kinds}){beside}; they stay, places are in "
                 "reports/curate/personal.csv"
             )

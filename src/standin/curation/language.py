@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from standin.language_codes import short_code
+from standin.language_codes import CODES, short_code
 
 SURE = 0.9
 """Probability from which a text counts as surely written in a language."""
@@ -28,6 +28,18 @@ KIN = (
     {"de", "lb"}, {"gl", "pt"}, {"nl", "af"}, {"ru", "uk", "be", "bg", "mk"}, {"ar", "ary", "arz"}, {"et", "fi"},
 )  # fmt: skip
 """Languages so near each other that short texts are taken for one another."""
+SCRIPTS = {
+    "Greek": ("\u0370", "\u03ff"), "Cyrillic": ("\u0400", "\u052f"), "Hebrew": ("\u0590", "\u05ff"),
+    "Arabic": ("\u0600", "\u077f"), "Devanagari": ("\u0900", "\u097f"), "Thai": ("\u0e00", "\u0e7f"),
+    "Kana": ("\u3040", "\u30ff"), "Han": ("\u4e00", "\u9fff"), "Hangul": ("\uac00", "\ud7a3"),
+}  # fmt: skip
+"""Scripts but Latin, in which texts of any language hold names and loan words, with their first and last sign."""
+WRITTEN_IN = {
+    "Latn": set(), "Grek": {"Greek"}, "Cyrl": {"Cyrillic"}, "Hebr": {"Hebrew"}, "Arab": {"Arabic"},
+    "Deva": {"Devanagari"}, "Thai": {"Thai"}, "Jpan": {"Kana", "Han"}, "Hans": {"Han"}, "Hant": {"Han"},
+    "Hang": {"Hangul", "Han"},
+}  # fmt: skip
+"""The end of a language's FLORES-200 code -> the scripts that its texts are written in."""
 NO_LANGUAGE = {"zxx", "la", "vo", "eo"}
 """What numbers, names and nonsense are taken for."""
 
@@ -71,16 +83,35 @@ def _compact(texts: Sequence[str]) -> bool:
 
 
 def others(texts: Sequence[str], language: str) -> Others:
-    """The texts that are surely in another language than ``language`` and its kin, among at most ``SAMPLE``."""
+    """The texts that are surely in another language than ``language`` and its kin, among at most ``SAMPLE``.
+
+    A text of which most letters are of a script that the language is not written in is in another one, however short
+    it is; where its language is not likely enough to be named, its script is.
+    """
     texts = [texts[k * len(texts) // SAMPLE] for k in range(SAMPLE)] if len(texts) > SAMPLE else texts
     own = short_code(language)
     kin = {own}.union(*(group for group in KIN if own in group)) | NO_LANGUAGE
+    code = language if "_" in language else CODES.get(own, "")
+    scripts = WRITTEN_IN.get(code.rpartition("_")[2], set(SCRIPTS))
     found: Counter[str] = Counter()
     for text in texts:
         name, probability = _identifier().rank(text)[0]
-        if probability >= SURE and name not in kin:
+        script = script_of(text)
+        if script is not None and script not in scripts:
+            found[str(name) if probability >= LIKELY and name not in kin else script] += 1
+        elif probability >= SURE and name not in kin:
             found[str(name)] += 1
     return Others(len(texts), dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))))
+
+
+def script_of(text: str) -> str | None:
+    """The script of ``SCRIPTS`` that more than half of a text's letters are of; None where none is."""
+    if text.isascii():
+        return None
+    letters = [sign for sign in text if sign.isalpha()]
+    counts = {name: sum(first <= sign <= last for sign in letters) for name, (first, last) in SCRIPTS.items()}
+    name, most = max(counts.items(), key=lambda item: item[1])
+    return name if 2 * most > len(letters) else None
 
 
 @cache

@@ -48,6 +48,28 @@ def random_instead(arm: str, arms: Sources) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def as_many(arm: str, arms: Sources) -> list[str]:
+    """The arms with the sources of ``arm``, but in the place of one with as many texts as another that other one."""
+    sources = set(arms[arm])
+    sizes = [(name, size) for name in arms[arm] if isinstance(size := part(name).size, str) and size not in sources]
+    found = [other for name, size in sizes for other in _with_sources(sources - {name} | {size}, arms)]
+    return list(dict.fromkeys(found))
+
+
+def without_shots(arm: str, arms: Sources) -> list[str]:
+    """The arms with the sources of ``arm`` less the shots; none where it has none or nothing else."""
+    sources = {name for name in arms[arm] if part(name).source != "shots"}
+    return _with_sources(sources, arms) if len(sources) < len(arms[arm]) else []
+
+
+RELATIVES = {
+    "without_synthetic": without_synthetic,
+    "random_instead": random_instead,
+    "as_many": as_many,
+    "without_shots": without_shots,
+}
+
+
 def family(entries: Sequence[Entry], arms: Sources, references: Sequence[str]) -> list[Pair]:
     """The pairs that ``references`` ask for, each once, in their order; the first that asks for a pair names it.
 
@@ -55,8 +77,9 @@ def family(entries: Sequence[Entry], arms: Sources, references: Sequence[str]) -
         entries: what was scored.
         arms: sources of every arm among the entries.
         references: an arm that all others are compared with, ``without_synthetic`` (every arm with synthetic texts
-            against the same without) or ``random_instead`` (every selection against a random one, all else equal).
-            An arm that is not among the entries brings no pair.
+            against the same without), ``random_instead`` (every selection against a random one, all else equal),
+            ``as_many`` (as many texts of one source as of another against those of the other) or ``without_shots``
+            (every arm with shots against the same without). An arm that is not among the entries brings no pair.
     """
     found: dict[frozenset[int], Pair] = {}
     for reference in references:
@@ -70,10 +93,8 @@ def family(entries: Sequence[Entry], arms: Sources, references: Sequence[str]) -
 
 
 def _compared_with(reference: str, arm: str, arms: Sources) -> list[str]:
-    if reference == "without_synthetic":
-        return without_synthetic(arm, arms)
-    if reference == "random_instead":
-        return random_instead(arm, arms)
+    if reference in RELATIVES:
+        return RELATIVES[reference](arm, arms)
     return [reference] if reference != arm else []
 
 

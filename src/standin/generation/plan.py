@@ -38,6 +38,12 @@ def row_seed(run_seed: int, question_id: str | None, label: str, prompt_key: str
     return int.from_bytes(hashlib.sha256(named.encode()).digest()[:8]) >> 1
 
 
+NONE_LABELLED = (
+    "examples are texts that come with a label, and the task's data have none. Set it to 0, or bring some: `standin "
+    "data add`"
+)
+
+
 def make_plan(
     labels: Sequence[Label],
     questions: Sequence[Question],
@@ -73,9 +79,10 @@ def make_plan(
         for label in labels:
             known = [row.id for row in shots if row.label == label.name and row.question_id == question_id]
             if generator.shots > len(known):
+                mend = "lower it, or raise prepare.shots" if shots else NONE_LABELLED
                 raise StandinError(
                     f"generator.shots is {generator.shots}, but data/real/shots.jsonl holds "
-                    f"{counted(len(known), 'text')} of label {label.name!r}: lower it, or raise prepare.shots"
+                    f"{counted(len(known), 'text')} of label {label.name!r}: {mend}"
                 )
             values = {
                 name: balanced(

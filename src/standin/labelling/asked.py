@@ -25,6 +25,8 @@ class Asked:
 
     def said(self) -> str:
         """How many labels the budget means, and why: ``random 24, sqbc 24: 43 different texts``."""
+        if not self.rows and any(self.chosen.values()):
+            return f"all texts that were selected (a budget of {self.budget}) are answered in closed rounds"
         each = ", ".join(f"{name} {number}" for name, number in self.chosen.items())
         return f"a budget of {self.budget} means {counted(len(self.rows), 'text')} to label ({each})"
 

@@ -27,6 +27,8 @@ IMPORT = (
     "standin label import a.csv --annotator anna",
 )
 PERSON = "me"
+ORACLE = Path("data/real/oracle.jsonl")
+"""The labels of the run's pool: empty where nobody has labelled it."""
 
 Annotator = Annotated[str, typer.Option(help="Who answers; the name stands in the labels file.", metavar="NAME")]
 Again = Annotated[bool, typer.Option("--again", help="Texts that somebody else labelled, too: a second opinion.")]
@@ -75,7 +77,7 @@ def ask(
     from standin.labelling.terminal import Session, have_keys, words_of
     from standin.reviewing.terminal import by_key, by_line
 
-    here = _here()
+    here = _at_home(_here())
     found = _asked(here, strategy, budget)
     texts = _open(here, found, annotator, again)
     typer.echo(f"{found.said()}; {counted(len(found.rows) - len(texts), 'text is', 'texts are')} answered")
@@ -113,7 +115,7 @@ def export(
     from standin.errors import counted
     from standin.labelling.exports import export as written
 
-    here = _here()
+    here = _at_home(_here())
     found = _asked(here, strategy, budget)
     texts = _open(here, found, annotator, again)
     typer.echo(found.said())
@@ -155,7 +157,7 @@ def import_(
     from standin.sources.adding import mapping
     from standin.sources.opening import Options
 
-    here = _here()
+    here = _at_home(_here())
     values = {**here.task.source.values, **mapping(value or [])}
     votes, said = read_answers(
         path, read_rows(POOL, Row), here.task.label_names, values, here.store, annotator, Options(encoding, sheet)
@@ -173,8 +175,9 @@ def next_round() -> None:
     """
     from standin.errors import StandinError, counted
     from standin.labelling.asked import unasked
+    from standin.labelling.steps import kept_said
 
-    here = _here()
+    here = _at_home(_here())
     if not (left := unasked(here.store.by_id)):
         raise StandinError(
             f"{here.store.path} answers every text of the pool, so a next round would have none and this one stays "
@@ -183,8 +186,10 @@ def next_round() -> None:
         )
     number, texts = here.store.close()
     typer.echo(f"round {number} is closed with {counted(texts, 'answered text')}; commit it:")
-    typer.echo(f"  git add {here.store.path} && git commit -m 'labels, round {number}'")
+    typer.echo(f"  git add {here.store.path} params.yaml dvc.lock reports && git commit -m 'labels, round {number}'")
     typer.echo(f"then: {_run(here)}   (selects new texts; {counted(left, 'text is', 'texts are')} left to choose from)")
+    for line in kept_said(here.params, here.store, number):
+        typer.echo(line)
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="For a machine: JSON on stdout.")] = False) -> None:
@@ -253,6 +258,14 @@ def _asked(here: Here, strategy: str | None, budget: int | None) -> "Asked":
     return replace(found, rows=in_round(found.rows, here.store.by_id))
 
 
+def _at_home(here: Here) -> Here:
+    """The project, where answers stand under the ids that their texts have in the pool; raises StandinError else."""
+    from standin.labelling.moving import check_at_home
+
+    check_at_home(here.store.by_id, here.store.path, here.task.name)
+    return here
+
+
 def _selection(here: Here) -> "tuple[Asked | None, str]":
     """The texts of the open round; or None, with the reason."""
     from standin.errors import StandinError
@@ -272,18 +285,33 @@ def _open(here: Here, found: "Asked", annotator: str, again: bool) -> list[Any]:
 
 
 def _run(here: Here) -> str:
-    """The command that makes the stages obey the labels file."""
-    named = here.params.select.labels == here.store.path.as_posix()
-    return "standin run" if named else f"standin run -S select.labels={here.store.path.as_posix()}"
+    from standin.labelling.steps import run_command
+
+    return run_command(here.params, here.store)
 
 
 def _whats_next(here: Here, found: "Asked | None") -> None:
     """Say what to do with the labels, and with the round where texts are selected."""
-    if not here.store.by_id:
-        return
-    left = len(_open(here, found, PERSON, again=False)) if found else None
-    round_ = "" if left is None else f"; left in this round: {left}"
-    typer.echo(f"{here.store.path} answers {len(here.store.by_id)}{round_}. Commit the file.")
-    typer.echo(f"train on them: {_run(here)}")
-    if left == 0:
-        typer.echo("new texts: standin label next")
+    for line in _steps(here, found):
+        typer.echo(line)
+
+
+def _steps(here: Here, found: "Asked | None") -> list[str]:
+    from standin.labelling.steps import whats_next
+
+    return whats_next(here.params, here.store, found)
+
+
+def after_a_run() -> list[str]:
+    """What people do next where the run's pool has no labels; nothing where it has, or where no text was selected."""
+    from standin.errors import counted
+
+    if not ORACLE.exists() or ORACLE.stat().st_size:
+        return []
+    here = _here()
+    found, _ = _selection(here)
+    if found is None:
+        return []
+    left = len(_open(here, found, PERSON, again=False))
+    ask = f"standin label   ({counted(left, 'text')} to label, chosen for a budget of {found.budget})"
+    return [*([ask] if left else []), *_steps(here, found)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from standin.corpus import Row, read_json_lines, read_rows, write_whole
-from standin.errors import StandinError, nearest
+from standin.errors import StandinError, counted, nearest
 
 FILE = "the file"
 """Stands for the annotator where a file of rows (id, text, label) says no name."""
@@ -51,6 +51,28 @@ def given_to(row: Row, labels: Mapping[str, Labelled]) -> Labelled | None:
     """What people said of a text; None where nobody did, or where they read another text with this id."""
     found = labels.get(row.id)
     return found if found and found.digest == digest(row.text) else None
+
+
+def set_aside(labelled: Labelled) -> bool:
+    """Whether an answer stands under an id that no text has, as its text was not found when the data changed."""
+    return f" ({labelled.digest})" in labelled.id
+
+
+def found_elsewhere(rows: Iterable[Row], labels: Mapping[str, Labelled]) -> int:
+    """How many answers stand under other ids than their texts, which are among the rows and have no answer there."""
+    texts = {row.id: digest(row.text) for row in rows}
+    here = {name for name, each in labels.items() if texts.get(name) == each.digest}
+    open_ = set(texts.values()) - {texts[name] for name in here}
+    return sum(each.digest in open_ and name not in here and not set_aside(each) for name, each in labels.items())
+
+
+def astray_said(number: int, path: Path, task: str) -> str:
+    """What to do where answers stand under other ids than their texts."""
+    return (
+        f"{path}: {counted(number, 'answer belongs to a text', 'answers belong to texts')} that the pool has under "
+        f"another id. Where data was added since the last run: `standin run` first. Else `standin data add {task} FILE "
+        "--replace`, with the file of the task's texts, gives each answer the id of its text."
+    )
 
 
 def read_labels(path: Path, names: Sequence[str] | None = None) -> dict[str, Labelled]:

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from standin.corpus import Row
 from standin.errors import StandinError
 from standin.labelling.labels import Labelled, digest, given_to, read_labels, write_labels
 from standin.reviewing.store import locked
+
+if TYPE_CHECKING:
+    from standin.labelling.moving import Moved
 
 FOLDER = Path("data/labels")
 LOCK = Path(".standin/labels.lock")
@@ -29,7 +33,7 @@ class Store:
     Raises StandinError where the file is broken, naming its line.
     """
 
-    def __init__(self, path: Path, names: Sequence[str]) -> None:
+    def __init__(self, path: Path, names: Sequence[str] | None) -> None:
         self.path, self.names = path, names
         self.by_id = read_labels(path, names) if path.exists() else {}
 
@@ -67,11 +71,27 @@ class Store:
         number = 1 + max((each.round or 0 for each in self.by_id.values()), default=0)
         open_ = [each.id for each in self.by_id.values() if each.round is None]
         if not open_:
-            raise StandinError(f"{self.path}: nothing was labelled in round {number}, so there is no round to close")
+            then = (
+                "`standin label` asks for labels"
+                if number == 1
+                else "`standin run` selects new texts, then `standin label`"
+            )
+            raise StandinError(f"{self.path}: nothing was labelled in round {number}, so no round to close: {then}")
         self._write(lambda known: {
             name: replace(each, round=each.round or number) for name, each in known.items()
         })  # fmt: skip
         return number, len(open_)
+
+    def follow(self, moved: "Callable[[dict[str, Labelled]], Moved]") -> "Moved":
+        """Give answers other ids, as ``moved`` says of what the file holds; what it says of them is returned."""
+        said: list[Moved] = []
+
+        def changed(known: dict[str, Labelled]) -> dict[str, Labelled]:
+            said.append(moved(known))
+            return said[0].labels
+
+        self._write(changed)
+        return said[0]
 
     def _write(self, changed: Callable[[dict[str, Labelled]], dict[str, Labelled]]) -> None:
         with locked(LOCK, f"{self.path}: somebody else's labels are being written"):

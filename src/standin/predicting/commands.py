@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
 class Read:
     """A file that was read: its rows, the classifiers, and the probabilities, shape (rows, labels), NaN where blank.
 
-    ``partial`` keeps them on disk until what is made of them is written.
+    ``partial`` keeps them on disk until what is made of them is written. ``before``: columns of earlier predictions.
     """
 
     table: "Table"
@@ -73,6 +73,7 @@ class Read:
     shares: "np.ndarray"
     params: "Params"
     partial: "Partial"
+    before: Sequence[str]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -102,10 +103,10 @@ def predict(
     import numpy as np
 
     from standin.errors import counted, visible
-    from standin.predicting.files import ADDED, own, target_of, write_rows_with
+    from standin.predicting.files import ADDED, probability_of, target_of, write_rows_with
 
     target = target_of(file, to, overwrite)
-    found = _read(file, model, text, question, question_column, encoding, sheet)
+    found = _read(file, model, text, question, question_column, encoding, sheet, written=target)
     blank = np.isnan(found.shares[:, 0])
     best = np.where(blank, 0, np.nan_to_num(found.shares).argmax(axis=1))
     names = {asked: reader.name for asked, reader in found.readers.items()}
@@ -117,10 +118,10 @@ def predict(
     }  # fmt: skip
     if probabilities:
         for place, label in enumerate(found.labels):
-            said[f"p.{label}"] = [
+            said[probability_of(label)] = [
                 None if row[place] != row[place] else round(float(row[place]), 6) for row in found.shares
             ]
-    write_rows_with(target, found.table, said, again=own(found.table))
+    write_rows_with(target, found.table, said, before=found.before)
     found.partial.remove()
     counts = {label: int(((best == code) & ~blank).sum()) for code, label in enumerate(found.labels)}
     typer.echo(
@@ -168,14 +169,15 @@ def opinions(
 
 def _read(
     file: Path, model: Path | None, text: str | None, question: str | None, column: str | None, encoding: str | None,
-    sheet: str | None,
+    sheet: str | None, *, written: Path | None = None,
 ) -> Read:  # fmt: skip
+    """``written``: where the file's rows go with what is said of them; what cannot go there is told before reading."""
     import tempfile
 
     from standin.config import load_params
     from standin.errors import StandinError
     from standin.predicting.classifiers import readers
-    from standin.predicting.files import texts_of
+    from standin.predicting.files import check_cells, texts_of, written_before
     from standin.predicting.questions import asked_of
     from standin.predicting.reading import Partial, planned
     from standin.sources.opening import Options, open_file
@@ -196,13 +198,16 @@ def _read(
             column_of_texts = "text"
         texts = texts_of(table, column_of_texts)
         known, asked = asked_of(table, texts, known, questions, question, column)
+        labels = next(iter(known.values())).labels
+        before = written_before(table, labels) if written is not None else []
+        if written is not None:
+            check_cells(written, table, before)
     for note in table.notes:
         typer.echo(f"{file}: {note}", err=True)
     chunks = planned(known, texts, asked)
     partial = Partial(chunks)
-    labels = next(iter(known.values())).labels
     shares = _taken_over(file, chunks, (len(texts), len(labels)), params.runtime, partial)
-    return Read(table, known, asked, shares, params, partial)
+    return Read(table, known, asked, shares, params, partial, before)
 
 
 def _taken_over(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,32 @@ def own(table: Table) -> bool:
     """Whether a file holds what ``standin predict`` wrote. Raises StandinError for other columns of these names."""
     ours = [name for name in ADDED if name in table.columns]
     if ours and len(ours) < len(ADDED):
-        raise StandinError(
-            f"{table.path}: the column {ours[0]!r} would be written over: rename it in the file, `predict` writes "
-            f"{', '.join(ADDED)}"
-        )
+        raise _foreign(table, ours[0], ADDED)
     return bool(ours)
+
+
+def written_before(table: Table, labels: Sequence[str]) -> list[str]:
+    """The columns that ``standin predict`` wrote into a file before, by a classifier of the labels.
+
+    Raises StandinError for other columns of these names: probabilities are written of all labels or of none.
+    """
+    again, names = own(table), [probability_of(label) for label in labels]
+    found = [name for name in names if name in table.columns]
+    if found and (not again or len(found) < len(names)):
+        raise _foreign(table, found[0], names)
+    return [*ADDED, *found] if again else []
+
+
+def probability_of(label: str) -> str:
+    """The column with the probability of a label."""
+    return f"p.{label}"
+
+
+def _foreign(table: Table, column: str, written: Sequence[str]) -> StandinError:
+    return StandinError(
+        f"{table.path}: the column {column!r} would be written over: rename it in the file, `predict` writes "
+        f"{', '.join(written)}"
+    )
 
 
 def target_of(path: Path, to: Path | None, overwrite: bool) -> Path:
@@ -65,8 +87,36 @@ def _unfinished(target: Path) -> Path:
     return target.with_name(f".{target.name}")
 
 
-def write_rows_with(target: Path, table: Table, added: Mapping[str, Sequence[Cell]], *, again: bool = False) -> None:
-    """Write the rows of a file with further columns; ``again``: in the place of those that ``predict`` wrote before.
+def check_cells(target: Path, table: Table, before: Sequence[str]) -> None:
+    """Raise StandinError naming row and column of a cell that the target's format cannot hold."""
+    import pyarrow
+
+    columns = [name for name in table.columns if name not in before]
+    suffix = target.suffix.lower()
+    for number, record in table.records:
+        for name in columns:
+            try:
+                _check_cell(suffix, jsonable(record.get(name)))
+            except (UnicodeEncodeError, OverflowError, TypeError, pyarrow.ArrowException) as error:
+                raise StandinError(
+                    f"{table.at(number)}: the column {name!r} cannot be written to {target} ({first_line(error)}): "
+                    "take it out, or write another format with --to"
+                ) from None
+
+
+def _check_cell(suffix: str, cell: Any) -> None:
+    if isinstance(cell, str):
+        cell.encode()
+    elif suffix == ".parquet" and not isinstance(cell, bool | int | float | None):
+        _column([cell])
+    elif suffix != ".parquet":
+        str(_cell(cell) if suffix == ".csv" else _json(cell)).encode()
+
+
+def write_rows_with(
+    target: Path, table: Table, added: Mapping[str, Sequence[Cell]], *, before: Sequence[str] = ()
+) -> None:
+    """Write the rows of a file with further columns, in the place of those that ``predict`` wrote ``before``.
 
     CSV for people (formulas are made harmless, with a byte order mark for Excel); JSON Lines and Parquet as they are.
 
@@ -74,13 +124,12 @@ def write_rows_with(target: Path, table: Table, added: Mapping[str, Sequence[Cel
     """
     import pyarrow
 
-    gone = {name for name in table.columns if again and name.startswith("p.")} | set(added)
-    columns = [*(name for name in table.columns if name not in gone), *added]
+    columns = [*(name for name in table.columns if name not in {*before, *added}), *added]
 
     def rows() -> Iterator[dict[str, Any]]:
         for place, (_, record) in enumerate(table.records):
             values = {name: jsonable(record.get(name)) for name in columns if name not in added}
-            if again and table.path.suffix.lower() == ".csv":
+            if before and table.path.suffix.lower() == ".csv":
                 values = {name: plain(cell) if isinstance(cell, str) else cell for name, cell in values.items()}
             yield values | {name: cells[place] for name, cells in added.items()}
 
@@ -108,7 +157,7 @@ def _write(path: Path, suffix: str, columns: Sequence[str], rows: Iterator[dict[
         parquet.write_table(pyarrow.table({name: _column([row[name] for row in found]) for name in columns}), path)
     elif suffix == ".jsonl":
         with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            file.writelines(_json(row) + "\n" for row in rows)
     else:
         write_sheet(path, columns, ([_cell(value) for value in row.values()] for row in rows), to_fill_in=True)
 
@@ -127,10 +176,21 @@ def _column(cells: list[Any]) -> Any:
 
 
 def _json(cell: Any) -> str:
-    return json.dumps(cell, ensure_ascii=False)
+    return json.dumps(cell, ensure_ascii=False, default=_number)
+
+
+def _number(cell: Any) -> int | float:
+    """A decimal number as JSON has it. Raises TypeError where readers would take it for another, or it is none."""
+    if isinstance(cell, Decimal) and cell.is_finite():
+        number = int(cell) if cell == cell.to_integral_value() else float(cell)
+        if Decimal(repr(number)) == cell:
+            return number
+    raise TypeError(f"JSON holds no {type(cell).__name__} as {str(cell)[:40]}")
 
 
 def _cell(value: Any) -> Cell:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return value if isinstance(value, str | int | float) or value is None else _json(value)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from standin.report.naming import Sources, arm_words
-from standin.report.words import ADDED, Rows, findings, largest, other_budgets, unasked
+from standin.report.words import ADDED, SHOTS_ADDED, Rows, findings, largest, other_budgets, unasked
 
 
 def conclusions(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
@@ -22,5 +22,6 @@ def conclusions(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> 
 
 def _said(row: Mapping[str, Any], arms: Sources, lead: str = "") -> str:
     a, b = (arm_words(row[name], row["budget"], arms) for name in ("arm_a", "arm_b"))
-    said = f"synthetic texts added to {b}" if lead == ADDED else f"{a} instead of {b}"
+    added = {ADDED: "synthetic texts", SHOTS_ADDED: "the labelled examples"}
+    said = f"{added[lead]} added to {b}" if lead in added else f"{a} instead of {b}"
     return said[0].upper() + said[1:]

@@ -188,6 +188,8 @@ def _looked_at(curate: Mapping[str, Any]) -> Iterator[str]:
 
 def held_out_notes(prepare: Mapping[str, Any], curate: Mapping[str, Any]) -> list[str]:
     """What was left out of the real texts for being like held-out ones, and who reads the test texts."""
+    if not (prepare["real_texts"].get("test") or prepare["real_texts"].get("validation")):
+        return ["There are no test texts yet, so no text was compared with them."]
     test, validation, warm = (
         int(prepare.get(f"dropped_near_duplicates_{name}", 0)) for name in ("of_test", "of_validation", "in_warmstart")
     )
@@ -199,6 +201,8 @@ def held_out_notes(prepare: Mapping[str, Any], curate: Mapping[str, Any]) -> lis
         if out or warm
         else "No real text had to be left out of the splits for being nearly the same as one of test or validation."
     ]
+    if not prepare["real_texts"].get("test"):
+        return notes
     if "pool_texts_like_test" in curate:
         near, pool = curate["pool_texts_like_test"], f"the pool's {counted(prepare['real_texts']['pool'], 'text')}"
         notes.append(

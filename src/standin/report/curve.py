@@ -9,11 +9,14 @@ from standin.report import figures
 MOST_LINES = 6
 
 
-def by_budget(rows: Sequence[Mapping[str, Any]], confidence: float) -> figures.Figure | None:
+def by_budget(
+    rows: Sequence[Mapping[str, Any]], confidence: float, *, several_questions: bool = False
+) -> figures.Figure | None:
     """A line for each arm whose selected texts have several budgets, a dashed level for each arm without any.
 
     rows: name, budget ("" where the arm has no selected texts), value, low and high of every classifier, those that
-    the page drops left out. None where no arm has two budgets.
+    the page drops left out. several_questions: whether a budget is of each of several questions. None where no arm has
+    two budgets.
     """
     budgets = sorted({int(row["budget"]) for row in rows if row["budget"]})
     if len(budgets) < 2:
@@ -35,7 +38,7 @@ def by_budget(rows: Sequence[Mapping[str, Any]], confidence: float) -> figures.F
     more = f" {counted(left_out, 'further arm stands', 'further arms stand')} in the table." if left_out else ""
     said = "; ".join(f"{name}: {', '.join(_values(drawn, name, budgets[0]))}" for name in shown)
     return figures.Figure(
-        _chart(drawn, shown, budgets),
+        _chart(drawn, shown, budgets, of_each=", per question" if several_questions else ""),
         f"Macro-F1 by the number of texts selected: {said}.",
         f"A line for each way to choose texts, with its {confidence:.0%} intervals; dashed is what arms without "
         f"selected texts reach.{more}",
@@ -53,7 +56,7 @@ def _values(drawn: Sequence[Mapping[str, Any]], name: str, first: int) -> list[s
     return level or [f"{row['value']:.2f} at {row['budget']}" for row in own]
 
 
-def _chart(drawn: Sequence[Mapping[str, Any]], names: Sequence[str], budgets: Sequence[int]) -> str:
+def _chart(drawn: Sequence[Mapping[str, Any]], names: Sequence[str], budgets: Sequence[int], *, of_each: str) -> str:
     import altair as alt
 
     legend = alt.Legend(orient="bottom", columns=1)
@@ -62,7 +65,7 @@ def _chart(drawn: Sequence[Mapping[str, Any]], names: Sequence[str], budgets: Se
     shape = alt.Shape("name:N", scale=alt.Scale(domain=names, range=figures.SHAPES), title=None, legend=legend)
     x = alt.X(
         "budget:Q",
-        title="texts selected and labelled, per question",
+        title=f"texts selected and labelled{of_each}",
         axis=alt.Axis(values=list(budgets), format="d"),
         scale=alt.Scale(zero=False, padding=12),
     )

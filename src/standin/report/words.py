@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from standin.errors import counted
-from standin.evaluation.family import Sources, random_instead, without_synthetic
+from standin.evaluation.family import Sources, as_many, random_instead, without_shots, without_synthetic
 from standin.report.naming import arm_words
 
 UNLEARNED, ONE_SELECTION = "not learned", "one selection"
@@ -12,6 +12,7 @@ WITHHELD = (UNLEARNED, ONE_SELECTION)
 """Verdicts that conclude nothing."""
 MOST = 3  # comparisons that one sentence tells one by one
 ADDED = "With synthetic texts added"
+SHOTS_ADDED = "With the labelled examples to train on too"
 ALONE = {
     "higher": "The synthetic texts alone are worth more than the real ones",
     "lower": "The synthetic texts alone are worth less than the real ones",
@@ -44,10 +45,11 @@ def difference(row: Mapping[str, Any], arms: Sources) -> str:
 def answer(comparisons: Rows, arms: Sources, strategies: Sequence[str]) -> list[str]:
     """What the synthetic texts were worth, at the largest budget: one sentence for each question that can be asked.
 
-    In this order, where the arms exist: synthetic texts alone against the real ones; synthetic texts added to an arm;
-    each strategy against random; the same beside synthetic texts. Then one sentence on other budgets, where they read
-    otherwise. Where no question can be asked, what was compared is told. Verdicts are those after Holm's correction;
-    comparisons with an arm that has not learned say nothing. Last, where it is so, why there is no verdict on others.
+    In this order, where the arms exist: synthetic texts alone against the real ones; as many texts of one source as of
+    another against those; synthetic texts added to an arm; the labelled examples added to an arm; each strategy against
+    random; the same beside synthetic texts. Then one sentence on other budgets, where they read otherwise. Where no
+    question can be asked, what was compared is told. Verdicts are those after Holm's correction; comparisons with an
+    arm that has not learned say nothing. Last, where it is so, why there is no verdict on others.
 
     Args:
         comparisons: of macro-F1.
@@ -154,7 +156,9 @@ def _asked(arms: Sources, strategies: Sequence[str]) -> list[tuple[str, list[tup
     selected = [arm for arm, sources in arms.items() if set(sources) & (set(strategies) - {"random"})]
     return [
         (ALONE["several"], [(arm, other) for arm in alone for other in real]),
+        ("Of equally many texts", [(arm, other) for arm in arms for other in as_many(arm, arms)]),
         (ADDED, [(arm, other) for arm in with_others for other in without_synthetic(arm, arms)]),
+        (SHOTS_ADDED, [(arm, other) for arm in arms for other in without_shots(arm, arms)]),
         (
             "Selecting texts",
             [(arm, other) for arm in selected if arm not in with_others for other in random_instead(arm, arms)],

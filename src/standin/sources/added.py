@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from standin.config import Params
-from standin.curation.language import language_of
+from standin.curation.language import language_of, others
 from standin.curation.lengths import length, unit_of, unit_of_texts
 from standin.errors import counted
 from standin.language_codes import named, short_code
@@ -21,6 +21,9 @@ from standin.task import Task, task_path
 
 MOST_SHOWN = 20
 """Labels that are shown with their counts, the most frequent ones."""
+MOST_LANGUAGES = 5
+FOREIGN = 0.02
+"""Share of texts in other languages from which they are spoken of: it is 0.0007 and less of English data sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def language_found(texts: Sequence[str], asked: str | None, task: Task | None, n
             f"look at: the texts' language is not known, so {path} says 'en': write theirs there (language, "
             "prompts.language), or add them again with --language"
         )
-        return "en", [said, *_unspaced(texts, "en", path)]
+        return "en", [said, *_mixed(texts, "en"), *_unspaced(texts, "en", path)]
     if read and short_code(read) != short_code(code):
         where = f"{path} says language: {code}" if task else f"you said --language {code}"
         said = f"look at: the texts read as {named(read)}, but {where}"
@@ -113,7 +116,24 @@ def language_found(texts: Sequence[str], asked: str | None, task: Task | None, n
         said = f"language: {named(code)}"
     else:
         said = f"language: {named(code)}, as the texts read; --language says another one"
-    return code, [said, *_unspaced(texts, code, path)]
+    mixed = _mixed(texts, code) if not read or short_code(read) == short_code(code) else []
+    return code, [said, *mixed, *_unspaced(texts, code, path)]
+
+
+def _mixed(texts: Sequence[str], language: str) -> list[str]:
+    """How many texts are surely in other languages than the task's, where they are more than a few."""
+    found = others(texts, language)
+    number = sum(found.languages.values())
+    if found.share < FOREIGN or number < 2:
+        return []
+    counts = [f"{name} {count}" for name, count in found.languages.items()]
+    shown = ", ".join(counts[:MOST_LANGUAGES]) + (", ..." if len(counts) > MOST_LANGUAGES else "")
+    which = "texts" if found.texts == len(texts) else "texts looked at"
+    return [
+        f"look at: {number:,} of {found.texts:,} {which} read as another language ({shown}); those too short to "
+        "tell are not counted. A task has one language, that of its prompts and models: take them "
+        "out of the file, make a task of each language, or name multilingual models"
+    ]
 
 
 def vote_remarks(found: Mapping[str, str | None], read: bool, task: Path) -> list[str]:

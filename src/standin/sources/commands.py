@@ -77,25 +77,28 @@ def add(
     Example: standin data add my-task reviews.xlsx --sheet 2024 --text comment --label topic
     """
     from standin.errors import StandinError
+    from standin.labelling.moving import with_answers
     from standin.sources import adding
     from standin.sources.headers import Header
     from standin.sources.opening import Options
 
     named = tuple(part.strip() for part in columns.split(",")) if columns else ()
     try:
-        added = adding.add(
-            name,
-            path,
-            test=test,
-            validation=validation,
-            warmstart=warmstart,
-            text=text,
-            label=None if unlabelled else label,
-            values=adding.mapping(value or []),
-            options=Options(encoding, sheet, Header(skip, named, not no_quotes)),
-            labelled_only=labelled_only,
-            language=language,
-            replace=replace,
+        added = with_answers(
+            adding.add(
+                name,
+                path,
+                test=test,
+                validation=validation,
+                warmstart=warmstart,
+                text=text,
+                label=None if unlabelled else label,
+                values=adding.mapping(value or []),
+                options=Options(encoding, sheet, Header(skip, named, not no_quotes)),
+                labelled_only=labelled_only,
+                language=language,
+                replace=replace,
+            )
         )
     except StandinError as error:
         typer.echo(f"data add: {error}", err=True)
@@ -164,10 +167,12 @@ def fetch(
     Of a copy it also adds what an LLM wrote for the task, where the task file names recordings.
     """
     from standin.errors import StandinError
+    from standin.labelling.moving import with_answers
     from standin.sources import fetching
 
     try:
-        typer.echo(fetching.fetch(name, folder=folder, replace=replace).summary())
+        added = with_answers(fetching.fetch(name, folder=folder, replace=replace))
+        typer.echo(added.summary())
         for recorded in fetching.fetch_recordings(name, folder, replace=replace) if folder else ():
             typer.echo(recorded.summary())
     except StandinError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from standin.config import STRATEGY_EVIDENCE, Params
+from standin.config import Params
 from standin.corpus import ArmRow, Row, SelectedRow, SyntheticRow, by_question, read_rows, write_json, write_rows
 from standin.errors import StandinError, counted
 from standin.ingredients import GENERATED, UNTRAINED, answerer, part, strategy, training_names
@@ -15,7 +15,7 @@ from standin.selection.budgets import in_texts, of_round
 from standin.sheets import write_sheet
 from standin.subsets import misaligned, nested
 from standin.task import Task
-from standin.texts_behind import COLUMNS, counted_rows, no_texts, summary
+from standin.texts_behind import COLUMNS, costs_shots, counted_rows, no_texts, summary
 
 POOL = Path("data/real/pool.jsonl")
 SHOTS = Path("data/real/shots.jsonl")
@@ -126,33 +126,22 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         budgets = [budget for budget in budgets if not lacking.get(budget)]
         if not reason and (disputed := _disputed(sources, material, budgets)):
             print(f"arms: {arm}: {disputed}")  # noqa: T201
+        for fewer in [] if reason else _fewer(sources, material):
+            print(f"arms: {arm}: {fewer}")  # noqa: T201
         seeds = [] if reason else params.finetune.seeds
         write_rows(Path(f"data/arms/{arm}.jsonl"), _arm_rows(material, sources, seeds, budgets))
-        behind = _shots_behind(sources, params)
+        shots = read_rows(SHOTS, Row) if costs_shots(sources, params) else []
+        behind = [row for row in shots if row.label is not None]
         for key in [(seed, budget) for seed in seeds for budget in budgets]:
             rows = material.rows(sources, *key)
             counts += ({"arm": arm} | row for row in counted_rows(rows, behind, key, task.label_names))
         skipped[arm] = bool(reason)
     write_sheet(COUNTS, COLUMNS, ([count[column] for column in COLUMNS] for count in counts))
-    print(f"arms: {len(skipped) - sum(skipped.values())} of {len(skipped)} arms written to data/arms")  # noqa: T201
+    untaught = [arm for arm, names in params.arms.items() if answerer(names) in UNTRAINED]
+    written = len(skipped) - sum(skipped.values()) - len(untaught)
+    without = f"; learning from no text: {', '.join(untaught)}" if untaught else ""
+    print(f"arms: {written} of {len(skipped)} arms written to data/arms{without}")  # noqa: T201
     return {**summary(counts, list(params.arms), task.label_names), "arm_skipped": skipped}
-
-
-def _shots_behind(sources: Sequence[str], params: Params) -> list[Row]:
-    """The labelled shots that an arm costs without training on them: its synthetic texts were made or sorted by them.
-
-    Few-shot prompts show them, and a classifier judge that removes texts learned from them. SQBC and CAL select by
-    synthetic texts. All shots count, shown or not: all were labelled for it.
-    """
-    used = params.generator.shots > 0 or (params.verify.by == "classifier" and params.verify.remove)
-    generated = params.select.pool == "synthetic"
-    synthetic = any(
-        part(source).source in GENERATED
-        or (generated and strategy(source))
-        or STRATEGY_EVIDENCE.get(source, POOL.as_posix()) != POOL.as_posix()
-        for source in sources
-    )
-    return [row for row in read_rows(SHOTS, Row) if row.label is not None] if used and synthetic else []
 
 
 def _used(arms: Iterable[Sequence[str]]) -> set[str]:
@@ -209,7 +198,8 @@ def _with_labels(pool: Sequence[Row], labels: dict[str, Labelled], path: Path) -
             f"id {row.id!r} {there} in the labels file (params.yaml, select.labels) but {row.text!r} in {POOL}: the "
             f"labels were given to other texts ({counted(len(changed), 'such text')}). `standin label export` has "
             "those that are selected: label them again. Take the lines of the others out of "
-            f"{path}: they then count as not labelled."
+            f"{path}: they then count as not labelled. Where ids alone changed, `standin data add TASK FILE --replace` "
+            "gives each answer the id of its text."
         )
     return {row.id: replace(row, label=own.label if (own := found[row.id]) else None) for row in pool}
 
@@ -241,7 +231,8 @@ def _say_asked(material: Material, path: Path) -> None:
     if texts:
         answered = len(texts & material.answered)
         what = f"{counted(len(texts), 'text')} to label in all (strategies and seeds together)"
-        print(f"arms: a budget of {budget} means {what}; {path} answers {answered}")  # noqa: T201
+        before = f", and {counted(len(material.earlier), 'text')} of closed rounds" if material.earlier else ""
+        print(f"arms: a budget of {budget} means {what}; {path} answers {answered} of them{before}")  # noqa: T201
 
 
 def _lacking(sources: Sequence[str], material: Material, budget: int | None) -> str:
@@ -301,6 +292,21 @@ def _disputed(sources: Sequence[str], material: Material, budgets: Sequence[int 
     without = sum(row.label is None for row in rows.values())
     why = "people are divided, or could not say"
     return f"{without} of {counted(len(rows), 'text')} left out: {why}" if without else ""
+
+
+def _fewer(sources: Sequence[str], material: Material) -> Iterator[str]:
+    """Which parts ask for more texts than their source has, for each question."""
+    for source in sources:
+        given = part(source)
+        if given.size is None:
+            continue
+        of = material.labelled(given.size) if isinstance(given.size, str) else None
+        for question, own in by_question(material.fixed[given.source]).items():
+            size = of[question] if of is not None else int(given.size)
+            if len(own) < size:
+                where = f" of question {question!r}" if question is not None else ""
+                number = f", where {given.size} has {size:,}" if of is not None else ""
+                yield f"{source} is all {counted(len(own), 'text')}{where}{number}"
 
 
 def _skipped(sources: Sequence[str], material: Material, path: Path, *, labelled: bool) -> str | None:

@@ -254,10 +254,16 @@ def _write_history(arm: str, trained: Mapping[Key, Kept]) -> None:
 
 def _metrics(trained: Mapping[Key, Kept]) -> dict[str, Any]:
     """Counts, and means over seeds and questions: flat, or per ``budget_<n>`` where there are several budgets."""
-    budgets = list(dict.fromkeys(key.budget for key in trained))
-    found = {budget: _means([one for key, one in trained.items() if key.budget == budget]) for budget in budgets}
-    scores = found[budgets[0]] if len(budgets) == 1 else {f"budget_{budget}": found[budget] for budget in budgets}
+    found = {budget: _means(own) for budget, own in _by_budget(trained).items()}
+    scores = (
+        next(iter(found.values())) if len(found) == 1 else {f"budget_{budget}": own for budget, own in found.items()}
+    )
     return {"classifiers": len(trained), "skipped": False, **scores}
+
+
+def _by_budget(trained: Mapping[Key, Kept]) -> dict[int | None, list[Kept]]:
+    budgets = dict.fromkeys(key.budget for key in trained)
+    return {budget: [one for key, one in trained.items() if key.budget == budget] for budget in budgets}
 
 
 def _means(trained: Sequence[Kept]) -> dict[str, float]:
@@ -275,8 +281,17 @@ def _means(trained: Sequence[Kept]) -> dict[str, float]:
 
 
 def _said(trained: Mapping[Key, Kept]) -> str:
-    means = _means(list(trained.values()))
-    said = f"{counted(len(trained), 'classifier')} on {means['train_rows']:.0f} texts each"
-    said += f", every text {means['passes']:.1f} times"
-    scored = "validation_macro_f1" in means
-    return said + (f", validation macro-F1 {means['validation_macro_f1']:.3f}" if scored else "")
+    """What the classifiers of each budget read, and how good they are on validation texts."""
+    groups = _by_budget(trained)
+    return "; ".join((f"at budget {key}, " if len(groups) > 1 else "") + _of_budget(own) for key, own in groups.items())
+
+
+def _of_budget(trained: Sequence[Kept]) -> str:
+    least, most = min(one.texts for one in trained), max(one.texts for one in trained)
+    texts = counted(most if least == most else f"{least:,} to {most:,}", "text")
+    means = _means(trained)
+    said = f"{counted(len(trained), 'classifier')} on {texts} each, every text {means['passes']:.1f} times"
+    if "validation_macro_f1" in means:
+        mean = "mean " if len(trained) > 1 else ""
+        said += f", {mean}validation macro-F1 {means['validation_macro_f1']:.3f}"
+    return said

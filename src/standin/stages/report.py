@@ -95,13 +95,15 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     compared = [row["arm"] for row in _table(REPORTS / "evaluate/scores.csv")]
     shown = [arm for arm in ("real", "synthetic") if arm in compared] or list(dict.fromkeys(compared))[:2]
     sure = reliability.figure(_table(REPORTS / "evaluate/reliability.csv"), params.arms, shown)
+    by_budget, several = arms["by_budget"], filled["several_questions"]
+    budgets = curve.by_budget(by_budget, params.evaluate.confidence, several_questions=several)
     pictures = {
         "reliability": ("How often answers are right, by how sure they are", sure),
         "projection": ("Real and synthetic texts in the plane", figures.projection(projected) if projected else None),
         "agreement": ("Accuracy by agreement", agreement),
         "selection": ("Which real texts were chosen", gather_plane(params, task, projected)),
         **beside.pictures({name: _table(REPORTS / f"diversity/{name}.csv") for name in beside.TABLES}, task.language),
-        "budgets": ("Macro-F1 by the number of labels", curve.by_budget(arms["by_budget"], params.evaluate.confidence)),
+        "budgets": ("Macro-F1 by the number of labels", budgets),
         "scale": ("The task among others, from objective to subjective", figures.scale(*placed) if placed else None),
     }
     filled["pictures"] = {
@@ -291,6 +293,9 @@ def gather_labelling(params: Params, task: Task, comparisons: Sequence[Mapping[s
         "named": file != ORACLE,
         "first": labelling.FIRST,
         "reason": reason,
+        "strategy": strategy,
+        "task": task.name,
+        "unasked": len(pool) - len(labelled),
         "seed": seed,
         "budget": budget,
         "union": len(chosen),
