@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from standin import cli
 from standin.errors import StandinError
-from standin.sources import adding
-from standin.sources.fetching import fetch, parts_of
+from standin.sources import adding, recording
+from standin.sources.fetching import fetch, fetch_recordings, parts_of
 from standin.task import Task, parse_task
 
 datasets = pytest.importorskip("datasets")
@@ -257,6 +257,63 @@ def test_a_copy_is_added_with_its_warm_start_and_its_remarks(project: Path) -> N
     assert [row.text for row in found["train"].rows] == ["a letter to a friend", "win a car", "see you at six"]
     assert {(row.question_id, row.question) for row in found["train"].rows} == {("tax", "Should taxes rise?")}
     assert {(row.question_id, row.question) for row in found["warmstart"].rows} == {("rent", "Should rents rise?")}
+
+
+RECORDED = {
+    "train": ["mails/one.jsonl"],
+    "rename": {"message": "text"},
+    "recordings": {
+        "gpt-4": {"file": "mails/five.jsonl", "rename": {"message": "text", "by": "model", "from": "seeds"}},
+        "llama": {"file": "mails/six.jsonl", "rename": {"message": "text"}, "model": "llama-2", "prompt": "Write"},
+    },
+}
+
+
+def test_what_an_llm_wrote_for_the_task_comes_with_a_copy_and_says_by_what_and_from_which_texts(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "version_file", lambda *_: None)
+    values = {"SPAM": "spam", "HAM": "ham"}
+    Path("tasks/mail.yaml").write_text(json.dumps(task(source={"local": RECORDED, "values": values})), encoding="utf-8")
+    copied("one", ("see you at six", "HAM"), ("win a car", "SPAM"))
+    lines = [{"message": "a prize for you", "label": "SPAM", "by": "gpt-4-0613", "from": "t7"},
+             {"message": "lunch at one?", "label": "HAM", "by": "gpt-4-0613", "from": None}]  # fmt: skip
+    Path("../copies/mails/five.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    copied("six", ("free money", "SPAM"))
+    done = CliRunner().invoke(cli.app, ["data", "fetch", "mail", "--from", "../copies"])
+    assert done.exit_code == 0, done.output
+    found = {path.name: [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+             for path in Path("data/recorded/mail").glob("*.jsonl")}  # fmt: skip
+    assert found == {
+        "gpt-4.jsonl": [
+            {"id": "gpt-4-00001", "text": "a prize for you", "label": "spam", "model": "gpt-4-0613", "seeds": ["t7"]},
+            {"id": "gpt-4-00002", "text": "lunch at one?", "label": "ham", "model": "gpt-4-0613"},
+        ],
+        "llama.jsonl": [
+            {"id": "llama-00001", "text": "free money", "label": "spam", "model": "llama-2", "prompt": "Write"}
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"file": "mails/none.jsonl"}, r"mails/none.jsonl: there is no such file; source.local.recordings in tasks/"),
+        (
+            {"rename": {"massage": "text"}},
+            r"recordings.gpt-4.rename in .*: no column 'massage': did you mean 'message'",
+        ),
+    ],
+)
+def test_a_recording_that_is_not_as_the_task_says_is_named(
+    project: Path, changed: dict[str, Any], message: str
+) -> None:
+    local = RECORDED | {"recordings": {"gpt-4": {"file": "mails/one.jsonl"} | changed}}
+    Path("tasks/mail.yaml").write_text(json.dumps(task(source={"local": local})), encoding="utf-8")
+    copied("one", ("a", "ham"), ("b", "spam"))
+    with pytest.raises(StandinError, match=message):
+        fetch_recordings("mail", Path("../copies"))
+    assert not Path("data/recorded").exists()
 
 
 @pytest.mark.parametrize(

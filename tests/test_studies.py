@@ -94,7 +94,7 @@ def test_an_unknown_study_names_those_that_there_are(project: Path) -> None:
         load_study("other")
 
 
-@pytest.mark.parametrize("name", ["li2023", "wagner2025"])
+@pytest.mark.parametrize("name", ["li2023", "wagner2025", "isarcasm", "hyperbole"])
 def test_the_papers_studies_change_only_parameters_that_there_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     found = load_study(name)
@@ -131,7 +131,10 @@ def test_dvc_reads_the_changes_as_the_study_means_them(project: Path) -> None:
     odd = study(
         params={"evaluate.scored_labels": ["it's", "a,b", "5"], "select.strategies": {}, "runtime.token_budget": None}
     )
-    changed = changes(odd, points(odd)[0], ["real", "sqbc"])
+    there = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    assert {"real", "sqbc"} <= {*there["arms"]}
+    assert "sqbc" in there["select"]["strategies"]
+    changed = changes(odd, points(odd)[0], there)
     apply_overrides(Path("params.yaml"), changed)
     found = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     assert found["evaluate"]["scored_labels"] == ["it's", "a,b", "5"]
@@ -139,6 +142,8 @@ def test_dvc_reads_the_changes_as_the_study_means_them(project: Path) -> None:
     assert (found["base"]["task"], found["base"]["seed"], found["generator"]["shots"]) == ("city-topics", 1, 0)
     assert found["arms"]["synthetic"] == ["synthetic"]
     assert "sqbc" not in found["arms"]
+    assert found["select"]["strategies"] == {}
+    assert found["select"]["budgets"] == there["select"]["budgets"]
     assert hydra({"a": [True, "x"]}) == "{a: [true,'x']}"
 
 
@@ -307,6 +312,16 @@ def test_one_base_seed_has_no_verdict_and_two_tasks_have_a_mean() -> None:
     assert (list(found), found[None][0].verdict) == (["city-topics", "sms-spam", None], "holds")
 
 
+def test_a_column_of_one_label_is_its_f1_and_missing_where_a_task_has_no_such_label() -> None:
+    columns = {"real": {"title": "real", "arm": "real"}, "spam": {"title": "spam", "arm": "real", "label": "spam"},
+               "joy": {"title": "joy", "arm": "real", "label": "joy"}}  # fmt: skip
+    own = study(columns=columns, tables=[{"title": "T", "columns": ["real", "spam"]}], claims=[])
+    found = measuring.scores(own, [record("sms-spam", 1, {"real": ["0111"]}, truth="0011")])["sms-spam"]["macro_f1"]
+    assert set(found) == {"real", "spam"}
+    assert measuring.value(found["spam"]).value == pytest.approx(0.8)  # precision 2/3, recall 1
+    assert measuring.value(found["real"]).value == pytest.approx((0.8 + 2 / 3) / 2)  # ham: precision 1, recall 1/2
+
+
 def test_an_arm_that_had_not_learned_has_no_verdict() -> None:
     both = {"real": [TRUE], "synthetic": [HALF]}
     made = [record(task, seed, both, truth=TRUE) for task in SMALL["tasks"] for seed in (1, 2)]
@@ -378,6 +393,22 @@ def test_a_task_whose_files_git_does_not_hold_is_told_before_anything_runs(
     monkeypatch.setattr(running, "plan_of", pytest.fail)
     with pytest.raises(StandinError, match=r"tasks/city-topics\.yaml is not in git, and a run of mine needs it"):
         running.check(own, running.planned(own, points(own)))
+
+
+def test_every_recording_that_git_does_not_hold_is_told_before_anything_runs(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [f"data/recorded/city-topics/{name}.jsonl" for name in ("here", "lost")]
+    grid = {"generator.model": files, "base.seed": [1, 2]}
+    own = study(tasks=["city-topics"], grid=grid, params={"generator.engine": "replay"}, task_params={}, subsets={},
+                columns={"real": {"title": "real", "arm": "real"}}, tables=[{"title": "T", "columns": ["real"]}],
+                claims=[])  # fmt: skip
+    monkeypatch.setattr(running.trees, "git", lambda *words: b"" if files[1] in words else b"there")
+    planned: list[str] = []
+    monkeypatch.setattr(running, "plan_of", lambda params, _: planned.append(params.generator.model))
+    with pytest.raises(StandinError, match=r"lost\.jsonl\.dvc is not in git, and a run of mine needs .* --as lost"):
+        running.check(own, running.planned(own, points(own)))
+    assert files[1] not in planned
 
 
 def test_a_study_that_sets_what_is_no_parameter_is_told_before_anything_runs(project: Path) -> None:

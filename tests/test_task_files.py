@@ -6,6 +6,7 @@ The data sets are other people's and lie beside the project; they are read here 
 import gzip
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -17,11 +18,13 @@ import pytest
 from standin.config import parse_params
 from standin.corpus import Row, read_rows, write_rows
 from standin.generation.prompts import DIVERSITY, OPENING, turn
+from standin.sources import recording
 from standin.sources.checking import check_tasks, file_faults
-from standin.sources.fetching import parts_of
+from standin.sources.fetching import fetch_recordings, parts_of
 from standin.sources.files import RawRows, read_raw, reading_of
 from standin.stages import prepare
 from standin.stages.generate import planned
+from standin.studies.study import load_study
 from standin.task import Task, load_task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +38,8 @@ TARGETS = ("abortion", "atheism", "climate", "feminist")
 STANCE = [f"stance-{target}" for target in (*TARGETS, "hillary")]
 STUDIES = [*LI, *STANCE, "x-stance"]
 COPIED = [name for name in STUDIES if name != "stance-hillary"]
+RECORDED = {"isarcasm": ["simple", "grounded", "taxonomy"], "hyperbole": ["gpt-4", "llama-2-70b"]}
+"""Tasks that have recorded texts of strong LLMs; no data set of the hub is known for them."""
 
 
 def task_of(name: str) -> Task:
@@ -85,7 +90,7 @@ def test_what_of_a_task_is_our_choice_is_marked_so(name: str) -> None:
     assert re.search(r"\bours\b", said)
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [*STUDIES, *RECORDED])
 @pytest.mark.parametrize("shots", [0, 2])
 def test_prompts_of_every_label_are_put_together_zero_shot_few_shot_and_diverse(name: str, shots: int) -> None:
     task = task_of(name)
@@ -104,7 +109,7 @@ def test_prompts_of_every_label_are_put_together_zero_shot_few_shot_and_diverse(
             assert "more diverse" in diverse
 
 
-@pytest.mark.parametrize("name", COPIED)
+@pytest.mark.parametrize("name", [*COPIED, *RECORDED])
 def test_labels_are_exactly_those_of_the_published_data(name: str) -> None:
     needs(name)
     source, wanted = task_of(name).source, set(task_of(name).label_names)
@@ -125,7 +130,7 @@ def test_a_relation_has_the_same_label_by_its_number_and_by_its_name() -> None:
     assert all(values.get(number) == values.get(name) for number, name in known)
 
 
-@pytest.mark.parametrize("name", [name for name in COPIED if name != "x-stance"])
+@pytest.mark.parametrize("name", [name for name in (*COPIED, *RECORDED) if name != "x-stance"])
 def test_every_text_of_the_published_files_is_read_with_its_label(name: str, tmp_path: Path) -> None:
     needs(name)
     task = task_of(name)
@@ -219,6 +224,40 @@ def test_x_stance_has_its_splits_drawn_question_by_question(tmp_path: Path, monk
     warm = read_rows(Path("data/real/warmstart.jsonl"), Row)
     assert len(warm) == metrics["real_texts"]["warmstart"] > 4000
     assert not {row.question_id for row in warm} & {question.value for question in task.questions}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_every_recorded_text_comes_with_its_label_its_model_and_the_text_it_was_made_from(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs(name)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "tasks", tmp_path / "tasks")
+    for step in ("check_repository", "version_file"):
+        monkeypatch.setattr(recording, step, lambda *_: None)
+    monkeypatch.setattr(recording, "_findings", lambda *_: ([], ()))
+    source = task_of(name).source
+    assert source.local
+    assert source.citation
+    assert list(source.local.recordings) == RECORDED[name]
+    for found, given_of in zip(fetch_recordings(name, DATA), source.local.recordings.values(), strict=True):
+        lines = given(given_of.file)
+        assert [row["text"] for row in found.rows] == [line["text"] for line in lines]
+        assert [row["label"] for row in found.rows] == [
+            source.values.get(line["label"], line["label"]) for line in lines
+        ]
+        assert [row["model"] for row in found.rows] == [line["generator"] for line in lines]
+        assert [row.get("seeds") for row in found.rows] == [
+            [line["seed_id"]] if "seed_id" in line else None for line in lines
+        ]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_study_reads_the_recordings_that_its_task_names(name: str) -> None:
+    local = task_of(name).source.local
+    assert local
+    files = [f"data/recorded/{name}/{called}.jsonl" for called in local.recordings]
+    assert load_study(name, ROOT).grid["generator.model"] == files
 
 
 def test_all_tasks_are_checked_from_the_copies_in_a_folder() -> None:

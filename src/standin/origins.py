@@ -47,13 +47,28 @@ class Hub(Origin):
     warmstart: dict[str, str] = Field(default_factory=dict)
 
 
+class Recording(Group):
+    """Texts that an LLM wrote for the task elsewhere, which ``standin data fetch`` adds as ``data add-generated`` does.
+
+    ``rename``: column of the file -> text, label, question_id, model, prompt or seeds, where it is called otherwise.
+    ``model``, ``prompt``: what wrote them and how it was asked, where no column says so.
+    """
+
+    file: Within
+    rename: dict[str, str] = Field(default_factory=dict)
+    model: str | None = None
+    prompt: str | None = None
+
+
 class Local(Origin):
     """The files of a copy below a folder that a person names, ``standin data fetch --from FOLDER``.
 
-    ``warmstart``: question -> the files whose rows answer it. The further keys mean what they mean in ``hub``.
+    ``warmstart``: question -> the files whose rows answer it. ``recordings``: name -> texts that an LLM wrote for the
+    task; they go to data/recorded/<task>/<name>.jsonl. The further keys mean what they mean in ``hub``.
     """
 
     train: list[Within]
     test: list[Within] = Field(default_factory=list)
     validation: list[Within] = Field(default_factory=list)
     warmstart: dict[str, list[Within]] = Field(default_factory=dict)
+    recordings: dict[str, Recording] = Field(default_factory=dict)

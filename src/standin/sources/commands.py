@@ -162,17 +162,22 @@ def fetch(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace other data of that name.")] = False,
 ) -> None:
-    """Load a task's data set from the hub or from a copy, check and version it."""
+    """Load a task's data set from the hub or from a copy, check and version it.
+
+    Of a copy it also adds what an LLM wrote for the task, where the task file names recordings.
+    """
     from standin.errors import StandinError
     from standin.labelling.moving import with_answers
     from standin.sources import fetching
 
     try:
         added = with_answers(fetching.fetch(name, folder=folder, replace=replace))
+        typer.echo(added.summary())
+        for recorded in fetching.fetch_recordings(name, folder, replace=replace) if folder else ():
+            typer.echo(recorded.summary())
     except StandinError as error:
         typer.echo(f"data fetch: {error}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(added.summary())
 
 
 def remove(

@@ -98,13 +98,13 @@ def _by_seed(study: Study, column: Column, records: Sequence[Record]) -> dict[in
 def _scored(record: Record, column: Column) -> dict[str, Drawn]:
     """Score an arm, questions counting equally. Equal test texts have equal resamples, whatever the run."""
     own = [one for one in record.answers if one.arm == column.arm]
-    if not own:
+    if not own or (column.label and column.label not in record.labels):
         return {}
     budgets = [one.budget or 0 for one in own]
     budget = {"smallest": min(budgets), "largest": max(budgets)}.get(str(column.budget), column.budget)
     own = [one for one in own if (one.budget or 0) == budget]
     seeds = sorted({one.seed for one in own})
-    only = [record.labels.index(label) for label in record.scored]
+    only = [record.labels.index(label) for label in ([column.label] if column.label else record.scored)]
     sums: dict[str, list[tuple[Floats, Floats]]] = {measure: [] for measure in MEASURES}
     texts = 0
     for question in record.texts:

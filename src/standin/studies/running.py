@@ -44,12 +44,12 @@ class Outcome:
 
 def planned(study: Study, asked: Sequence[Point]) -> list[Planned]:
     """Every grid point with what it changes. Raises StandinError where a record is broken."""
-    there = list((read_yaml(PARAMS) or {}).get("arms") or {})
+    there = read_yaml(PARAMS) or {}
     found = []
     for point in asked:
         changed = changes(study, point, there)
         path = records.path_of(point)
-        # arms that params.yaml has and the study has not are taken out: which they are changes no result
+        # arms and strategies that only params.yaml has are taken out: which they are changes no result
         done = path.exists() and _essential(records.read(path).changes) == _essential(changed)
         name = f"{point.name}-{fingerprint(_essential(changed))[:6]}"
         found.append(Planned(point, tuple(changed), name, done))
@@ -57,7 +57,7 @@ def planned(study: Study, asked: Sequence[Point]) -> list[Planned]:
 
 
 def _essential(changed: Sequence[str]) -> list[str]:
-    return [change for change in changed if not change.startswith("~arms.")]
+    return [change for change in changed if not change.startswith("~")]
 
 
 def check_settings(plan: Sequence[Planned]) -> None:
@@ -70,10 +70,11 @@ def check_settings(plan: Sequence[Planned]) -> None:
 def check(study: Study, plan: Sequence[Planned]) -> None:
     """Check every different setting before the first run begins, with the data themselves.
 
-    Raises StandinError: parameters that are none, a task whose file or data git and DVC do not hold, which a temporary
-    copy would lack, or whose data are fewer than the study takes.
+    Raises StandinError: parameters that are none, a task whose file, data or recorded texts git and DVC do not hold (a
+    temporary copy would lack them), or whose data are fewer than the study takes.
     """
     check_settings(plan)
+    first = {(one.point.task, one.point.values.get("generator.model")): one for one in reversed(plan) if not one.done}
     for task in dict.fromkeys(one.point.task for one in plan):
         needed = [task_path(task).as_posix(), f"data/raw/{task}.dvc"]
         for path in needed:
@@ -81,9 +82,15 @@ def check(study: Study, plan: Sequence[Planned]) -> None:
             if not own_data and not trees.git("ls-files", path):
                 how = f"`standin data fetch {task}` or `standin data add {task} FILE`, then " if ".dvc" in path else ""
                 raise StandinError(f"{path} is not in git, and a run of {study.name} needs it: {how}`git add` it")
-
-    for one in {one.point.task: one for one in reversed(plan) if not one.done}.values():
+    for one in first.values():
         params, asked = load_with(list(one.changes))
+        model = params.generator.model
+        if params.generator.engine == "replay" and not trees.git("ls-files", model, f"{model}.dvc"):
+            how = f"`standin data add-generated {one.point.task} FILE --as {Path(model).stem}`, or `standin data fetch "
+            raise StandinError(
+                f"{model}.dvc is not in git, and a run of {study.name} needs those recorded texts: {how}"
+                f"{one.point.task} --from FOLDER` where the task file names them, then `git commit`"
+            )
         with redirect_stdout(io.StringIO()):
             plan_of(params, asked)
 

@@ -24,14 +24,16 @@ MEASURES = ("macro_f1", "accuracy")
 class Column(Group):
     """An arm under the values ``at`` of the grid's axes; of an axis that is not named, the first value.
 
-    ``budget``: of an arm with several, this one, ``smallest`` or ``largest``. ``published``: where task files give the
-    paper's figure, as bert.zero_shot.
+    ``budget``: of an arm with several, this one, ``smallest`` or ``largest``. ``label``: F1 of this label alone, in
+    place of macro-F1; a task without that label has no such column. ``published``: where task files give the paper's
+    figure, as bert.zero_shot.
     """
 
     arm: str
     title: str
     at: dict[str, Any] = Field(default_factory=dict)
     budget: int | Literal["smallest", "largest"] = "largest"
+    label: str | None = None
     published: str | None = None
 
 
@@ -208,15 +210,27 @@ def points(study: Study, subset: str | None = None, tasks: Sequence[str] = ()) -
     ]
 
 
-def changes(study: Study, point: Point, there: Sequence[str]) -> list[str]:
-    """What ``-S`` changes for a run, in Hydra's grammar; ``there`` are the arms in params.yaml, which give way."""
+def changes(study: Study, point: Point, there: Mapping[str, Any]) -> list[str]:
+    """What ``-S`` changes for a run, in Hydra's grammar; ``there``, params.yaml: its arms and strategies give way."""
     given = {**study.params, **study.task_params.get(point.task, {}), **point.values}
     return [
         f"base.task={point.task}",
         *(f"++{key}={hydra(value)}" for key, value in given.items()),
-        *(f"~arms.{arm}" for arm in there if arm not in study.arms),
+        *(f"~{name}" for name in _giving_way({**given, "arms": study.arms}, there)),
         *(f"++arms.{arm}={hydra(sources)}" for arm, sources in study.arms.items()),
     ]
+
+
+def _giving_way(given: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """What params.yaml holds under keys whose whole mapping the study gives: Hydra would keep it beside the study's."""
+    found = []
+    for key, value in given.items():
+        if isinstance(value, Mapping):
+            own: Any = there
+            for part in key.split("."):
+                own = own.get(part) if isinstance(own, Mapping) else None
+            found += [f"{key}.{name}" for name in (own or {}) if name not in value]
+    return found
 
 
 def hydra(value: Any) -> str:
