@@ -436,6 +436,13 @@ def test_the_page_has_verdicts_scores_the_paper_s_figures_and_what_differs(proje
     assert "zero-shot" in figure
 
 
+def test_of_one_base_seed_the_page_shows_the_tasks_alone(project: Path) -> None:
+    made = [record("sms-spam", 1, {"real": [TRUE, TRUE], "synthetic": [HALF, HALF]}, truth=TRUE)]
+    text, _ = reporting.page(study(), made, 8, {})
+    assert "mean over tasks" not in text
+    assert "| Synthetic is worse | -0.667 (-0.667 to -0.667) |\n" in text
+
+
 def test_the_page_of_a_study_without_runs_says_so(project: Path) -> None:
     text, figure = reporting.page(study(), [], 8, {})
     assert "None of its 8 runs has been made yet." in text

@@ -42,13 +42,14 @@ def _chart(rows: list[dict[str, Any]], tasks: list[str], titles: list[str], meas
     axis = alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1], format=".1f")
     y = alt.Y("name:N", sort=titles, axis=None)
     base = alt.Chart().encode(y=y)
+    columns = 1 if len(max(titles, key=len)) > 12 else 2  # of the legend, whose long titles would lie on each other
     bars = base.mark_rule(strokeWidth=2, color=GREY).encode(
         x=alt.X("low:Q", scale=scale, axis=axis, title=f"{measure} on real test texts"), x2="high:Q"
     )
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(
         x="value:Q",
         shape=alt.Shape("name:N", sort=titles, scale=alt.Scale(domain=titles, range=SHAPES[: len(titles)]),
-                        legend=alt.Legend(title=None, orient="top", columns=2)),
+                        legend=alt.Legend(title=None, orient="top", columns=columns)),
         color=alt.Color("name:N", sort=titles, scale=alt.Scale(domain=titles, range=SHADES[: len(titles)])),
     )  # fmt: skip
     panel = alt.layer(bars, dots, data=values(rows)).properties(width=WIDTH - 120, height=BAND * len(titles))

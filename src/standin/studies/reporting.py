@@ -64,35 +64,28 @@ def _begun(study: Study, records: Sequence[Record], planned: int) -> str:
 
 
 def _verdicts(study: Study, found: Mapping[str, Scores], ranks: Mapping[str, float]) -> list[str]:
+    """Claims over tasks, where there is a mean over them, then task by task, and what holds of trends."""
     judged = claims(study, found)
     if not any(judged.values()):
         return []
-    lines = ["| claim | mean over tasks | holds in | the opposite in |", "|---|---:|---|---|"]
     over = {one.claim: one for one in judged.get(None, [])}
+    overview = [["claim", "mean over tasks", "holds in", "the opposite in"]]
+    detail = [["claim", *(task for task in judged if task)]]
     for claim in study.claims:
-        own = {task: one for task, tasks_own in judged.items() if task for one in tasks_own
-               if one.claim == claim and one.verdict not in (ONE, NOT_LEARNED)}  # fmt: skip
-        held = [task for task, one in own.items() if one.verdict == "holds"]
-        against = [task for task, one in own.items() if one.verdict == "the opposite"]
-        total = f" of {len(own)}" if own else ""
-        lines.append(
-            f"| {claim.says} | {_difference(over.get(claim))} | {_named(held, total)} | {_named(against, total)} |"
-        )
+        own = {task: one for task, of_task in judged.items() if task for one in of_task if one.claim == claim}
+        verdicts = {task: one.verdict for task, one in own.items() if one.verdict not in (ONE, NOT_LEARNED)}
+        named = (_named(verdicts, verdict) for verdict in ("holds", "the opposite"))
+        overview.append([claim.says, _difference(over.get(claim)), *named])
+        detail.append([claim.says, *(_difference(own.get(task)) for task in judged if task)])
     said = (
         f"Differences in macro-F1 with {CONFIDENCE:.0%} intervals over base seeds and test texts; a verdict allows for "
         "the number of claims (Holm); one base seed has none, nor has an arm that had not learned in some run. "
         "Over tasks: of these, not of others."
     )
-    made = ["## Do the paper's claims hold here?\n\n" + "\n".join(lines), said]
+    first = overview if over else detail
+    made = ["## Do the paper's claims hold here?\n\n" + _markdown(first), said]
     made += [_trend(one) for one in trends(study, found, ranks)]
-    detail = [["claim", *(task for task in judged if task)]]
-    for claim in study.claims:
-        cells = [
-            _difference(next((one for one in judged[task] if one.claim == claim), None)) for task in judged if task
-        ]
-        detail.append([claim.says, *cells])
-    made.append("### By task\n\n" + _markdown(detail))
-    return made
+    return [*made, "### By task\n\n" + _markdown(detail)] if over else made
 
 
 def _difference(one: Judged | None) -> str:
@@ -103,8 +96,10 @@ def _difference(one: Judged | None) -> str:
     return f"{one.found.value:+.3f} ({low:.3f} to {high:.3f}){said}"
 
 
-def _named(tasks: Sequence[str], total: str) -> str:
-    return f"{len(tasks)}{total}: {', '.join(tasks)}" if tasks else f"0{total}" if total else ""
+def _named(verdicts: Mapping[str, str], wanted: str) -> str:
+    """How many of the tasks with a verdict have this one, and which."""
+    tasks = [task for task, verdict in verdicts.items() if verdict == wanted]
+    return f"{len(tasks)} of {len(verdicts)}" + (f": {', '.join(tasks)}" if tasks else "") if verdicts else ""
 
 
 def _trend(one: Ranked) -> str:
