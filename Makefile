@@ -70,6 +70,7 @@ lint: $(READY)  ## ruff and mypy
 release-example: repro  ## store the example's data sets in dvcstore/, for `dvc pull` in any clone
 	rm -rf dvcstore && mkdir dvcstore
 	dvc push --remote released data/real data/generated data/synthetic
+	@$(BIN)/python -m standin.stores release-lists
 
 clean:  ## remove the virtual environments, converted models and caches of tools; answers, data and runs stay
 	rm -rf $(VENV) .venv-vllm .venv-docs docs/_build .standin/models .mypy_cache .pytest_cache .ruff_cache

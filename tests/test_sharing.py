@@ -1,6 +1,7 @@
 """Where results go: the shipped config writes nowhere else, released data comes without a remote's name, people share."""
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
@@ -84,6 +85,19 @@ def test_a_clone_gets_a_default_remote_of_its_own_that_begins_with_the_released_
     before = (tmp_path / ".dvc/config.local").stat().st_mtime_ns
     stores.settle(tmp_path)
     assert (tmp_path / ".dvc/config.local").stat().st_mtime_ns == before
+
+
+def test_the_lists_of_all_folders_of_the_lock_are_released_without_their_content(tmp_path: Path) -> None:
+    cache = tmp_path / ".dvc/cache/files/md5/ab"
+    cache.mkdir(parents=True)
+    for name, content in (("c1.dir", "[]"), ("c2", "text"), ("c3.dir", "[1]")):
+        (cache / name).write_text(content)
+    outs = [{"path": "data/arms", "md5": "abc1.dir"}, {"path": "data/x.jsonl", "md5": "abc2"}]
+    lock = {"stages": {"a": {"outs": outs}, "b": {"cmd": "x"}}}
+    (tmp_path / "dvc.lock").write_text(json.dumps(lock))
+    assert stores.release_lists(tmp_path) == 1
+    released = tmp_path / "dvcstore"
+    assert [path.relative_to(released).as_posix() for path in released.rglob("*.*")] == ["files/md5/ab/c1.dir"]
 
 
 def test_a_committed_default_takes_the_place_of_the_own_one_and_keeps_what_only_this_clone_knows(
@@ -362,7 +376,7 @@ def test_what_dvc_says_beside_its_routine_is_kept() -> None:
         return wanted(logging.LogRecord("dvc", level, "", 0, message, values, None))
 
     assert not said(logging.WARNING, "'%s' is empty.", "data/real/warmstart.jsonl")
-    assert said(logging.WARNING, "'%s' is empty.", "data/real/pool.jsonl")
+    assert said(logging.WARNING, "'%s' is empty.", "data/labels/mine.jsonl")
     assert not said(logging.INFO, "%s %s", ">", "python src/pipeline.py prepare")
     assert said(logging.ERROR, "Running stage '%s':", "prepare")
     assert said(logging.INFO, "a sentence of a later version")

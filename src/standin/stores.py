@@ -8,9 +8,12 @@ from the workspace in every case, also in the copies of the queue. So the defaul
 import json
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 RELEASED, OWN = "released", "storage"
 COMMITTED, LOCAL = Path(".dvc/config"), Path(".dvc/config.local")
@@ -51,6 +54,23 @@ def settle(root: Path | None = None) -> None:
             (root / WRITTEN).write_text(json.dumps({"remote": name, "section": section}), encoding="utf-8")
     except OSError:
         return  # the run itself says what it cannot write
+
+
+def release_lists(root: Path) -> int:
+    """Copy to the released data what the cache lists of every folder in dvc.lock; returns how many lists.
+
+    `dvc exp run` in a clone looks up the files of HEAD's folders, also of those whose content is not released; without
+    the list a run whose stages come from the run cache fails ("failed to load directory", DVC 3.67.1). A list is some
+    hundred bytes.
+    """
+    stages = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"].values()
+    known = {str(out.get("md5")) for stage in stages for out in stage.get("outs", [])}
+    lists = sorted(name for name in known if name.endswith(".dir"))
+    for name in lists:
+        target = root / "dvcstore/files/md5" / name[:2] / name[2:]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / ".dvc/cache/files/md5" / name[:2] / name[2:], target)
+    return len(lists)
 
 
 def default_of_clone(root: Path) -> str | None:
@@ -118,4 +138,7 @@ def _copy_missing(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    settle()
+    if sys.argv[1:] == ["release-lists"]:
+        release_lists(Path())
+    else:
+        settle()

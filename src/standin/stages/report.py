@@ -9,17 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from standin.config import Params
-from standin.corpus import (
-    REASONS,
-    Removed,
-    Row,
-    SelectedRow,
-    SyntheticRow,
-    read_json,
-    read_json_lines,
-    read_rows,
-    write_metrics,
-)
+from standin.corpus import REASONS, Removed, Row, SelectedRow, SyntheticRow, read_json, read_rows, write_metrics
+from standin.corpus import read_json_lines as read_lines
 from standin.errors import counted
 from standin.evaluation.recipe import evaluated, recipe
 from standin.labelling.asked import union
@@ -214,7 +205,7 @@ def gather_texts() -> dict[str, Any]:
     """Numbers by label and reason, kept and removed texts, each kind in turn, and five borderline pairs."""
     kept = read_rows(Path("data/synthetic/texts.jsonl"), SyntheticRow)
     removed = read_rows(Path("data/synthetic/removed.jsonl"), Removed)
-    plan = [row for _, row in read_json_lines(Path("data/generated/plan.jsonl"))]
+    plan = [row for _, row in read_lines(Path("data/generated/plan.jsonl"))]
     asked = {row.get("plan_id"): str(row["label"]) for row in plan}
     flow = content.flow(  # by the labels asked for: a person may have given a text another
         [str(row["label"]) for row in plan],
