@@ -16,6 +16,7 @@ from dvc.utils.hydra import apply_overrides
 from standin.config import load_params
 from standin.errors import StandinError
 from standin.evaluation.uncertainty import Estimate
+from standin.running import EndedError
 from standin.studies import measuring, records, reporting, running
 from standin.studies.records import Record, Said, Texts
 from standin.studies.study import Claim, Point, Study, changes, hydra, load_study, points
@@ -383,6 +384,8 @@ def test_a_failed_run_is_named_the_others_go_on_and_a_stop_in_time_is_told(
     assert running.run(plan, begin, said.append, until=0.0).left == 4
     with pytest.raises(KeyboardInterrupt):
         running.run(plan, lambda _: 130, said.append)
+    with pytest.raises(EndedError, match="143"):
+        running.run(plan, lambda _: 143, said.append)
 
 
 def test_a_task_whose_files_git_does_not_hold_is_told_before_anything_runs(

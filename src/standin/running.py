@@ -119,8 +119,8 @@ def _holds(path: Path, wanted: Mapping[str, Any]) -> bool:
         return False
 
 
-def dvc(module: str, *words: str, lock: int, environment: Mapping[str, str] | None = None) -> int:
-    """Run DVC and return the exit status.
+def dvc(module: str, *words: str, lock: int | None = None, environment: Mapping[str, str] | None = None) -> int:
+    """Run DVC and return the exit status; ``lock``: of ``alone``, which DVC holds too.
 
     Ctrl-C, which DVC and its stage hear as well, is waited for and is 130. SIGTERM and SIGHUP, which only this process
     hears, are passed on and waited for.
@@ -135,9 +135,12 @@ def dvc(module: str, *words: str, lock: int, environment: Mapping[str, str] | No
     strong = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     try:
         with subprocess.Popen(
-            [sys.executable, "-m", module, *words], env=os.environ | (environment or {}), pass_fds=[lock]
+            [sys.executable, "-m", module, *words],
+            env=os.environ | (environment or {}),
+            pass_fds=[] if lock is None else [lock],
         ) as process:
-            _write(lock, os.getpid(), int(process.pid))
+            if lock is not None:
+                _write(lock, os.getpid(), int(process.pid))
             while True:
                 try:
                     status = process.wait(LOOK_SECONDS if ended not in (0, 130) else None)

@@ -54,13 +54,16 @@ def run(
     queue: Annotated[
         bool, typer.Option("--queue", help="Only queue the experiments, for `dvc queue start`; then `study collect`.")
     ] = False,
-    until: Annotated[str | None, typer.Option(help="Begin no run after this time of the day, as 18:30.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Begin no run after 18:30, say; tomorrow's where that is past.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that DVC says.")] = False,
 ) -> None:
     """Make the runs that are not there yet, each a DVC experiment, and write the study's page.
 
     It may be stopped: a run that is kept in studies/NAME/ is not made again.
     """
+    from standin.running import dvc
     from standin.studies import running
     from standin.studies.study import load_study, points
 
@@ -70,7 +73,7 @@ def run(
     running.check(study, found)
 
     def begin(words: Sequence[str]) -> int:
-        return running.dvc(words, dict(os.environ), verbose=verbose)
+        return dvc("dvc" if verbose else "standin.quiet", *words)
 
     if queue:
         count = running.enqueue(found, begin)

@@ -1,8 +1,6 @@
 """Run a study: one DVC experiment a grid point, in a temporary copy of the commit; what is kept is not run again."""
 
 import io
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -14,6 +12,7 @@ from standin.checked import read_yaml
 from standin.errors import StandinError
 from standin.overrides import load_with
 from standin.planning import plan_of
+from standin.running import EndedError, options
 from standin.studies import records
 from standin.studies.study import Point, Study, changes
 from standin.task import task_path
@@ -111,7 +110,7 @@ def run(
         until: no run begins after this time, in seconds as ``time.time`` gives them.
 
     Raises:
-        KeyboardInterrupt: a person stopped a run; what was kept stays.
+        KeyboardInterrupt, EndedError: a person or a signal stopped a run; what was kept stays.
     """
     missing = [one for one in plan if not one.done]
     made = 0
@@ -122,9 +121,11 @@ def run(
         say(f"run {place + 1} of {len(missing)}: {one.point.name}")
         began = time.monotonic()
         if one.experiment not in {name for _, _, name in trees.experiments()}:
-            status = begin(["exp", "run", "--temp", "--name", one.experiment, *_options(one.changes)])
+            status = begin(["exp", "run", "--temp", "--name", one.experiment, *options(one.changes)])
             if status == 130:
                 raise KeyboardInterrupt
+            if status > 128:
+                raise EndedError(status)
             if status:
                 say(f"{one.point.name}: failed (status {status}); the others go on")
                 failed.append(one.point.name)
@@ -144,7 +145,7 @@ def enqueue(plan: Sequence[Planned], begin: Callable[[Sequence[str]], int]) -> i
     there = {name for _, _, name in trees.experiments()}
     waiting = [one for one in plan if not one.done and one.experiment not in there]
     for one in waiting:
-        if status := begin(["exp", "run", "--queue", "--name", one.experiment, *_options(one.changes)]):
+        if status := begin(["exp", "run", "--queue", "--name", one.experiment, *options(one.changes)]):
             raise StandinError(f"{one.point.name} could not be queued (DVC's status {status})")
     return len(waiting)
 
@@ -165,10 +166,6 @@ def collected(plan: Sequence[Planned]) -> tuple[list[str], list[str]]:
     return kept, missing
 
 
-def _options(changed: Sequence[str]) -> list[str]:
-    return [word for change in changed for word in ("-S", change)]
-
-
 def seconds_of(plan: Sequence[Planned]) -> dict[str, float]:
     """The median time of the runs that are there, by task; a task without one takes the median of all."""
     took: dict[str, list[float]] = {}
@@ -178,16 +175,3 @@ def seconds_of(plan: Sequence[Planned]) -> dict[str, float]:
     every = [seconds for own in took.values() for seconds in own]
     tasks = dict.fromkeys(one.point.task for one in plan)
     return {task: median(took.get(task, every)) for task in tasks} if every else {}
-
-
-def dvc(words: Sequence[str], environment: dict[str, str], *, verbose: bool) -> int:
-    """Run DVC; Ctrl-C, which it and its stage hear as well, is waited for and is 130."""
-    module = "dvc" if verbose else "standin.quiet"
-    with subprocess.Popen([sys.executable, "-m", module, *words], env=environment) as process:
-        interrupted = False
-        while True:
-            try:
-                status = process.wait()
-                return 130 if interrupted or status == 252 else abs(status)
-            except KeyboardInterrupt:
-                interrupted = True
