@@ -47,6 +47,7 @@ from generation import machine  # noqa: E402
 from standin.evaluation.comparisons import holm  # noqa: E402
 from standin.evaluation.intervals import Examined, Resampled, bootstrap  # noqa: E402
 from standin.evaluation.uncertainty import Estimate, estimate  # noqa: E402
+from standin.studies.measuring import pooled  # noqa: E402
 
 RESULT = ROOT / "benchmarks/results/evidence.json"
 RESAMPLES, CONFIDENCE = 4000, 0.95
@@ -161,15 +162,6 @@ def share(measured: Measured, first: str, second: str) -> Estimate:
     """The first arm's score as a share of the second's."""
     by_draw, drawn = measured.by_draw, measured.resamples
     return estimate(by_draw[first] / by_draw[second], drawn[first] / drawn[second], measured.texts)
-
-
-def pooled(found: Sequence[Estimate]) -> Estimate:
-    """The mean over tasks, whose texts and seeds have nothing to do with one another's."""
-    variances = np.array([one.error**2 for one in found])
-    freedom = np.array([one.freedom for one in found])
-    total = float(variances.sum())
-    own = total**2 / float((variances**2 / freedom).sum()) if total else float(freedom.sum())
-    return Estimate(float(np.mean([one.value for one in found])), total**0.5 / len(found), own)
 
 
 def judged(found: Mapping[Claim, Estimate], base_seeds: int, lost: Collection[str] = ()) -> dict[str, dict[str, Any]]:
