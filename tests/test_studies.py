@@ -388,6 +388,28 @@ def test_a_failed_run_is_named_the_others_go_on_and_a_stop_in_time_is_told(
         running.run(plan, lambda _: 143, said.append)
 
 
+def test_queued_runs_are_kept_once_their_experiments_are_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = load_study("mine")
+    plan = running.planned(own, points(own, None, ["sms-spam"]))
+    there, queued, kept = [plan[0].experiment], [], []
+    monkeypatch.setattr(running.trees, "experiments", lambda: [("rev", "head", name) for name in there])
+    monkeypatch.setattr(running, "keep", lambda one, _: kept.append(one.point.name))
+
+    def begin(words: Any) -> int:
+        assert words[:4] == ["exp", "run", "--queue", "--name"]
+        queued.append(words[4])
+        return 0
+
+    assert running.enqueue(plan, begin) == 3
+    assert queued == [one.experiment for one in plan[1:]]
+    there += queued[:1]
+    found = running.collected(plan)
+    assert found == ([one.point.name for one in plan[:2]], [one.point.name for one in plan[2:]])
+    assert kept == found[0]
+    with pytest.raises(StandinError, match="could not be queued"):
+        running.enqueue(plan, lambda _: 1)
+
+
 def test_a_task_whose_files_git_does_not_hold_is_told_before_anything_runs(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
