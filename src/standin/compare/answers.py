@@ -2,7 +2,7 @@
 
 import configparser
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,8 +44,7 @@ class Answers:
     def _content(self, known: str, path: str) -> bytes | None:
         if not known:
             return None
-        files = [store / known[:2] / known[2:] for store in self._stores]
-        content = next((file.read_bytes() for file in files if file.is_file()), None)
+        content = stored(known, self._stores)
         if content is None and Path(path).is_file():
             here = Path(path).read_bytes()
             content = here if md5(here) == known else None
@@ -67,6 +66,12 @@ def stores() -> list[Path]:
     return [cache / "files/md5", root / "dvcstore/files/md5"]
 
 
+def stored(known: str, folders: Sequence[Path]) -> bytes | None:
+    """The file whose md5 is known, from one of the folders that hold files by it; None where none has it."""
+    files = [folder / known[:2] / known[2:] for folder in folders]
+    return next((file.read_bytes() for file in files if file.is_file()), None)
+
+
 Found = TypeVar("Found")
 
 
@@ -78,7 +83,7 @@ def _whole(read: Callable[[bytes], Found], content: bytes) -> Found:
         raise StandinError("a file of data/ in DVC's cache is broken; `dvc fetch --force` brings it") from None
 
 
-def _rows(content: bytes) -> list[dict[str, object]]:
+def rows_of(content: bytes) -> list[dict[str, object]]:
     """All lines of a JSON Lines file in one reading, without their probabilities, which are most of its bytes.
 
     A label that holds a brace ends the pattern too early, which breaks the JSON: then everything is read.
@@ -96,7 +101,7 @@ def _array(lines: bytes) -> list[dict[str, object]]:
 
 
 def _said(content: bytes) -> Said:
-    rows = _rows(content)
+    rows = rows_of(content)
     largest = max((row["budget"] or 0 for row in rows), default=0)  # type: ignore[type-var]
     found: Said = {}
     for row in rows:
@@ -108,6 +113,6 @@ def _said(content: bytes) -> Said:
 
 def _truth(content: bytes) -> Truth:
     found: Truth = {}
-    for row in _rows(content):
+    for row in rows_of(content):
         found.setdefault(row.get("question_id"), {})[str(row["id"])] = str(row.get("label"))  # type: ignore[arg-type]
     return found

@@ -42,6 +42,14 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A difference, and whether both arms had learned."""
+
+    found: Estimate
+    learned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A claim on one task, or on the mean over tasks: difference, p-value by itself and after Holm, verdict."""
 
@@ -192,14 +200,6 @@ def claims(study: Study, found: Mapping[str, Scores]) -> dict[str | None, list[J
         }
         judged[None] = _judged(study.claims, over, several=True)
     return judged
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A difference, and whether both arms had learned."""
-
-    found: Estimate
-    learned: bool
 
 
 def _judged(named: Sequence[Claim], compared: Mapping[int, Compared], *, several: bool) -> list[Judged]:

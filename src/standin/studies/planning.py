@@ -1,5 +1,6 @@
 """What a study will take, before it is run: runs, tokens to generate, hours."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from standin.errors import counted
 from standin.overrides import load_with
 from standin.planning import expected
 from standin.studies.running import Planned, seconds_of
-from standin.studies.study import SEED, Study
+from standin.studies.study import Study
 
 
 def lines(study: Study, plan: Sequence[Planned]) -> Iterator[str]:
@@ -34,12 +35,12 @@ def lines(study: Study, plan: Sequence[Planned]) -> Iterator[str]:
 
 
 def _tokens(missing: Sequence[Planned]) -> str:
-    """Texts and tokens to generate: of each setting once, times its base seeds."""
+    """Texts and tokens to generate for runs of one task: of each setting once, times its base seeds."""
     texts = tokens = 0
     price = 0.0
-    settings = {one.point.setting: one for one in missing}
-    for setting, one in settings.items():
-        times = len({other.point.values[SEED] for other in missing if other.point.setting == setting})
+    base_seeds = Counter(one.point.setting for one in missing)
+    for setting, one in {one.point.setting: one for one in missing}.items():
+        times = base_seeds[setting]
         params, task = load_with(list(one.changes))
         if params.generator.engine == "replay":
             continue

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from standin.compare.answers import stores
+from standin.compare.answers import rows_of, stored, stores
 from standin.compare.revisions import chosen
 from standin.compare.states import TEST, Run
 from standin.errors import StandinError
@@ -109,20 +109,28 @@ def collect(point: Point, experiment: str, changed: Sequence[str], seconds: floa
         raise StandinError(f"the experiment {experiment}: {run.note}")
     labels = [label["name"] for label in run.task["labels"]]
     codes = {label: chr(FIRST + place) for place, label in enumerate(labels)}
+    folders = stores()
+
+    def rows(known: str, what: str) -> list[dict[str, Any]]:
+        content = stored(known, folders) if known else None
+        if content is None:
+            raise StandinError(f"the experiment {experiment}: {what} is not on this machine: `dvc fetch` brings it")
+        return rows_of(content)
+
     by_question: dict[str | None, dict[str, str]] = {}
-    for row in _rows(run.test, TEST, experiment):
+    for row in rows(run.test, TEST):
         by_question.setdefault(row.get("question_id"), {})[row["id"]] = codes[row["label"]]
     texts = [Texts(question, tuple(sorted(own)), "".join(own[text] for text in sorted(own)))
              for question, own in by_question.items()]  # fmt: skip
     answers: list[Said] = []
     for arm, known in run.predictions.items():
         said: dict[tuple[int | None, int, str | None], dict[str, str]] = {}
-        for row in _rows(known, f"the predictions of {arm}", experiment):
+        for row in rows(known, f"the predictions of {arm}"):
             said.setdefault((row["budget"], row["seed"], row.get("question_id")), {})[row["id"]] = codes[row["label"]]
         for (budget, seed, question), own in said.items():
             ids = next(one.ids for one in texts if one.question == question)
             answers.append(Said(arm, budget, seed, question, "".join(own[text] for text in ids)))
-    tree = trees.Commit(trees.git("rev-parse", f"{run.rev}^{{commit}}").decode().strip())
+    tree = trees.Commit(run.rev)
     metrics = {stage: json.loads(tree.read(f"reports/{stage}/metrics.json") or b"null") for stage in STAGES}
     return Record(
         point.study,
@@ -147,11 +155,3 @@ def _models(run: Run) -> dict[str, str]:
     named = {"generator": ("generator", "model"), "encoder": ("finetune", "encoder"), "embedding": ("embed", "model")}
     found = {name: (run.params.get(group) or {}).get(key) for name, (group, key) in named.items()}
     return {name: str(model) for name, model in found.items() if model}
-
-
-def _rows(known: str, what: str, experiment: str) -> list[dict[str, Any]]:
-    files = [store / known[:2] / known[2:] for store in stores()]
-    content = next((file.read_bytes() for file in files if known and file.is_file()), None)
-    if content is None:
-        raise StandinError(f"the experiment {experiment}: {what} is not on this machine: `dvc fetch` brings it")
-    return [json.loads(line) for line in content.splitlines() if line]

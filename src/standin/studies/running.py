@@ -24,12 +24,16 @@ PARAMS = Path("params.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A grid point: what ``-S`` changes, the experiment's name, whether its record is there, made by these changes."""
+    """A grid point: what ``-S`` changes, the experiment's name, whether its record is there, made by these changes.
+
+    ``seconds``: what the run took, where it is done and that is known.
+    """
 
     point: Point
     changes: tuple[str, ...]
     experiment: str
     done: bool
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,10 @@ def planned(study: Study, asked: Sequence[Point]) -> list[Planned]:
         changed = changes(study, point, there)
         path = records.path_of(point)
         # arms and strategies that only params.yaml has are taken out: which they are changes no result
-        done = path.exists() and _essential(records.read(path).changes) == _essential(changed)
+        record = records.read(path) if path.exists() else None
+        done = record is not None and _essential(record.changes) == _essential(changed)
         name = f"{point.name}-{fingerprint(_essential(changed))[:6]}"
-        found.append(Planned(point, tuple(changed), name, done))
+        found.append(Planned(point, tuple(changed), name, done, record.seconds if record and done else 0.0))
     return found
 
 
@@ -170,8 +175,8 @@ def seconds_of(plan: Sequence[Planned]) -> dict[str, float]:
     """The median time of the runs that are there, by task; a task without one takes the median of all."""
     took: dict[str, list[float]] = {}
     for one in plan:
-        if one.done and (seconds := records.read(records.path_of(one.point)).seconds):
-            took.setdefault(one.point.task, []).append(seconds)
+        if one.seconds:
+            took.setdefault(one.point.task, []).append(one.seconds)
     every = [seconds for own in took.values() for seconds in own]
     tasks = dict.fromkeys(one.point.task for one in plan)
     return {task: median(took.get(task, every)) for task in tasks} if every else {}
