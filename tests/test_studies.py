@@ -363,6 +363,20 @@ def test_a_run_that_is_kept_is_made_again_only_where_the_study_changes_it(projec
     assert running.planned(own, points(own))[0].done
 
 
+def test_the_time_of_runs_is_that_of_their_task_else_of_all_that_were_made(project: Path) -> None:
+    own = load_study("mine")
+    plan = running.planned(own, points(own))
+    assert running.seconds_of(plan) == {}
+    for one, seconds in zip(plan[:3], (60.0, 120.0, 600.0), strict=True):  # two of city-topics, one of sms-spam
+        made = record(one.point.task, 1, {"real": ["0101"]}, changes=list(one.changes), seconds=seconds)
+        records.write(made, records.path_of(one.point))
+    assert running.seconds_of(running.planned(own, points(own))) == {"city-topics": 90, "sms-spam": 600}
+    first = points(own, None, ["city-topics"])
+    assert running.seconds_of(running.planned(own, first)) == {"city-topics": 90}
+    other = study(params={"prepare.pool": 80})
+    assert running.seconds_of(running.planned(other, points(other))) == {}, "runs of other parameters tell nothing"
+
+
 def test_a_failed_run_is_named_the_others_go_on_and_a_stop_in_time_is_told(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
