@@ -233,13 +233,13 @@ def _refusal(change: str) -> str:
 
 
 def _plain(doc: str | None) -> str:
-    return " ".join((doc or "").split()).replace("``", "`")
+    return _escaped(" ".join((doc or "").split()).replace("``", "`"))
 
 
 def _escaped(text: str) -> str:
     """Markdown's signs as themselves, but for what stands between backticks; those that mean nothing stay bare."""
     parts = text.split("`")
-    signs = re.compile(r"([|*<>~]|(?<!\w)_|_(?!\w)|\](?=\())")
+    signs = re.compile(r"([|*<~]|(?<!\w)_|_(?!\w)|\](?=\())")
     return "`".join(part if n % 2 else signs.sub(r"\\\1", part) for n, part in enumerate(parts))
 
 

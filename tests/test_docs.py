@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 from typer.main import get_command
 
 from standin.cli import app
@@ -117,6 +118,14 @@ def test_every_parameter_that_a_page_changes_exists(name: str, change: str) -> N
             assert key.startswith("+"), f"{name}: {change}"
             break
         found = found[part]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.name)
+def test_a_page_holds_no_html(page: Path) -> None:
+    """docs/markdown_pages.py reads none; a name in angle brackets outside of code is one, and is not shown."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
+    kinds = [each for token in tokens for each in (token, *(token.children or []))]
+    assert [each.content for each in kinds if each.type.startswith("html_")] == []
 
 
 def test_the_reference_is_current() -> None:
