@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,18 @@ import pytest
 import yaml
 from compared_project import ComparedProject
 from dvc.utils.hydra import apply_overrides
+from typer.testing import CliRunner
 
+from standin.cli import app
 from standin.config import load_params
+from standin.engines import registry
+from standin.engines.protocol import Chat
 from standin.errors import StandinError
 from standin.evaluation.uncertainty import Estimate
+from standin.measures.rankings import kendall_by_chance
+from standin.measures.subjectivity import Comparisons
 from standin.running import EndedError
-from standin.studies import measuring, records, reporting, running
+from standin.studies import measuring, ranking, records, reporting, running
 from standin.studies.records import Record, Said, Texts
 from standin.studies.study import Claim, Point, Study, changes, hydra, load_study, points
 from standin.task import load_task
@@ -42,6 +48,9 @@ SMALL: dict[str, Any] = {
     "subsets": {"tiny": {"tasks": ["sms-spam"], "base.seed": [2]}},
     "differs": ["in all"],
 }
+
+
+SPREAD = "diversity.synthetic.remote_clique_cosine"
 
 
 def study(**changed: Any) -> Study:
@@ -79,6 +88,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ({"claims": [{"says": "S", "first": "reel", "expect": "lower", "second": "real"}]}, "'S': there is no 'reel'"),
         ({"subsets": {"tiny": {"base.seed": [7]}}}, r"subsets\.tiny: base\.seed has no value 7"),
         ({"task_params": {"imdb": {}}}, "task_params: there is no 'imdb'"),
+        ({"columns": SMALL["columns"] | {"f": {"title": "f"}}}, r"columns\.f: .*write either arm, one of arms, or figure"),
+        ({"columns": SMALL["columns"] | {"f": {"title": "f", "arm": "real", "figure": SPREAD}}}, r"columns\.f: .*either arm"),
+        ({"columns": SMALL["columns"] | {"f": {"title": "f", "figure": "divercity.real.x"}}}, "did you mean 'diversity'"),
+        ({"columns": SMALL["columns"] | {"f": {"title": "f", "figure": SPREAD, "budget": 6}}}, "budget, label and published are of an arm"),
+        ({"columns": SMALL["columns"] | {"f": {"title": "f", "figure": SPREAD}},
+          "claims": [{"says": "S", "first": "f", "expect": "lower", "second": "real"}]}, "'S': one of f, real is an arm"),
     ],
 )  # fmt: skip
 def test_a_wrong_study_is_told_with_file_key_and_fix(project: Path, changed: Mapping[str, Any], said: str) -> None:
@@ -166,8 +181,9 @@ def record(
 
 def test_a_record_is_read_as_it_was_written_and_equal_content_is_equal_bytes(tmp_path: Path) -> None:
     made = record(
-        "sms-spam", 1, {"real": ["0101", "0111"]}, metrics={"curate": {"kept": 9}}, unlearned=["a"], seconds=12.0
-    )
+        "sms-spam", 1, {"real": ["0101", "0111"]}, metrics={"curate": {"kept": 9}}, unlearned=["a"],
+        plane=[["sqbc", "real", 0.25, -0.5]], seconds=12.0
+    )  # fmt: skip
     path = tmp_path / "a" / "x.json.gz"
     records.write(made, path)
     found = records.read(path)
@@ -192,6 +208,7 @@ def test_a_run_is_read_from_its_experiment_answers_beside_their_texts(
     monkeypatch.chdir(tmp_path)
     made = ComparedProject(tmp_path, texts=6, seeds=(1, 2))
     made.write("reports/curate/metrics.json", b'[{"kept": 9}]')
+    made.write("reports/report/selection.csv", b'panel,kind,id,x,y\n"Is it, by SQBC",real,r1,0.12345,-0.5\n')
     made.state({"real": []})
     made.commit()
     made.experiment("mine-x", {"real": [], "synthetic": [0, 3]}, seed=7, unlearned=["synthetic"])
@@ -201,6 +218,8 @@ def test_a_run_is_read_from_its_experiment_answers_beside_their_texts(
     assert found.labels == ["pro", "con"]
     assert found.texts == [Texts(None, tuple(f"s7-{place}" for place in range(6)), "010101")]
     assert found.metrics["curate"] == [{"kept": 9}]
+    assert (found.figure("curate.kept"), found.figure("curate.lost"), found.figure("prepare.rows")) == (9, None, None)
+    assert found.plane == [["Is it, by SQBC", "real", 0.123, -0.5]]
     said = {(one.arm, one.seed): one.labels for one in found.answers}
     wrong = [{place for place in range(6) if said["synthetic", seed][place] != "010101"[place]} for seed in (1, 2)]
     assert all({0, 3} <= places and len(places) <= 3 for places in wrong)
@@ -348,6 +367,141 @@ def test_a_trend_over_tasks_is_kendall_s_tau_with_how_sure_the_ranks_are() -> No
     assert measuring.trends(own, found, {"a": 1, "b": 2, "c": 3}) == []
 
 
+def diverse(task: str, seed: int, real: float, synthetic: float) -> Record:
+    """A run of which two figures are known."""
+    found = {side: {"remote_clique_cosine": value} for side, value in (("real", real), ("synthetic", synthetic))}
+    return record(task, seed, {"real": [TRUE, HALF]}, truth=TRUE, metrics={"diversity": [found], "curate": None})
+
+
+FIGURES = {
+    "real": {"title": "real", "figure": "diversity.real.remote_clique_cosine"},
+    "spread": {"title": "synthetic", "figure": SPREAD},
+    "missing": {"title": "missing", "figure": "curate.kept"},
+}
+
+
+def test_a_column_may_be_a_figure_of_the_runs_judged_over_base_seeds_alone() -> None:
+    says = {"says": "Real is more diverse", "first": "real", "expect": "higher", "second": "spread"}
+    own = study(columns=FIGURES, tables=[{"title": "T", "columns": ["real", "spread", "missing"]}], claims=[says])
+    made = [diverse("sms-spam", seed, 0.9 + 0.01 * seed, 0.5) for seed in (1, 2, 3)]
+    found = measuring.scores(own, made)
+    assert found["sms-spam"]["macro_f1"].keys() == {"real", "spread"}
+    estimate = measuring.value(found["sms-spam"]["accuracy"]["real"])
+    assert (estimate.value, estimate.error) == (pytest.approx(0.92), pytest.approx(0.01 / 3**0.5))
+    assert estimate.freedom == pytest.approx(2)
+    judged = measuring.claims(own, found)["sms-spam"][0]
+    assert (judged.verdict, judged.found.value) == ("holds", pytest.approx(0.42))
+    text, _ = reporting.page(own, made, 8, {})
+    assert "| sms-spam | 0.920 (0.90 to 0.94) | 0.500 |  |" in text
+    assert "Differences in macro-F1 (in figures of the texts, where a claim is of those)" in text
+
+
+def test_a_figure_of_one_run_has_no_interval_and_a_task_without_any_no_row() -> None:
+    own = study(columns=FIGURES, tables=[{"title": "T", "columns": ["real"]}], claims=[])
+    text, _ = reporting.page(own, [diverse("sms-spam", 1, 1.25, 0.5), record("city-topics", 1, {})], 8, {})
+    assert "| sms-spam | 1.250 |" in text
+    assert "city-topics" not in text
+
+
+# The panel's ranking of the tasks
+
+
+class Judge:
+    """Finds the task whose labels hold "spam" the more objective one."""
+
+    def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> Any:
+        return np.array([[-1.0, -3.0] if "spam" in chat[1][1].splitlines()[0] else [-3.0, -1.0] for chat in chats])
+
+
+def test_a_model_ranks_the_study_s_tasks_by_their_files(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(registry, "load", lambda *given: asked.append(given) or Judge())
+    (project / "dvc.yaml").write_text("stages: {}\n")
+    found = CliRunner().invoke(app, ["study", "rank", "mine", "-S", "subjectivity.model=big"], catch_exceptions=False)
+    assert "studies/mine/ranking.json: 2 answers of big" in found.output
+    assert asked[0][1] == "big"
+    kept = ranking.read(ranking.path_of("mine"))
+    assert kept is not None
+    assert dict(zip(kept.comparisons.pairs, kept.comparisons.log_odds, strict=True)) == {(0, 1): -2, (1, 0): 2}
+    assert "| sms-spam | -" in Path("docs/studies/mine.md").read_text(encoding="utf-8")
+    Path("studies/mine.yaml").write_text(yaml.safe_dump(SMALL | {"tasks": ["sms-spam"], "subsets": {}}))
+    assert "a ranking is of two tasks or more" in str(CliRunner().invoke(app, ["study", "rank", "mine"]).exception)
+
+
+def panel(order: str = "abcd", lean: float = 0.5) -> ranking.Panel:
+    """Answers by a judge for whom the tasks come in this order, and who leans to the one shown first."""
+    names = tuple(sorted(order))
+    pairs = tuple((i, j) for i in range(len(names)) for j in range(len(names)) if i != j)
+    odds = [lean + (1.0 if order.index(names[i]) < order.index(names[j]) else -1.0) for i, j in pairs]
+    return ranking.Panel("tiny", names, Comparisons(pairs, np.array(odds)))
+
+
+def test_what_the_panel_said_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "ranking.json"
+    assert ranking.read(path) is None
+    ranking.write(panel(), path)
+    found = ranking.read(path)
+    assert found is not None
+    assert (found.model, found.tasks, found.comparisons.pairs) == ("tiny", tuple("abcd"), panel().comparisons.pairs)
+    assert (found.comparisons.log_odds == panel().comparisons.log_odds).all()
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "nonsense", '{"model": "m", "tasks": ["a", "b"], "log_odds": [["a", "b", 1]]}',
+                                     '{"model": "m", "tasks": ["a"], "log_odds": [["a", "c", 1]]}'])  # fmt: skip
+def test_a_broken_ranking_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "ranking.json"
+    path.write_text(content)
+    with pytest.raises(StandinError, match=r"ranking\.json: no ranking of tasks .*standin study rank"):
+        ranking.read(path)
+
+
+def test_the_panel_s_ranking_is_held_against_the_paper_s_and_against_chance() -> None:
+    paper = {"a": 1, "b": 2, "c": 2, "d": 5}
+    same, turned = (ranking.placed(panel(order), paper) for order in ("abcd", "dcba"))
+    assert list(same.scores) == sorted(same.scores, key=lambda task: same.scores[task])
+    assert same.tau is not None
+    assert turned.tau is not None
+    assert same.tau[0] == pytest.approx(5 / 30**0.5)  # of six pairs one is tied by the paper
+    assert turned.tau[0] == pytest.approx(-same.tau[0])
+    assert same.tau[1] < same.tau[0]
+    assert same.by_chance == kendall_by_chance([1, 2, 2, 5])
+    assert same.position_bias == 0.5
+    assert ranking.placed(panel(), {"a": 1}).tau is None
+
+
+def test_the_page_shows_the_ranking_and_trends_by_it_too(project: Path) -> None:
+    tasks = ["a", "b", "c", "d"]
+    own = study(tasks=tasks, task_params={}, subsets={}, rank="subjectivity_stars",
+                trends=[{"says": "The loss grows", "first": "zero", "second": "real", "expect": "falling"}])  # fmt: skip
+    made = []
+    for place, task in enumerate(tasks):
+        said = "10" * 2 * place + TRUE[4 * place :]
+        made += [record(task, seed, {"real": [TRUE], "synthetic": [said]}, truth=TRUE) for seed in (1, 2)]
+    text, _ = reporting.page(own, made, 8, {}, panel())
+    assert "By the panel's ranking: The loss grows: Kendall's tau -1.00" in text
+    assert "## Tasks from objective to subjective" in text
+    assert text.index("| a | -") < text.index("| d | +")
+    assert "The panel named the task shown first in 50% of its answers." in text
+    assert "Kendall's tau with the stars" not in text
+
+
+def test_the_texts_of_the_plane_are_thinned_but_for_those_that_were_chosen() -> None:
+    def rows(panel: str) -> list[list[Any]]:
+        return [[panel, kind, place / 200, -place / 200]
+                for kind, count in (("real", 150), ("synthetic", 50), ("selected", 90)) for place in range(count)]  # fmt: skip
+
+    plane = sorted(rows("at random") + rows("by SQBC"), key=lambda row: ("real", "synthetic", "selected").index(row[1]))
+    made = record("sms-spam", 1, {"real": [TRUE]}, truth=TRUE, plane=plane)
+    later = replace(made, task="city-topics", values={"generator.shots": 0, "base.seed": 2})
+    text, figures = reporting.page(study(projections=True), [made, later], 8, {})
+    assert "![Scatter plots of text embeddings" in text
+    assert "sms-spam, at random: 90 selected; sms-spam, by SQBC: 90 selected." in text
+    assert "city-topics, at random" not in text
+    assert figures["mine-plane.svg"].count("<path") < 2 * (50 + 50 + 90) + 40  # of all: 580
+    assert "aria-" not in figures["mine-plane.svg"]
+    assert "mine-plane.svg" not in reporting.page(study(), [made], 8, {})[1]
+
+
 # Running
 
 
@@ -464,15 +618,14 @@ def test_the_page_has_verdicts_scores_the_paper_s_figures_and_what_differs(proje
     own = study(name="li2023")
     both = {"real": [TRUE, TRUE], "synthetic": [HALF, HALF]}
     made = [replace(record(task, seed, both, truth=TRUE), study="li2023") for task in SMALL["tasks"] for seed in (1, 2)]
-    text, figure = reporting.page(own, made, 8, {"sms-spam": load_task("sms-spam")})
+    text, figures = reporting.page(own, made, 8, {"sms-spam": load_task("sms-spam")})
     assert "4 of 8 runs are made: 2 tasks, base seeds 1, 2; encoder `tiny`." in text
     assert "| Synthetic is worse | -0.667 (-0.667 to -0.667), holds | 2 of 2: city-topics, sms-spam | 0 of 2 |" in text
     assert "| sms-spam | 1.000 (1.00 to 1.00) | 0.333 (0.33 to 0.33) |  |" in text
     assert "| *paper* |  | *0.938* |  |" in text
     assert "(recalled)" in text
     assert "- in all" in text
-    assert figure is not None
-    assert "zero-shot" in figure
+    assert "zero-shot" in figures["li2023.svg"]
 
 
 def test_of_one_base_seed_the_page_shows_the_tasks_alone(project: Path) -> None:
@@ -485,7 +638,7 @@ def test_of_one_base_seed_the_page_shows_the_tasks_alone(project: Path) -> None:
 def test_the_page_of_a_study_without_runs_says_so(project: Path) -> None:
     text, figure = reporting.page(study(), [], 8, {})
     assert "None of its 8 runs has been made yet." in text
-    assert figure is None
+    assert figure == {}
 
 
 def test_a_record_holds_no_text(tmp_path: Path) -> None:

@@ -287,7 +287,7 @@ def _ends(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[dict
     return [{"label": label, "low": min(shares), "high": max(shares)} for label, shares in of.items()]
 
 
-def selection(points: Sequence[Mapping[str, Any]]) -> Figure:
+def selection(points: Sequence[Mapping[str, Any]], columns: int = 2) -> Figure:
     """Real, synthetic and selected texts in one plane, a panel a question and strategy.
 
     Points hold x, y, kind and panel, in the order in which they are drawn. The picture of Wagner et al. (2025): which
@@ -307,7 +307,7 @@ def selection(points: Sequence[Mapping[str, Any]]) -> Figure:
         color=alt.Color("kind:N", scale=colours, legend=legend, title=None),
         shape=alt.Shape("kind:N", scale=shapes, legend=legend, title=None),
         size=alt.Size("size:Q", scale=None),
-        facet=alt.Facet("panel:N", columns=2, title=None, sort=panels,
+        facet=alt.Facet("panel:N", columns=columns, title=None, sort=panels,
                         header=alt.Header(labelColor=INK, labelFontSize=13, labelLimit=180)),
     )  # fmt: skip
     counts = "; ".join(

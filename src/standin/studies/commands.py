@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="A file of studies/, as li2023.", autocompletion=completion.studies)]
 Subset = Annotated[str | None, typer.Option(help="A smaller grid that the study's file names.")]
+Change = Annotated[
+    list[str] | None,
+    typer.Option("-S", help="Change a parameter, as subjectivity.model.", autocompletion=completion.changes),
+]
 Only = Annotated[list[str] | None, typer.Option("--task", help="Only this task. Repeat it.")]
 
 
@@ -30,6 +34,7 @@ def register(app: typer.Typer) -> None:
     )(run)
     study.command("collect", epilog=examples("standin study collect li2023"))(collect)
     study.command("report", epilog=examples("standin study report li2023"))(report)
+    study.command("rank", epilog=examples("standin study rank li2023"))(rank)
     app.add_typer(study, name="study")
 
 
@@ -108,20 +113,38 @@ def report(name: Name) -> None:
     _write(load_study(name))
 
 
+def rank(name: Name, change: Change = None) -> None:
+    """Let the model of subjectivity rank the study's tasks from objective to subjective, and write the study's page."""
+    from standin.overrides import load_params_with
+    from standin.studies import ranking
+    from standin.studies.study import load_study
+    from standin.task import load_task
+
+    study = load_study(name)
+    if len(study.tasks) < 2:
+        raise StandinError(f"{name}: a ranking is of two tasks or more, and the study has one")
+    params = load_params_with(change or [])
+    found = ranking.ask(params, [load_task(task) for task in study.tasks])
+    ranking.write(found, ranking.path_of(name))
+    typer.echo(f"{ranking.path_of(name)}: {counted(len(found.comparisons.pairs), 'answer')} of {found.model}")
+    _write(study)
+
+
 def _write(study: "Study") -> None:
-    from standin.studies import records, reporting
+    from standin.studies import ranking, records, reporting
     from standin.studies.study import points
     from standin.task import load_task, task_path
 
     asked = points(study)
     there = [path for path in map(records.path_of, asked) if path.exists()]
     tasks = {name: load_task(name) for name in study.tasks if task_path(name).exists()}
-    text, figure = reporting.page(study, [records.read(path) for path in there], len(asked), tasks)
+    panel = ranking.read(ranking.path_of(study.name))
+    text, figures = reporting.page(study, [records.read(path) for path in there], len(asked), tasks, panel)
     path = reporting.PAGES / f"{study.name}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
-    if figure:
-        path.with_suffix(".svg").write_text(figure, encoding="utf-8", newline="\n")
+    for file, svg in figures.items():
+        path.with_name(file).write_text(svg, encoding="utf-8", newline="\n")
     typer.echo(f"{path}: {counted(len(there), 'run')} of {len(asked)}")
 
 

@@ -1,15 +1,20 @@
-"""The figure of a study: the columns of its first table, task by task."""
+"""The figures of a study: the columns of its first table, task by task; the texts in the plane."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-from standin.report.figures import GREY, SHADES, SHAPES, WIDTH, Figure, render, values
+from standin.report.figures import GREY, SHADES, SHAPES, WIDTH, Figure, render, selection, values
 from standin.studies.measuring import CONFIDENCE, Scores, value
-from standin.studies.study import Study
+from standin.studies.records import Record
+from standin.studies.study import SEED, Study
 
 MEASURES = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
 BAND = 18
 """Height of a column's line."""
+BACKGROUND = 60
+"""Texts of a kind that a panel of the plane shows at most, beside those that were chosen: git holds the picture."""
 
 
 def drawn(study: Study, found: Mapping[str, Scores]) -> Figure | None:
@@ -55,3 +60,35 @@ def _chart(rows: list[dict[str, Any]], tasks: list[str], titles: list[str], meas
     panel = alt.layer(bars, dots, data=values(rows)).properties(width=WIDTH - 120, height=BAND * len(titles))
     header = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=13, labelLimit=130, title=None)
     return render(panel.facet(row=alt.Row("task:N", sort=tasks, header=header), spacing=4))
+
+
+def projected(study: Study, records: Sequence[Record]) -> Figure | None:
+    """Real, synthetic and chosen texts in the plane, a panel a task (or question) and strategy, of the first runs.
+
+    None where the study asks for none, or no run holds a plane. Of texts that were not chosen a panel shows some, at
+    even distances.
+    """
+    first = {axis: axis_values[0] for axis, axis_values in study.grid.items()}
+    own = [record for record in records if {**record.values} == first]
+    points = [point for record in own for point in _thinned(record)]
+    if not study.projections or not points:
+        return None
+    strategies = {str(point["panel"]).rpartition(", ")[2] for point in points}
+    made = selection(points, columns=min(len(strategies), 3))
+    svg = re.sub(r' (?:aria-[a-z]+|role)="[^"]*"', "", made.svg)
+    svg = re.sub(r"\d+\.\d{2,}", lambda found: f"{float(found[0]):.1f}", svg)
+    return Figure(
+        svg,
+        made.alt,
+        f"{made.caption} Of base seed {first[SEED]}; of the other texts at most {BACKGROUND} of a kind are shown.",
+    )
+
+
+def _thinned(record: Record) -> Iterator[dict[str, Any]]:
+    several = len({str(panel).rpartition(", ")[0] for panel, *_ in record.plane}) > 1
+    for (panel, kind), rows in groupby(record.plane, key=lambda row: (str(row[0]), str(row[1]))):
+        question, _, strategy = panel.rpartition(", ")
+        of = list(rows)
+        shown = of if kind == "selected" else of[:: -(-len(of) // BACKGROUND)]
+        for _, _, x, y in shown:
+            yield {"panel": f"{question if several else record.task}, {strategy}", "kind": kind, "x": x, "y": y}

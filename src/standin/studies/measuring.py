@@ -104,7 +104,14 @@ def _by_seed(study: Study, column: Column, records: Sequence[Record]) -> dict[in
 
 
 def _scored(record: Record, column: Column) -> dict[str, Drawn]:
-    """Score an arm, questions counting equally. Equal test texts have equal resamples, whatever the run."""
+    """Score an arm, questions counting equally. Equal test texts have equal resamples, whatever the run.
+
+    A figure of the run is one value, the same under every measure, which other test texts do not change.
+    """
+    if column.figure is not None:
+        known = record.figure(column.figure)
+        as_it_is = Drawn(np.array([known]), np.full((1, RESAMPLES), known), 1, 1, learned=True)
+        return dict.fromkeys(MEASURES, as_it_is) if known is not None else {}
     own = [one for one in record.answers if one.arm == column.arm]
     if not own or (column.label and column.label not in record.labels):
         return {}

@@ -4,6 +4,7 @@
 runs of several sittings and machines come together. No text is in it.
 """
 
+import csv
 import gzip
 import json
 from collections.abc import Mapping, Sequence
@@ -15,12 +16,12 @@ from standin.compare.answers import rows_of, stored, stores
 from standin.compare.revisions import chosen
 from standin.compare.states import TEST, Run
 from standin.errors import StandinError
-from standin.studies.study import FOLDER, Point
+from standin.studies.study import FOLDER, STAGES, Point
 from standin.tracking import trees
 
 FIRST = 48
 """Unicode's place of "0": the character that stands for the first label."""
-STAGES = ("prepare", "generate", "curate", "diversity", "arms", "select", "subjectivity", "warmstart")
+PLANE = "reports/report/selection.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Record:
     """A run: what made it, the labels that the characters stand for, texts, answers, figures, seconds.
 
     ``changes``: what ``-S`` changed. ``scored``: labels that macro-F1 goes over, none for all. ``unlearned``: arms that
-    had not learned. ``figures``: the report's, by name. ``metrics``: by stage.
+    had not learned. ``figures``: the report's, by name. ``metrics``: by stage. ``plane``: the texts in the plane of
+    their two principal components: panel (a strategy), kind (real, synthetic or selected), x, y.
     """
 
     study: str
@@ -64,7 +66,16 @@ class Record:
     unlearned: Sequence[str] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    plane: Sequence[Sequence[Any]] = ()
     seconds: float = 0.0
+
+    def figure(self, name: str) -> float | None:
+        """A number among the metrics, as diversity.real.remote_clique_cosine; None where there is none."""
+        found: Any = self.metrics
+        for part in name.split("."):
+            found = found[0] if isinstance(found, list) and found else found
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
 def path_of(point: Point) -> Path:
@@ -146,8 +157,14 @@ def collect(point: Point, experiment: str, changed: Sequence[str], seconds: floa
         sorted(run.unlearned),
         {name: one.value for name, one in run.figures.items()},
         metrics,
+        _plane(tree.read(PLANE)),
         round(seconds),
     )
+
+
+def _plane(sheet: bytes | None) -> list[list[Any]]:
+    rows = csv.DictReader((sheet or b"").decode().splitlines())
+    return [[row["panel"], row["kind"], round(float(row["x"]), 3), round(float(row["y"]), 3)] for row in rows]
 
 
 def _models(run: Run) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """What a study found, as a page of Markdown with a figure: verdicts, tables beside the paper's, what differs."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 from standin.errors import counted
-from standin.studies.figure import drawn
+from standin.evaluation.uncertainty import Estimate
+from standin.studies.figure import drawn, projected
 from standin.studies.measuring import (
     CONFIDENCE,
     NOT_LEARNED,
@@ -18,6 +20,7 @@ from standin.studies.measuring import (
     trends,
     value,
 )
+from standin.studies.ranking import Panel, placed, told
 from standin.studies.records import Record
 from standin.studies.study import SEED, Column, Study, Table
 from standin.task import Task
@@ -25,26 +28,39 @@ from standin.task import Task
 PAGES = Path("docs/studies")
 
 
-def page(study: Study, records: Sequence[Record], planned: int, tasks: Mapping[str, Task]) -> tuple[str, str | None]:
-    """The page, and its figure where there is something to draw.
+def page(
+    study: Study, records: Sequence[Record], planned: int, tasks: Mapping[str, Task], panel: Panel | None = None
+) -> tuple[str, dict[str, str]]:
+    """The page, and its figures by the names of their files, where there is something to draw.
 
     Args:
         study: the study.
         records: of the runs that are there.
         planned: how many runs the whole grid has.
         tasks: the study's tasks, for the published figures.
+        panel: what a model said of which task is the more objective, where it was asked.
     """
     found = scores(study, records)
     figure = drawn(study, found)
     parts = [f"# {study.title}", _begun(study, records, planned)]
     if figure:
         parts += [f"![{figure.alt}]({study.name}.svg)", figure.caption]
-    parts += _verdicts(study, found, _ranks(study, tasks))
+    ranks = _ranks(study, tasks)
+    placed_tasks = placed(panel, ranks) if panel else None
+    parts += _verdicts(study, found, ranks, placed_tasks.scores if placed_tasks else {})
     for table in study.tables:
         parts.append(f"## {table.title}\n\n" + _table(study, table, found, tasks))
+    plane = projected(study, records)
+    if plane:
+        title, name = "## Which texts the strategies chose", f"{study.name}-plane.svg"
+        parts += [title, f"![{plane.alt}]({name})", plane.caption]
+    if panel and placed_tasks:
+        marks = sorted({task.published[study.name].mark for task in tasks.values() if study.name in task.published})
+        parts += ["## Tasks from objective to subjective", *told(panel, placed_tasks, ranks, ", ".join(marks))]
     parts.append("## What differs from the paper\n\n" + "\n".join(f"- {line}" for line in study.differs))
     parts.append(f"Made by `standin study report {study.name}` of `studies/{study.name}/`.")
-    return "\n\n".join(parts) + "\n", figure.svg if figure else None
+    figures = {f"{study.name}.svg": figure, f"{study.name}-plane.svg": plane}
+    return "\n\n".join(parts) + "\n", {name: made.svg for name, made in figures.items() if made}
 
 
 def _begun(study: Study, records: Sequence[Record], planned: int) -> str:
@@ -63,8 +79,13 @@ def _begun(study: Study, records: Sequence[Record], planned: int) -> str:
     )
 
 
-def _verdicts(study: Study, found: Mapping[str, Scores], ranks: Mapping[str, float]) -> list[str]:
-    """Claims over tasks, where there is a mean over them, then task by task, and what holds of trends."""
+def _verdicts(
+    study: Study, found: Mapping[str, Scores], ranks: Mapping[str, float], by_panel: Mapping[str, float]
+) -> list[str]:
+    """Claims over tasks, where there is a mean over them, then task by task, and what holds of trends.
+
+    Trends are over the paper's ranks, and over a panel's where it was asked.
+    """
     judged = claims(study, found)
     if not any(judged.values()):
         return []
@@ -75,25 +96,35 @@ def _verdicts(study: Study, found: Mapping[str, Scores], ranks: Mapping[str, flo
         own = {task: one for task, of_task in judged.items() if task for one in of_task if one.claim == claim}
         verdicts = {task: one.verdict for task, one in own.items() if one.verdict not in (ONE, NOT_LEARNED)}
         named = (_named(verdicts, verdict) for verdict in ("holds", "the opposite"))
-        overview.append([claim.says, _difference(over.get(claim)), *named])
-        detail.append([claim.says, *(_difference(own.get(task)) for task in judged if task)])
+        column = study.columns[claim.first]
+        overview.append([claim.says, _difference(over.get(claim), column), *named])
+        detail.append([claim.says, *(_difference(own.get(task), column) for task in judged if task)])
+    figures = any(study.columns[claim.first].figure for claim in study.claims)
     said = (
-        f"Differences in macro-F1 with {CONFIDENCE:.0%} intervals over base seeds and test texts; a verdict allows for "
-        "the number of claims (Holm); one base seed has none, nor has an arm that had not learned in some run. "
-        "Over tasks: of these, not of others."
+        f"Differences in macro-F1{' (in figures of the texts, where a claim is of those)' if figures else ''} with "
+        f"{CONFIDENCE:.0%} intervals over base seeds and test texts; a verdict allows for the number of claims (Holm); "
+        "one base seed has none, nor has an arm that had not learned in some run. Over tasks: of these, not of others."
     )
     first = overview if over else detail
     made = ["## Do the paper's claims hold here?\n\n" + _markdown(first), said]
     made += [_trend(one) for one in trends(study, found, ranks)]
+    made += [f"By the panel's ranking: {_trend(one)}" for one in trends(study, found, by_panel)]
     return [*made, "### By task\n\n" + _markdown(detail)] if over else made
 
 
-def _difference(one: Judged | None) -> str:
+def _difference(one: Judged | None, column: Column) -> str:
     if one is None:
         return ""
-    low, high = one.found.interval(CONFIDENCE, -1, 1)
     said = "" if one.verdict in (ONE, "within the noise") else f", {one.verdict}"
-    return f"{one.found.value:+.3f} ({low:.3f} to {high:.3f}){said}"
+    return f"{one.found.value:+.3f}{_interval(one.found, column, -1, 3)}{said}"
+
+
+def _interval(found: Estimate, column: Column, lowest: float, digits: int) -> str:
+    """The interval in brackets, within what a score can be; nothing of a figure of a single run, which has none."""
+    if column.figure and not found.error:
+        return ""
+    low, high = found.interval(CONFIDENCE, *((-inf, inf) if column.figure else (lowest, 1.0)))
+    return f" ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def _named(verdicts: Mapping[str, str], wanted: str) -> str:
@@ -128,7 +159,9 @@ def _table(study: Study, table: Table, found: Mapping[str, Scores], tasks: Mappi
         if task not in found:
             continue
         own = found[task][table.measure]
-        rows.append([task, *(_cell(own.get(name)) for name in table.columns)])
+        if not {*table.columns} & own.keys():
+            continue
+        rows.append([task, *(_cell(own.get(name), study.columns[name]) for name in table.columns)])
         papers = [published(tasks.get(task), study.name, column, table.measure) for column in columns]
         if any(paper is not None for paper in papers):
             marks.add(tasks[task].published[study.name].mark)
@@ -149,12 +182,11 @@ def published(task: Task | None, study: str, column: Column, measure: str) -> fl
     return figure
 
 
-def _cell(one: Drawn | None) -> str:
+def _cell(one: Drawn | None, column: Column) -> str:
     if one is None:
         return ""
     estimate = value(one)
-    low, high = estimate.interval(CONFIDENCE, 0, 1)
-    return f"{estimate.value:.3f} ({low:.2f} to {high:.2f})"
+    return f"{estimate.value:.3f}{_interval(estimate, column, 0, 2)}"
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:

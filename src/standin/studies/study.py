@@ -18,27 +18,42 @@ FOLDER = Path("studies")
 SEED = "base.seed"
 """The axis of replicates: a column's value is a mean over it, and its interval speaks of it."""
 KEY = re.compile(r"[a-z_]+(\.[a-z0-9_]+)+")
-MEASURES = ("macro_f1", "accuracy")
+STAGES = ("prepare", "generate", "curate", "diversity", "arms", "subjectivity", "warmstart", "evaluate")
+"""The stages whose metrics a study keeps of a run."""
 
 
 class Column(Group):
-    """An arm under the values ``at`` of the grid's axes; of an axis that is not named, the first value.
+    """An arm, or a figure of the runs, under the values ``at`` of the grid's axes; of one not named, the first value.
 
     ``budget``: of an arm with several, this one, ``smallest`` or ``largest``. ``label``: F1 of this label alone, in
     place of macro-F1; a task without that label has no such column. ``published``: where task files give the paper's
-    figure, as bert.zero_shot.
+    figure, as bert.zero_shot. ``figure``: one of a stage's metrics, as diversity.real.remote_clique_cosine, in place of
+    an arm's score; a task whose runs have no such number has no such column.
     """
 
-    arm: str
+    arm: str | None = None
+    figure: str | None = None
     title: str
     at: dict[str, Any] = Field(default_factory=dict)
     budget: int | Literal["smallest", "largest"] = "largest"
     label: str | None = None
     published: str | None = None
 
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if (self.arm is None) == (self.figure is None):
+            raise ValueError("write either arm, one of arms, or figure, as diversity.real.remote_clique_cosine")
+        if self.figure is not None:
+            stage, _, path = self.figure.partition(".")
+            if stage not in STAGES or not path:
+                raise ValueError(f"figure {self.figure!r} begins with no stage: {nearest(stage, STAGES)}")
+            if {"budget", "label", "published"} & self.model_fields_set:
+                raise ValueError("budget, label and published are of an arm: a figure has none")
+        return self
+
 
 class Table(Group):
-    """Tasks in rows, columns by name; ``measure``: macro_f1 or accuracy."""
+    """Tasks in rows, columns by name; ``measure``: of arms, macro_f1 or accuracy."""
 
     title: str
     columns: list[str] = Field(min_length=1)
@@ -46,7 +61,7 @@ class Table(Group):
 
 
 class Claim(Group):
-    """What the paper says of two columns: that the first's macro-F1 is ``higher`` or ``lower`` than the second's."""
+    """What the paper says of two columns: that the first's macro-F1, or figure, is ``higher`` or ``lower``."""
 
     says: str
     first: str
@@ -68,7 +83,8 @@ class Study(Group):
 
     ``grid``: parameters and their values, one run for each combination and task. ``params``: of every run, and
     ``task_params`` of one task's. ``arms``: of every run, in place of those in params.yaml. ``rank``: a figure that
-    task files give of the paper, as subjectivity_stars, for the trends. ``subsets``: smaller grids by name, ``tasks``
+    task files give of the paper, as subjectivity_stars, for the trends. ``projections``: whether the page shows which
+    texts strategies chose, in the plane. ``subsets``: smaller grids by name, ``tasks``
     among their keys. ``differs``: how the study differs from the paper.
     """
 
@@ -85,6 +101,7 @@ class Study(Group):
     claims: list[Claim] = Field(default_factory=list)
     trends: list[Trend] = Field(default_factory=list)
     rank: str | None = None
+    projections: bool = False
     subsets: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
     differs: list[str] = Field(min_length=1)
 
@@ -103,7 +120,8 @@ class Study(Group):
     @model_validator(mode="after")
     def _columns_are_known(self) -> Self:
         for name, column in self.columns.items():
-            _known(f"columns.{name}.arm", column.arm, self.arms)
+            if column.arm is not None:
+                _known(f"columns.{name}.arm", column.arm, self.arms)
             for axis, value in column.at.items():
                 self._has(f"columns.{name}.at", axis, [value], {*self.grid} - {SEED})
         for table in self.tables:
@@ -113,6 +131,8 @@ class Study(Group):
         for one in both:
             _known(repr(one.says), one.first, self.columns)
             _known(repr(one.says), one.second, self.columns)
+            if (self.columns[one.first].arm is None) != (self.columns[one.second].arm is None):
+                raise ValueError(f"{one.says!r}: one of {one.first}, {one.second} is an arm, the other is a figure")
         return self
 
     @model_validator(mode="after")
