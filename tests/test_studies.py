@@ -15,18 +15,20 @@ from dvc.utils.hydra import apply_overrides
 from typer.testing import CliRunner
 
 from standin.cli import app
-from standin.config import load_params
+from standin.config import Params, load_params
 from standin.engines import registry
 from standin.engines.protocol import Chat
 from standin.errors import StandinError
 from standin.evaluation.uncertainty import Estimate
+from standin.generation import estimate as generation
 from standin.measures.rankings import kendall_by_chance
 from standin.measures.subjectivity import Comparisons
+from standin.planning import Expected
 from standin.running import EndedError
-from standin.studies import measuring, ranking, records, reporting, running
+from standin.studies import measuring, planning, ranking, records, reporting, running
 from standin.studies.records import Record, Said, Texts
 from standin.studies.study import Claim, Point, Study, changes, hydra, load_study, points
-from standin.task import load_task
+from standin.task import Task, load_task
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL: dict[str, Any] = {
@@ -602,6 +604,40 @@ def test_every_recording_that_git_does_not_hold_is_told_before_anything_runs(
     with pytest.raises(StandinError, match=r"lost\.jsonl\.dvc is not in git, and a run of mine needs .* --as lost"):
         running.check(own, running.planned(own, points(own)))
     assert files[1] not in planned
+
+
+def test_every_task_with_too_few_texts_is_told_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = load_study("mine")
+    monkeypatch.setattr(running.trees, "git", lambda *_: b"there")
+
+    def few(params: Params, task: Task) -> None:
+        raise StandinError(f"prepare.test asks for {params.prepare.test} texts")
+
+    monkeypatch.setattr(running, "plan_of", few)
+    said = "\n".join(f"{task}: prepare.test asks for 288 texts" for task in SMALL["tasks"])
+    with pytest.raises(StandinError) as found:
+        running.check(own, running.planned(own, points(own)))
+    assert str(found.value) == said
+
+
+def test_a_plan_says_which_tasks_cannot_be_run_and_goes_on(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for task in SMALL["tasks"]:
+        Path(load_task(task).source.train).parent.mkdir(parents=True)
+        Path(load_task(task).source.train).touch()
+
+    def expected(params: Params, task: Task) -> Expected:
+        print(f"prepare: {task.name}")  # noqa: T201
+        if task.name == "sms-spam":
+            raise StandinError("too few")
+        cost = generation.Estimate(0, 0, 7, 3, True, None, None, 0.0)
+        return Expected([], lambda _: "", "", None, cost)
+
+    monkeypatch.setattr(planning, "expected", expected)
+    found = list(planning.lines(load_study("mine"), running.planned(load_study("mine"), points(load_study("mine")))))
+    assert "sms-spam: 0 runs made, 4 to make, cannot be run: too few" in found
+    assert capsys.readouterr().out == "prepare: city-topics\n"  # of two settings alike
 
 
 def test_a_study_that_sets_what_is_no_parameter_is_told_before_anything_runs(project: Path) -> None:

@@ -307,7 +307,7 @@ def _published(
         )
     if size > len(rows):
         raise StandinError(
-            f"prepare.{split} asks for {counted(size, 'text')}, but the {split} file holds {len(rows)} ({where}). "
+            f"prepare.{split} asks for {counted(size, 'text')}, but the {split} file holds {len(rows)} for {where}. "
             f"Set prepare.{split} to {len(rows)} or less."
         )
     strata = _strata(rows, place)

@@ -1,10 +1,12 @@
 """What a study will take, before it is run: runs, tokens to generate, hours."""
 
+import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
-from standin.errors import counted
+from standin.errors import StandinError, counted
 from standin.overrides import load_with
 from standin.planning import expected
 from standin.studies.running import Planned, seconds_of
@@ -39,6 +41,7 @@ def _tokens(missing: Sequence[Planned]) -> str:
     texts = tokens = 0
     price = 0.0
     base_seeds = Counter(one.point.setting for one in missing)
+    said: set[str] = set()
     for setting, one in {one.point.setting: one for one in missing}.items():
         times = base_seeds[setting]
         params, task = load_with(list(one.changes))
@@ -46,7 +49,15 @@ def _tokens(missing: Sequence[Planned]) -> str:
             continue
         if not Path(task.source.train).exists():
             return f"its data is not here yet: standin data fetch {task.name}"
-        found = expected(params, task)
+        splits = io.StringIO()
+        try:
+            with redirect_stdout(splits):
+                found = expected(params, task)
+        except StandinError as error:
+            return f"cannot be run: {error}"
+        if splits.getvalue() not in said:
+            print(splits.getvalue(), end="")  # noqa: T201
+        said.add(splits.getvalue())
         texts += times * len(found.plan)
         tokens += times * (found.estimate.tokens_in + found.estimate.tokens_out)
         price += times * found.estimate.money

@@ -75,7 +75,7 @@ def check(study: Study, plan: Sequence[Planned]) -> None:
     """Check every different setting before the first run begins, with the data themselves.
 
     Raises StandinError: parameters that are none, a task whose file, data or recorded texts git and DVC do not hold (a
-    temporary copy would lack them), or whose data are fewer than the study takes.
+    temporary copy would lack them), or every task whose data are fewer than the study takes.
     """
     check_settings(plan)
     first = {(one.point.task, one.point.values.get("generator.model")): one for one in reversed(plan) if not one.done}
@@ -86,7 +86,8 @@ def check(study: Study, plan: Sequence[Planned]) -> None:
             if not own_data and not trees.git("ls-files", path):
                 how = f"`standin data fetch {task}` or `standin data add {task} FILE`, then " if ".dvc" in path else ""
                 raise StandinError(f"{path} is not in git, and a run of {study.name} needs it: {how}`git add` it")
-    for one in first.values():
+    wrong: list[str] = []
+    for one in [*first.values()][::-1]:
         params, asked = load_with(list(one.changes))
         model = params.generator.model
         if params.generator.engine == "replay" and not trees.git("ls-files", model, f"{model}.dvc"):
@@ -95,8 +96,13 @@ def check(study: Study, plan: Sequence[Planned]) -> None:
                 f"{model}.dvc is not in git, and a run of {study.name} needs those recorded texts: {how}"
                 f"{one.point.task} --from FOLDER` where the task file names them, then `git commit`"
             )
-        with redirect_stdout(io.StringIO()):
-            plan_of(params, asked)
+        try:
+            with redirect_stdout(io.StringIO()):
+                plan_of(params, asked)
+        except StandinError as error:
+            wrong.append(f"{one.point.task}: {error}")
+    if wrong:
+        raise StandinError("\n".join(dict.fromkeys(wrong)))
 
 
 def run(
