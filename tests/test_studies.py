@@ -558,6 +558,16 @@ def test_a_failed_run_is_named_the_others_go_on_and_a_stop_in_time_is_told(
         running.run(plan, lambda _: 143, said.append)
 
 
+def test_a_run_made_again_of_the_cache_keeps_the_time_it_took(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = running.planned(load_study("mine"), points(load_study("mine"), None, ["sms-spam"]))[0]
+    monkeypatch.setattr(records, "collect", lambda *given: record("sms-spam", 1, {}, seconds=float(given[3])))
+    took = []
+    for seconds in (60.0, 500.0, 70.0):
+        running.keep(one, seconds)
+        took.append(records.read(records.path_of(one.point)).seconds)
+    assert took == [60, 500, 500]
+
+
 def test_queued_runs_are_kept_once_their_experiments_are_there(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = load_study("mine")
     plan = running.planned(own, points(own, None, ["sms-spam"]))

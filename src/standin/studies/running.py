@@ -147,8 +147,13 @@ def run(
 
 
 def keep(one: Planned, seconds: float) -> None:
-    """Write the record of a run from its experiment."""
-    records.write(records.collect(one.point, one.experiment, one.changes, seconds), records.path_of(one.point))
+    """Write the record of a run from its experiment.
+
+    One that is made anew tells the longer time: what did not change DVC takes from its cache.
+    """
+    path = records.path_of(one.point)
+    before = records.read(path).seconds if path.exists() else 0.0
+    records.write(records.collect(one.point, one.experiment, one.changes, max(seconds, before)), path)
 
 
 def enqueue(plan: Sequence[Planned], begin: Callable[[Sequence[str]], int]) -> int:
