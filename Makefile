@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 1000
 
-.PHONY: repro setup remote test test-all test-vllm test-llamacpp docs lint release-example clean help
+.PHONY: repro setup remote test test-all ray test-ray test-vllm test-llamacpp docs lint release-example clean help
 
 repro: $(READY)  ## set up, run the whole experiment on the default task, record it in MLflow
 	standin run
@@ -40,6 +40,12 @@ test: $(READY)  ## the fast tests
 
 test-all: $(READY)  ## the slow tests too: whole pipelines, queue, servers
 	pytest -n auto --dist loadgroup -m ""
+
+ray: $(READY)  ## Ray, for runtime.cluster and its tests
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-ray.lock
+
+test-ray: ray  ## the tests on a Ray cluster of three nodes on this machine
+	pytest -m "" tests/test_cluster.py tests/test_cluster_stages.py
 
 test-vllm: .venv-vllm/ready  ## the engine tests and a small pipeline through vLLM (its CPU build) and its server
 	PATH="$(CURDIR)/.venv-vllm/bin:$$PATH" .venv-vllm/bin/python -m pytest -m "" tests/test_engines.py tests/test_pipeline.py -k "engine or vllm"

@@ -14,9 +14,10 @@ PACKAGE = SRC / "standin"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {
     "torch", "transformers", "vllm", "mlflow", "great_expectations", "sentence_transformers", "datasets", "dvc",
-    "sklearn", "pandas", "altair", "vl_convert", "scipy", "openai",
+    "sklearn", "pandas", "altair", "vl_convert", "scipy", "openai", "ray",
 }  # fmt: skip
 FOUNDATION = {
+    "cluster",
     "origins",
     "published",
     "config",
@@ -38,7 +39,7 @@ FOUNDATION = {
 }
 PLUMBING = frozenset(
     {
-        "standin/config.py", "standin/machine.py", "standin/bounds.py", "standin/selecting.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/tracking.py", "standin/__init__.py",
+        "standin/config.py", "standin/machine.py", "standin/bounds.py", "standin/selecting.py", "standin/checked.py", "standin/choices.py", "standin/errors.py", "standin/progress.py", "standin/cluster.py", "standin/tracking.py", "standin/__init__.py",
         "standin/stages/__init__.py", "standin/stages/runner.py",
     }
 )  # fmt: skip

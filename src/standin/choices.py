@@ -9,6 +9,8 @@ from standin.errors import nearest
 ENGINES = ("transformers", "vllm", "openai", "llamacpp", "replay")
 LOCAL_ENGINES = ("transformers", "vllm")
 """Engines whose model is an embedded name, a folder or a hub id; others read files, or ask a server that knows it."""
+RUN_HERE = (*LOCAL_ENGINES, "llamacpp")
+"""Engines that run the model themselves, so that a cluster has work: servers and recorded texts have none."""
 JUDGE_ENGINES = ("transformers", "vllm", "openai")
 """Engines that give log-probabilities of closed choices."""
 PATTERN_ENGINES = ("vllm", "openai")

@@ -51,12 +51,20 @@ class Runtime(Group):
     price_in: float = Field(0.0, ge=0)
     price_out: float = Field(0.0, ge=0)
     money_budget: float | None = Field(None, gt=0)
+    cluster: str | None = None
 
     @model_validator(mode="after")
     def _budget_has_prices(self) -> Self:
         if self.money_budget is not None and not (self.price_in or self.price_out):
             raise ValueError("money_budget needs prices: set price_in and price_out (money per million tokens)")
         return self
+
+    @field_validator("cluster")
+    @classmethod
+    def _is_a_cluster(cls, address: str | None) -> str | None:
+        if address is not None and not re.fullmatch(r"auto|(ray://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d+", address):
+            raise ValueError(f"{address!r} is no cluster: write auto, ray://HOST:10001, HOST:6379, or null for none")
+        return address
 
     @field_validator("base_url")
     @classmethod

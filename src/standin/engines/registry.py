@@ -1,12 +1,13 @@
 """Engines by name."""
 
 import hashlib
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from standin.choices import BEGIN_ENGINES, ENGINES
+from standin.choices import BEGIN_ENGINES, ENGINES, RUN_HERE
 from standin.config import Runtime
 from standin.engines.protocol import Engine
 from standin.errors import StandinError, nearest
@@ -104,8 +105,15 @@ def continues(engine: str, runtime: Runtime, notes: "Notes | None" = None) -> bo
 
 
 def load(engine: str, model: str, revision: str, dtype: str, runtime: Runtime) -> Engine:
-    """Load a model into an engine. Raises StandinError where the engine is unknown or the model cannot be had."""
+    """Load a model into an engine, with ``runtime.cluster`` on its workers.
+
+    Raises StandinError where the engine is unknown or the model cannot be had.
+    """
     versions = version(engine, model)
+    if runtime.cluster and engine in RUN_HERE:
+        from standin.engines.spreading import SpreadEngine
+
+        return SpreadEngine(engine, versions, partial(load, engine, model, revision, dtype), runtime)
     if engine == "transformers":
         from standin.engines import transformers
 

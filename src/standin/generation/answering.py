@@ -79,7 +79,7 @@ def answer_plan(
     about = {row.plan_id: found for row, found in zip(plan, abouts(plan), strict=True)}
     openings = {row.conversation: row for row in plan if row.kind == OPENING}
     unsent = store.unsent(identity) if identity.get("base_url") else []
-    for rows in _chunks(plan, chunk):
+    for rows in chunks(plan, chunk):
         chats: dict[str, tuple[Message, ...]] = {}
         stored_turns: list[list[Request]] = []
         batch = ""
@@ -148,7 +148,7 @@ def _parsed(answer: Answer, sampling: Sampling) -> Parsed:
     return replace(found, changes=tuple(name for name in found.changes if not (opened and name == "quotes")))
 
 
-def _chunks(plan: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
+def chunks(plan: Sequence[PlanRow], size: int) -> list[list[PlanRow]]:
     """The rows of ``size`` conversations at a time, in the plan's order."""
     conversations: dict[str, list[PlanRow]] = {}
     for row in plan:

@@ -28,10 +28,8 @@ ADDED = {"attempts": "INTEGER NOT NULL DEFAULT 1", "reasoning": "INTEGER NOT NUL
 """Columns that stores of earlier versions lack."""
 NOTES = "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 """What was found out of a server and is no answer, as JSON."""
-INSERT = (
-    "INSERT OR IGNORE INTO answers (key, request, text, finish, tokens_in, tokens_out, seconds, attempts, reasoning) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+COLUMNS = "key, request, text, finish, tokens_in, tokens_out, seconds, attempts, reasoning"
+INSERT = f"INSERT OR IGNORE INTO answers ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 KINDS: list[type] = [str, str, int, int, int, int]
 """Types of a stored answer: text, finish, tokens in and out, attempts, reasoning."""
 WAIT_SECONDS = 120.0
@@ -181,6 +179,25 @@ class AnswerStore:
         except sqlite3.Error as error:
             raise self._explained(error) from None
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """All that is stored, as ``take`` of another store takes it."""
+        try:
+            return self._database.execute(f"SELECT {COLUMNS} FROM answers ORDER BY key").fetchall()
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+
+    def take(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Store what another store gave, in one transaction: all or none; a key that is there keeps its answer."""
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany(INSERT, rows)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+        finally:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+
     def put(self, requests: Sequence[Mapping[str, Any]], answers: Sequence[Answer], seconds: float) -> None:
         """Store a chunk's answers in one transaction: all or none. ``seconds`` is the chunk's share per answer."""
         rows = [
@@ -197,12 +214,4 @@ class AnswerStore:
             )
             for request, answer in zip(requests, answers, strict=True)
         ]
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(INSERT, rows)
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._explained(error) from None
-        finally:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+        self.take(rows)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from standin.cluster import alone, spread
 from standin.config import Runtime
 from standin.corpus import read_json_lines, write_json_lines
 from standin.embedded import names_folder, resolve
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
+Encode = Callable[[Sequence[str], Callable[[int], None]], Vectors]
+BLOCK = 2048
+"""Texts that a worker of a cluster embeds at a time: 3 MB of vectors of 384 numbers come back."""
 PAIRS = "pairs"
 """Folder beside ``vectors.npy`` with the vectors of question and text together, where texts have a question."""
 DESCRIPTIONS = "descriptions"
@@ -124,20 +129,42 @@ def embed(texts: Sequence[str], model: str, revision: str, runtime: Runtime) -> 
         StandinError: where the model cannot be loaded.
     """
     unique = sorted(set(texts), key=lambda text: (-len(text), text))
-    folder = Path(resolve(model))
-    bert = read_bert(folder) if torch_device(runtime) == "cpu" and folder.is_dir() else None
     with progress("embed", len(unique), "texts") as done:
-        vectors = bert.encode(unique, done) if bert else _encoded(unique, model, revision, runtime, done)
+        if runtime.cluster and unique:
+            vectors = _spread(unique, model, revision, runtime, done)
+        else:
+            vectors = _encoder(model, revision, runtime)(unique, done)
     place = {text: row for row, text in enumerate(unique)}
     return vectors[np.array([place[text] for text in texts], dtype=np.intp)]
 
 
-def _encoded(texts: Sequence[str], model: str, revision: str, runtime: Runtime, done: Callable[[int], None]) -> Vectors:
-    """Unit vectors by sentence-transformers."""
-    encoder = load_encoder(model, revision, runtime)
+def _spread(texts: Sequence[str], model: str, revision: str, runtime: Runtime, done: Callable[[int], None]) -> Vectors:
+    """Unit vectors by the workers of a cluster, ``BLOCK`` texts at a time."""
+    found: dict[int, Vectors] = {}
+    blocks = [texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK)]
+    for place, vectors in spread(runtime, blocks, partial(_worker, model, revision, alone(runtime))):
+        found[place] = vectors
+        done(len(vectors))
+    return np.concatenate([found[place] for place in range(len(blocks))])
+
+
+def _worker(model: str, revision: str, runtime: Runtime) -> Callable[[Sequence[str]], Vectors]:
+    encode = _encoder(model, revision, runtime)
+    return lambda texts: encode(texts, lambda _: None)
+
+
+def _encoder(model: str, revision: str, runtime: Runtime) -> Encode:
+    """What gives unit vectors of texts: our own reader of BERT on a CPU where it fits, else sentence-transformers."""
+    folder = Path(resolve(model))
+    bert = read_bert(folder) if torch_device(runtime) == "cpu" and folder.is_dir() else None
+    return bert.encode if bert else partial(_encoded, load_encoder(model, revision, runtime), runtime.batch)
+
+
+def _encoded(encoder: "SentenceTransformer", size: int, texts: Sequence[str], done: Callable[[int], None]) -> Vectors:
+    """Unit vectors by sentence-transformers, ``size`` texts at a time."""
     vectors = np.empty((len(texts), encoder.get_embedding_dimension()), dtype=np.float32)
-    for start in range(0, len(texts), runtime.batch):
-        batch = texts[start : start + runtime.batch]
+    for start in range(0, len(texts), size):
+        batch = texts[start : start + size]
         vectors[start : start + len(batch)] = encoder.encode(
             batch, batch_size=len(batch), normalize_embeddings=True, show_progress_bar=False
         )

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from standin.corpus import Row
 from standin.engines.protocol import Chat, Engine
+from standin.engines.spreading import chosen
 from standin.progress import progress
 
 ROLES = (
@@ -110,10 +111,10 @@ def choose_in_batches(
 ) -> LogProbabilities:
     """The engine's log-probabilities, shape (chats, choices), asked for ``batch`` chats at a time."""
     found = np.empty((len(chats), len(choices)))
-    for start in range(0, len(chats), batch):
-        part = chats[start : start + batch]
-        found[start : start + len(part)] = engine.choose(part, choices)
-        done(len(part))
+    batches = [chats[start : start + batch] for start in range(0, len(chats), batch)]
+    for place, scores in chosen(engine, batches, choices):
+        found[place * batch : place * batch + len(scores)] = scores
+        done(len(scores))
     return found
 
 

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from standin.choices import BEGIN_ENGINES
-from standin.config import Generator, Params, repository_root
+from standin.choices import BEGIN_ENGINES, RUN_HERE
+from standin.config import Generator, Params, Runtime, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json_lines, write_rows
 from standin.embedded import pinned
 from standin.engines import registry
@@ -19,6 +19,7 @@ from standin.generation.budget import budget
 from standin.generation.plan import PlanRow, make_plan
 from standin.generation.prompts import turn
 from standin.generation.quotes import CLOSING
+from standin.generation.spreading import fill
 from standin.generation.store import AnswerStore
 from standin.progress import progress
 from standin.task import Task
@@ -39,11 +40,12 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     recorded = registry.recorded(chosen.model, version, params.base.seed) if chosen.engine == "replay" else None
     revision = pinned(chosen.model, chosen.revision) if chosen.engine in registry.BATCHED else chosen.revision
 
+    def load(runtime: Runtime) -> Engine:
+        return registry.load(chosen.engine, chosen.model, revision, chosen.dtype, runtime)
+
     @cache
     def engine() -> Engine:
-        if recorded is not None:
-            return recorded
-        return registry.load(chosen.engine, chosen.model, revision, chosen.dtype, params.runtime)
+        return load(params.runtime) if recorded is None else recorded
 
     identity = {
         "engine": chosen.engine,
@@ -63,6 +65,9 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         sampling = drawn(chosen, opening(params, task, store))
         batched = chosen.engine in registry.BATCHED
         spent = budget(params.runtime)
+        if params.runtime.cluster and chosen.engine in RUN_HERE:
+            with progress("generate, on the cluster", len(plan), "texts") as came:
+                fill(plan, say, identity, sampling, chosen.chunk, store, load, batched, spent, params.runtime, came)
         answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
     origins = None if recorded is None else [recorded.record(about) for about in abouts(plan)]
     write(answered, chosen.engine, chosen.model, origins)

@@ -1,0 +1,173 @@
+"""Heavy work over a Ray cluster (``runtime.cluster``): what is done to each of many items is done by its workers.
+
+Ray Data places the work, streams it and does it again where a worker, or its node, is lost; nothing of that is ours.
+What comes back comes in any order, each item once, and is kept by whoever asked: a stage that was killed asks only for
+what is missing. Without ``runtime.cluster`` nothing here is imported.
+"""
+
+import logging
+import os
+import pickle
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from standin.errors import StandinError, first_line
+from standin.machine import Runtime
+
+Work = Callable[[Any], Any]
+BOUND = 64 * 2**20
+"""Bytes of an item above which it is refused: the object store holds several for each worker."""
+
+
+def alone(runtime: Runtime) -> Runtime:
+    """The runtime of a worker, which does its work by itself."""
+    return runtime.model_copy(update={"cluster": None})
+
+
+def spread(runtime: Runtime, items: Sequence[Any], begin: Callable[[], Work]) -> Iterator[tuple[int, Any]]:
+    """Do a work to every item, on the workers of the cluster.
+
+    Args:
+        runtime: the cluster's address; ``threads`` are the processors of a worker, and a worker takes a GPU where the
+            cluster has any and ``device`` is not cpu.
+        items: what is worked on; what pickle reads.
+        begin: called once by each worker, on its node, to load what the work needs; it gives the work.
+
+    Yields:
+        The place of an item and what came of it, as they come.
+
+    Raises:
+        StandinError: Ray is not installed, the cluster is not there or too small, or the work itself raised one.
+    """
+    if not items:
+        return
+    ray = _connected(str(runtime.cluster))
+    needs = _needs(ray.cluster_resources(), runtime)
+    workers = min(len(items), _places(ray.cluster_resources(), needs))
+    sent = [pickle.dumps(item) for item in items]
+    if (largest := max(map(len, sent))) > BOUND:
+        raise StandinError(f"cluster: an item of {largest:,} bytes is more than the {BOUND:,} that are sent at a time")
+    asked = (sent, begin, workers, needs)
+    try:
+        for place, result in _from_afar(ray, *asked) if ray.util.client.ray.is_connected() else _streamed(*asked):
+            found = pickle.loads(result)
+            if isinstance(found, StandinError):
+                raise found
+            yield place, found
+    except ray.exceptions.RayError as error:
+        raise StandinError(f"runtime.cluster {runtime.cluster!r}: {first_line(error)}") from error
+
+
+def _streamed(
+    sent: Sequence[bytes], begin: Callable[[], Work], workers: int, needs: dict[str, Any]
+) -> Iterator[tuple[int, bytes]]:
+    """Places and results, as Ray Data brings them to this process, which is on a node of the cluster."""
+    import ray.data
+
+    _quiet()
+    rows = [{"place": place, "item": item} for place, item in enumerate(sent)]
+    made = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        _Worker,
+        fn_constructor_args=(begin,),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        **needs,
+    )
+    yield from ((int(row["place"]), row["result"]) for row in made.iter_rows())
+
+
+def _from_afar(ray: Any, *asked: Any) -> Iterator[tuple[int, bytes]]:
+    """The same for a process that is on no node: Ray Data runs in an actor, whose results are fetched one by one."""
+    afar = ray.remote(num_cpus=0)(_Afar).remote(*asked)
+    while (found := ray.get(afar.following.remote())) is not None:
+        yield found
+
+
+class _Afar:
+    """Results, held on a node until they are fetched."""
+
+    def __init__(self, *asked: Any) -> None:
+        self.results = _streamed(*asked)
+
+    def following(self) -> tuple[int, bytes] | None:
+        """The next one; None at the end."""
+        return next(self.results, None)
+
+
+class _Worker:
+    """What an actor of the cluster holds: the work, begun once."""
+
+    def __init__(self, begin: Callable[[], Work]) -> None:
+        self.begin = begin
+        self.work: Work | None = None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """One item; an error is an answer, which no other worker would change. Ray's logs hold where it came from."""
+        try:
+            self.work = self.work or self.begin()
+            found = [self.work(pickle.loads(item)) for item in batch["item"]]
+        except StandinError as error:
+            found = [error]
+        except Exception as error:
+            traceback.print_exc()
+            found = [StandinError(f"a worker of the cluster failed: {type(error).__name__}: {error}")]
+        return {"place": batch["place"], "result": [pickle.dumps(one) for one in found]}
+
+
+@cache
+def _connected(address: str) -> Any:
+    """Ray, connected to the cluster once a process; the workers get this package as it is here."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    try:
+        import ray
+        import ray.data
+        import ray.exceptions
+        import ray.util.client
+    except ImportError:
+        raise StandinError(
+            "params.yaml, runtime.cluster: Ray is not installed: pip install --no-deps -r requirements-ray.lock"
+        ) from None
+    try:
+        ray.init(
+            address=address,
+            ignore_reinit_error=True,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            runtime_env={"py_modules": [str(Path(__file__).parent)]},
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise StandinError(
+            f"params.yaml: runtime.cluster is {address!r}, and no Ray cluster answers there ({first_line(error)}). "
+            "`ray status` shows whether one runs; null works on this machine alone"
+        ) from None
+    return ray
+
+
+def _quiet() -> None:
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _needs(there: dict[str, float], runtime: Runtime) -> dict[str, Any]:
+    """What a worker takes."""
+    gpus = there.get("GPU", 0) if runtime.device != "cpu" else 0
+    return {"num_cpus": runtime.threads} | ({"num_gpus": 1} if gpus else {})
+
+
+def _places(there: dict[str, float], needs: dict[str, Any]) -> int:
+    """How many workers the cluster has room for. Raises StandinError where it has none."""
+    found = min(int(there.get(kind, 0) // needs[key]) for kind, key in (("CPU", "num_cpus"), ("GPU", "num_gpus"))
+                if key in needs)  # fmt: skip
+    if not found:
+        raise StandinError(
+            f"runtime.cluster: the cluster has {there.get('CPU', 0):g} processors, and a worker takes "
+            f"{needs['num_cpus']} (runtime.threads): lower it, or start nodes with more"
+        )
+    return found

@@ -1,0 +1,295 @@
+"""A Ray cluster of three nodes on this machine: equal results, lost nodes and workers, errors that say what to change."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from standin import cluster
+from standin.engines import registry
+from standin.engines.protocol import Answer, Chat, Request, Sampling
+from standin.engines.spreading import SpreadEngine, chosen
+from standin.errors import StandinError
+from standin.generation.answering import answer_plan
+from standin.generation.budget import Budget
+from standin.generation.plan import PlanRow
+from standin.generation.spreading import fill
+from standin.generation.store import AnswerStore
+from standin.machine import Runtime
+from standin.measures.embeddings import embed
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: `make test-ray` does that")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+STORE, PORT = 100_000_000, 23471
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Any]:
+    """A head without processors and two nodes with one each."""
+    from ray.cluster_utils import Cluster
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    made = Cluster(head_node_args={"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False,
+                                   "ray_client_server_port": PORT},
+                   initialize_head=True)  # fmt: skip
+    for _ in range(2):
+        made.add_node(num_cpus=1, object_store_memory=STORE)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+    cluster._connected.cache_clear()
+
+
+@pytest.fixture
+def runtime(nodes: Any) -> Iterator[Runtime]:
+    """One processor a worker. Nodes that a test lost are replaced after it."""
+    yield Runtime(threads=1, device="cpu", cluster=nodes.address)
+    while len(nodes.worker_nodes) < 2:
+        nodes.add_node(num_cpus=1, object_store_memory=STORE)
+
+
+def losing(nodes: Any, after: float) -> threading.Thread:
+    """A node goes after so many seconds."""
+    thread = threading.Timer(after, lambda: nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False))
+    thread.start()
+    return thread
+
+
+# Work
+
+
+def slowly(item: int) -> tuple[int, int]:
+    time.sleep(0.25)
+    return item * item, os.getpid()
+
+
+def test_every_item_comes_once_from_several_workers(runtime: Runtime) -> None:
+    found = list(cluster.spread(runtime, list(range(12)), lambda: slowly))
+    assert sorted((place, squared) for place, (squared, _) in found) == [(n, n * n) for n in range(12)]
+    assert len({pid for _, (_, pid) in found}) == 2
+    assert list(cluster.spread(runtime, [], lambda: slowly)) == []
+
+
+def test_what_is_done_is_there_before_the_rest_is(runtime: Runtime) -> None:
+    began = time.monotonic()
+    came = [time.monotonic() - began for _ in cluster.spread(runtime, list(range(24)), lambda: slowly)]
+    assert came[0] < came[-1] - 1
+
+
+def test_a_lost_node_costs_no_item_and_brings_none_twice(nodes: Any, runtime: Runtime) -> None:
+    list(cluster.spread(runtime, [1], lambda: slowly))  # the code is there
+    lost = losing(nodes, 3)
+    found = [place for place, _ in cluster.spread(runtime, list(range(40)), lambda: slowly)]
+    lost.join()
+    assert sorted(found) == list(range(40))
+    assert len(nodes.worker_nodes) == 1
+
+
+def test_a_worker_that_dies_is_replaced(runtime: Runtime, tmp_path: Path) -> None:
+    def begin() -> Callable[[int], int]:
+        def work(item: int) -> int:
+            if item == 3 and not (tmp_path / "died").exists():
+                (tmp_path / "died").touch()
+                os._exit(137)  # as the kernel ends one that has taken too much memory
+            return item
+
+        return work
+
+    assert sorted(found for _, found in cluster.spread(runtime, list(range(8)), begin)) == list(range(8))
+    assert (tmp_path / "died").exists()
+
+
+def test_what_is_wrong_is_told(runtime: Runtime) -> None:
+    def wrong(item: int) -> int:
+        raise StandinError("params.yaml: no such model")
+
+    def broken(item: int) -> int:
+        raise ValueError("out of paper")
+
+    with pytest.raises(StandinError, match=r"^params\.yaml: no such model$"):
+        list(cluster.spread(runtime, [1, 2], lambda: wrong))
+    with pytest.raises(StandinError, match=r"a worker of the cluster failed: ValueError: out of paper"):
+        list(cluster.spread(runtime, [1, 2], lambda: broken))
+    with pytest.raises(StandinError, match=r"has 2 processors, and a worker takes 3 \(runtime\.threads\): lower it"):
+        list(cluster.spread(runtime.model_copy(update={"threads": 3}), [1], lambda: slowly))
+
+
+def test_a_machine_that_is_no_node_asks_the_cluster_too(nodes: Any, runtime: Runtime, tmp_path: Path) -> None:
+    """By Ray's client, in a process of its own, as one process is a node or is none."""
+    (tmp_path / "afar.py").write_text(
+        "from standin.cluster import spread\n"
+        "from standin.errors import StandinError\n"
+        "from standin.machine import Runtime\n\n"
+        "def wrong(item):\n    raise StandinError(f'{item} is wrong')\n\n"
+        f"runtime = Runtime(threads=1, device='cpu', cluster='ray://127.0.0.1:{PORT}')\n"
+        "print(sorted(spread(runtime, list(range(9)), lambda: lambda item: item * item)))\n"
+        "try:\n    list(spread(runtime, [7], lambda: wrong))\n"
+        "except StandinError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "afar.py"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.splitlines() == [str([(n, n * n) for n in range(9)]), "7 is wrong"], done.stderr
+
+
+def test_an_item_that_is_too_large_is_not_sent(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "BOUND", 1000)
+    with pytest.raises(StandinError, match=r"an item of [\d,]+ bytes is more than the 1,000"):
+        list(cluster.spread(runtime, ["x" * 2000], lambda: len))
+
+
+# Embeddings
+
+TEXTS = [f"text {n} about {('trams', 'parks', 'flats')[n % 3]}" for n in range(300)]
+
+
+def test_vectors_are_those_of_one_machine_though_a_node_is_lost(
+    nodes: Any, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("standin.measures.embeddings.BLOCK", 16)
+    here = embed(TEXTS, "all-minilm-l6-v2", "main", cluster.alone(runtime))
+    lost = losing(nodes, 4)
+    there = embed(TEXTS, "all-minilm-l6-v2", "main", runtime)
+    lost.join()
+    assert np.abs(there - here).max() < 1e-6
+    assert embed([], "all-minilm-l6-v2", "main", runtime).shape == (0, 384)
+
+
+# Generation
+
+
+class Counting:
+    """An engine whose answers depend on the batch, and which leaves a mark for every batch that it answers."""
+
+    name, version = "transformers", "1"
+
+    def __init__(self, folder: Path, pause: float = 0.2) -> None:
+        self.folder, self.pause = folder, pause
+
+    def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
+        time.sleep(self.pause)
+        (self.folder / f"{time.time_ns()}-{os.getpid()}").touch()
+        batch = "+".join(str(request.seed) for request in requests)
+        for place, request in enumerate(requests):
+            yield place, Answer(f"Answer {len(request.chat)} of {request.seed} in {batch}", "stop", 5, 7)
+
+    def stop(self) -> None:
+        pass
+
+    def choose(self, chats: Sequence[Chat], choices: Sequence[str]) -> Any:
+        return np.array([[float(len(chat[0][1])), float(len(chats))] for chat in chats])
+
+
+IDENTITY = {"engine": "transformers", "version": "1", "model": "m", "revision": "main", "dtype": "float32"}
+SAMPLING = Sampling(0.8, 0.95, 64)
+
+
+def plan(conversations: int, turns: int = 2) -> list[PlanRow]:
+    return [
+        PlanRow(
+            plan_id=f"{talk}-{turn}", label="housing", question_id=None, question=None, shots=(),
+            kind="opening" if turn == 0 else "generation", conversation=f"c{talk}", turn=turn, seed=100 * talk + turn,
+            attributes={},
+        )
+        for talk in range(conversations)
+        for turn in range(turns)
+    ]  # fmt: skip
+
+
+def say(row: PlanRow) -> str:
+    return f"Write about {row.label}, turn {row.turn}"
+
+
+def answered(store: AnswerStore, folder: Path, conversations: int = 12) -> list[Any]:
+    """The plan as one machine answers it; what is stored is not asked again."""
+    return answer_plan(
+        plan(conversations), say, IDENTITY, SAMPLING, 2, store, lambda: Counting(folder, 0), lambda _: None
+    )
+
+
+def filled(runtime: Runtime, store: AnswerStore, folder: Path, budget: Budget, conversations: int = 12) -> list[int]:
+    """Let the cluster answer; the numbers of rows that came together."""
+    came: list[int] = []
+    fill(plan(conversations), say, IDENTITY, SAMPLING, 2, store, lambda _: Counting(folder), True, budget, runtime,
+         came.append)  # fmt: skip
+    return came
+
+
+def marks(folder: Path) -> int:
+    return len(list(folder.iterdir()))
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Where engines leave their marks: of the cluster, of this process."""
+    made = tmp_path / "there", tmp_path / "here"
+    for folder in made:
+        folder.mkdir()
+    return made
+
+
+def test_answers_and_keys_are_those_of_one_machine(
+    runtime: Runtime, tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    there, here = folders
+    with AnswerStore(tmp_path / "one.db") as one, AnswerStore(tmp_path / "many.db") as many:
+        expected = answered(one, here)
+        alone = marks(here)
+        spent = Budget()
+        assert filled(runtime, many, there, spent) == [4] * 6  # chunks of two conversations of two turns
+        assert answered(many, here) == expected
+        assert marks(here) == alone  # all was stored
+        assert marks(there) == alone
+        assert [row[0] for row in many.rows()] == [row[0] for row in one.rows()]
+        assert (spent.tokens_in, spent.tokens_out) == (24 * 5, 24 * 7)
+        assert filled(runtime, many, there, Budget()) == []
+
+
+def test_a_node_that_is_lost_while_it_writes_loses_no_answer(
+    nodes: Any, runtime: Runtime, tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    with AnswerStore(tmp_path / "one.db") as one, AnswerStore(tmp_path / "many.db") as many:
+        lost = losing(nodes, 3.5)
+        came = filled(runtime, many, folders[0], Budget(), 40)
+        lost.join()
+        assert came == [4] * 20
+        assert answered(many, folders[1], 40) == answered(one, folders[1], 40)
+
+
+def test_a_driver_that_was_stopped_asks_for_the_missing_chunks_alone(
+    runtime: Runtime, tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    with AnswerStore(tmp_path / "many.db") as many:
+        with pytest.raises(StandinError, match=r"new answers took [\d,]+ tokens, .*run again to go on"):
+            filled(runtime, many, folders[0], Budget(tokens=60))
+        stored = len(many.rows())
+        assert 0 < stored < 24
+        assert sum(filled(runtime, many, folders[0], Budget())) == 24 - stored
+        assert len(many.rows()) == 24
+
+
+# Choices
+
+
+def test_an_engine_on_the_cluster_chooses_as_one_here(runtime: Runtime, tmp_path: Path) -> None:
+    engine = SpreadEngine("transformers", "1", lambda _: Counting(tmp_path, 0), runtime)
+    chats: list[list[Chat]] = [[(("user", "x" * (n + 1)),)] * (n + 1) for n in range(3)]
+    found = dict(chosen(engine, chats, ["a", "b"]))
+    here = dict(chosen(Counting(tmp_path, 0), chats, ["a", "b"]))
+    assert all((found[place] == here[place]).all() for place in range(3))
+    assert engine.choose(chats[2], ["a", "b"]).tolist() == [[3, 3]] * 3
+    request = Request((("user", "a"),), 5)
+    assert [answer.text for _, answer in engine.answer([request], SAMPLING)] == ["Answer 1 of 5 in 5"]
+
+
+def test_only_engines_that_run_a_model_are_on_the_cluster(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("standin.engines.openai.load", lambda *_: "here")
+    assert isinstance(registry.load("transformers", "m", "main", "float32", runtime), SpreadEngine)
+    assert registry.load("openai", "m", "main", "auto", runtime) == "here"
