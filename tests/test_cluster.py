@@ -24,6 +24,9 @@ from standin.generation.spreading import fill
 from standin.generation.store import AnswerStore
 from standin.machine import Runtime
 from standin.measures.embeddings import embed
+from standin.selection import spreading, sqbc
+from standin.selection.neighbours import nearest_others
+from standin.selection.pool import Settings, Texts
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: `make test-ray` does that")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -139,10 +142,19 @@ def test_a_machine_that_is_no_node_asks_the_cluster_too(nodes: Any, runtime: Run
     assert done.stdout.splitlines() == [str([(n, n * n) for n in range(9)]), "7 is wrong"], done.stderr
 
 
-def test_an_item_that_is_too_large_is_not_sent(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "BOUND", 1000)
-    with pytest.raises(StandinError, match=r"an item of [\d,]+ bytes is more than the 1,000"):
-        list(cluster.spread(runtime, ["x" * 2000], lambda: len))
+def test_of_many_items_only_some_are_sent_at_a_time(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "SHARE", 1e-4)  # of 300 MB: six items of 5,000 bytes
+    taken: list[int] = []
+
+    def items() -> Iterator[str]:
+        for n in range(20):
+            taken.append(n)
+            yield f"{n:5}" * 1000
+
+    found = cluster.spread(runtime, items(), lambda: lambda text: int(text[:5]))
+    first = next(found)
+    assert len(taken) <= 8
+    assert sorted([first, *found]) == [(n, n) for n in range(20)]
 
 
 # Embeddings
@@ -160,6 +172,30 @@ def test_vectors_are_those_of_one_machine_though_a_node_is_lost(
     lost.join()
     assert np.abs(there - here).max() < 1e-6
     assert embed([], "all-minilm-l6-v2", "main", runtime).shape == (0, 384)
+
+
+# Selection
+
+
+def test_neighbours_are_those_of_one_machine_though_a_node_is_lost(
+    nodes: Any, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreading, "ROWS", 8)
+    rng = np.random.default_rng(3)
+    queries, index = rng.normal(size=(300, 16)).astype(np.float32), rng.normal(size=(60, 16)).astype(np.float32)
+    queries[:60] = index
+    settings = Settings(5, balance=True, search=spreading.search_of(runtime))
+    pool = Texts(tuple(f"p{n}" for n in range(300)), embeddings=queries)
+    synthetic = Texts(tuple(f"s{n}" for n in range(60)), labels=np.arange(60) % 3, embeddings=index)
+    lost = losing(nodes, 3)
+    found = sqbc.scores(pool, synthetic, settings, np.random.default_rng(1))
+    lost.join()
+    assert (found == sqbc.scores(pool, synthetic, Settings(5, balance=True), np.random.default_rng(1))).all()
+    own = np.where(np.arange(300) < 60, np.arange(300), -1)
+    others = nearest_others(queries, index, 5, own, search=settings.search)
+    assert (others == nearest_others(queries, index, 5, own)).all()
+    with pytest.raises(StandinError, match=r"select\.neighbours is 61, but there are only 60"):
+        settings.search(queries, index, 61, "label more")
 
 
 # Generation

@@ -9,8 +9,9 @@ import logging
 import os
 import pickle
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from standin.errors import StandinError, first_line
 from standin.machine import Runtime
 
 Work = Callable[[Any], Any]
-BOUND = 64 * 2**20
-"""Bytes of an item above which it is refused: the object store holds several for each worker."""
+Sent = list[tuple[int, bytes]]
+SHARE = 0.25
+"""Of the cluster's object store, what is filled with items at a time; their results come to lie there too."""
 
 
 def alone(runtime: Runtime) -> Runtime:
@@ -27,13 +29,14 @@ def alone(runtime: Runtime) -> Runtime:
     return runtime.model_copy(update={"cluster": None})
 
 
-def spread(runtime: Runtime, items: Sequence[Any], begin: Callable[[], Work]) -> Iterator[tuple[int, Any]]:
+def spread(runtime: Runtime, items: Iterable[Any], begin: Callable[[], Work]) -> Iterator[tuple[int, Any]]:
     """Do a work to every item, on the workers of the cluster.
 
     Args:
         runtime: the cluster's address; ``threads`` are the processors of a worker, and a worker takes a GPU where the
             cluster has any and ``device`` is not cpu.
-        items: what is worked on; what pickle reads.
+        items: what is worked on; what pickle reads. They are taken as they are sent, some of them at a time, so that
+            neither this process nor the cluster's object store holds all of many.
         begin: called once by each worker, on its node, to load what the work needs; it gives the work.
 
     Yields:
@@ -42,33 +45,47 @@ def spread(runtime: Runtime, items: Sequence[Any], begin: Callable[[], Work]) ->
     Raises:
         StandinError: Ray is not installed, the cluster is not there or too small, or the work itself raised one.
     """
-    if not items:
+    todo = enumerate(items)
+    if (first := next(todo, None)) is None:
         return
     ray = _connected(str(runtime.cluster))
-    needs = _needs(ray.cluster_resources(), runtime)
-    workers = min(len(items), _places(ray.cluster_resources(), needs))
-    sent = [pickle.dumps(item) for item in items]
-    if (largest := max(map(len, sent))) > BOUND:
-        raise StandinError(f"cluster: an item of {largest:,} bytes is more than the {BOUND:,} that are sent at a time")
-    asked = (sent, begin, workers, needs)
+    there = ray.cluster_resources()
+    needs = _needs(there, runtime)
+    places, most = _places(there, needs), int(there["object_store_memory"] * SHARE)
     try:
-        for place, result in _from_afar(ray, *asked) if ray.util.client.ray.is_connected() else _streamed(*asked):
-            found = pickle.loads(result)
-            if isinstance(found, StandinError):
-                raise found
-            yield place, found
+        for sent in _parts(chain([first], todo), most):
+            asked = (sent, begin, min(len(sent), places), needs)
+            for place, result in _from_afar(ray, *asked) if ray.util.client.ray.is_connected() else _streamed(*asked):
+                found = pickle.loads(result)
+                if isinstance(found, StandinError):
+                    raise found
+                yield place, found
     except ray.exceptions.RayError as error:
         raise StandinError(f"runtime.cluster {runtime.cluster!r}: {first_line(error)}") from error
 
 
+def _parts(items: Iterable[tuple[int, Any]], most: int) -> Iterator[Sent]:
+    """Items with their places, as many at a time as have ``most`` bytes, and one at least."""
+    part: Sent = []
+    held = 0
+    for place, item in items:
+        one = pickle.dumps(item)
+        if part and held + len(one) > most:
+            yield part
+            part, held = [], 0
+        part.append((place, one))
+        held += len(one)
+    yield part
+
+
 def _streamed(
-    sent: Sequence[bytes], begin: Callable[[], Work], workers: int, needs: dict[str, Any]
+    sent: Sent, begin: Callable[[], Work], workers: int, needs: dict[str, Any]
 ) -> Iterator[tuple[int, bytes]]:
     """Places and results, as Ray Data brings them to this process, which is on a node of the cluster."""
     import ray.data
 
     _quiet()
-    rows = [{"place": place, "item": item} for place, item in enumerate(sent)]
+    rows = [{"place": place, "item": item} for place, item in sent]
     made = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Worker,
         fn_constructor_args=(begin,),

@@ -28,6 +28,7 @@ def scores(pool: Texts, labelled: Texts, settings: Settings, _generator: np.rand
         settings.neighbours,
         pool.places_in(labelled.ids),
         settings.more,
+        settings.search,
     )
     divergences = np.empty(len(pool))
     rows = max(1, BLOCK // (settings.neighbours * max(1, candidates.shape[1])))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from standin.selection.greedy import FARTHEST, farthest_first
-from standin.selection.neighbours import cosines_of, nearest, unit_rows
+from standin.selection.neighbours import cosines_of, unit_rows
 from standin.selection.pool import Scores, Settings, Texts, required
 
 
@@ -23,7 +23,7 @@ def scores(pool: Texts, labelled: Texts, settings: Settings, generator: np.rando
     distances = np.full(len(pool), FARTHEST)
     if len(labelled):
         centres = unit_rows(required(labelled.embeddings, "embeddings of the labelled texts"))
-        near = nearest(vectors, centres, 1)[:, 0]
+        near = settings.search(vectors, centres, 1, settings.more)[:, 0]
         distances = 1 - cosines_of(vectors, centres, np.arange(len(pool)), near)
     number = min(settings.budget, len(pool))
     return farthest_first(vectors, distances, np.ones(len(pool)), number, generator)

@@ -1,5 +1,7 @@
 """Exact nearest neighbours by cosine, in blocks: candidates by float32, what lies close decided in float64."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,7 @@ Reals = npt.NDArray[np.floating]
 Places = npt.NDArray[np.intp]
 Found = tuple[Places, Places, npt.NDArray[np.float32]]
 """Row, column and cosine of some cells of a block."""
+Search = Callable[[Reals, Reals, int, str], Places]
 
 BLOCK = 16_000_000  # cosines held at a time: 64 MB in float32
 ROWS = 1_600  # queries compared together, at most
@@ -54,23 +57,28 @@ def nearest(queries: Reals, index: Reals, k: int, more: str = MORE) -> Places:
     return found
 
 
-def nearest_others(queries: Reals, index: Reals, k: int, own: Places, more: str = MORE) -> Places:
-    """As ``nearest``, but no query is its own neighbour: ``own`` holds its row in ``index``, -1 where it has none."""
+def nearest_others(
+    queries: Reals, index: Reals, k: int, own: Places, more: str = MORE, search: Search = nearest
+) -> Places:
+    """As ``nearest``, but no query is its own neighbour: ``own`` holds its row in ``index``, -1 where it has none.
+
+    ``search`` finds what ``nearest`` finds.
+    """
     inside = own >= 0
     if not inside.any():
-        return nearest(queries, index, k, more)
+        return search(queries, index, k, more)
     if k + 1 > len(index):
         raise StandinError(
             f"select.neighbours is {k}, but a text has only {len(index) - 1} others to be neighbours: "
             f"lower select.neighbours, or {more}"
         )
-    one_more = nearest(queries[inside], index, k + 1)
+    one_more = search(queries[inside], index, k + 1, more)
     itself = one_more == own[inside, np.newaxis]
     # A text that is not among its own k + 1 nearest has as many equals before it: the last of those goes instead.
     itself[~itself.any(axis=1), -1] = True
     found = np.empty((len(queries), k), dtype=np.intp)
     found[inside] = one_more[~itself].reshape(-1, k)
-    found[~inside] = nearest(queries[~inside], index, k)
+    found[~inside] = search(queries[~inside], index, k, more)
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from standin.errors import StandinError
-from standin.selection.neighbours import MORE
+from standin.selection.neighbours import MORE, Search, nearest
 
 Floats: TypeAlias = npt.NDArray[np.floating]
 Scores: TypeAlias = npt.NDArray[np.float64]
@@ -52,13 +52,14 @@ class Settings:
 
     ``neighbours``: k, the size of the committee or neighbourhood. ``balance``: equal numbers of texts per label.
     ``budget``: the largest number of texts that will be selected, for strategies that take them one by one. ``more``:
-    what would bring more texts to be neighbours of, for a message.
+    what would bring more texts to be neighbours of, for a message. ``search`` finds nearest neighbours.
     """
 
     neighbours: int
     balance: bool
     budget: int = 0
     more: str = MORE
+    search: Search = nearest
 
 
 class Strategy(Protocol):

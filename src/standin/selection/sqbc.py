@@ -42,7 +42,7 @@ def scores(pool: Texts, synthetic: Texts, settings: Settings, generator: np.rand
                 "or set select.balance: false"
             )
     texts = required(pool.embeddings, "embeddings of the pool")
-    committees = nearest_others(texts, embeddings, settings.neighbours, own)
+    committees = nearest_others(texts, embeddings, settings.neighbours, own, search=settings.search)
     return vote_entropy(votes(labels[committees], int(labels.max()) + 1))
 
 

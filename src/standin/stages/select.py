@@ -25,6 +25,7 @@ from standin.selection.pool import Floats, Settings, Texts
 from standin.selection.ranking import Ranking, generator_for, new_tie_share, ranked, seed_shares
 from standin.selection.registry import load
 from standin.selection.rounds import Round, Rows, check_closed
+from standin.selection.spreading import search_of
 from standin.task import Task
 
 POOL = Path("data/real/pool.jsonl")
@@ -40,7 +41,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
     """Write ``data/selected/<item>.jsonl`` for the strategy ``item``."""
     if item not in STRATEGY_EVIDENCE:
         raise StandinError(f"params.yaml, select.strategies: no strategy {item!r}: {nearest(item, STRATEGY_EVIDENCE)}")
-    settings, seeds = Settings(params.select.neighbours, params.select.balance), params.finetune.seeds
+    settings = Settings(params.select.neighbours, params.select.balance, search=search_of(params.runtime))
+    seeds = params.finetune.seeds
     whole = read_rows(SYNTHETIC, SyntheticRow) if params.select.pool == "synthetic" else read_rows(POOL, Row)
     people, earlier = (
         (False, set()) if params.select.pool == "synthetic" else _labelled(Path(params.select.labels), whole)
