@@ -3,18 +3,20 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from test_cluster import STORE
+from test_cluster import nodes  # noqa: F401  a fixture
 from test_engine_transformers import TEMPLATE, model, tokenizer
+from test_predicting import LETTERS, made, project  # noqa: F401  fixtures among them
 
-from standin import cluster
 from standin.config import Embed, Generator, Params, Runtime
 from standin.corpus import Row, write_rows
 from standin.generation.store import AnswerStore
+from standin.predicting import reading
+from standin.predicting.classifiers import readers
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: `make test-ray` does that")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -30,20 +32,6 @@ stage, item, given = sys.argv[1:]
 params = Params.model_validate_json(Path(given).read_text())
 import_module("standin.stages." + stage).run(params, load_task("city-topics", Path({str(ROOT)!r})), item)
 """
-
-
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(head_node_args={"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False},
-                   initialize_head=True)  # fmt: skip
-    for _ in range(2):
-        made.add_node(num_cpus=1, object_store_memory=STORE)
-    yield made
-    ray.shutdown()
-    made.shutdown()
-    cluster._connected.cache_clear()
 
 
 def begun(folder: Path, params: Params, stage: str, item: str = "") -> "subprocess.Popen[str]":
@@ -62,7 +50,7 @@ def written(folder: Path, what: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / what).rglob("*") if path.is_file()}
 
 
-def test_a_killed_driver_goes_on_and_ends_with_the_bytes_of_one_machine(nodes: Any, tmp_path: Path) -> None:
+def test_a_killed_driver_goes_on_and_ends_with_the_bytes_of_one_machine(nodes: Any, tmp_path: Path) -> None:  # noqa: F811
     big = model(max_position_embeddings=4096, hidden_size=64, intermediate_size=128, num_hidden_layers=4)
     big.save_pretrained(tmp_path / "model")
     tokenizer(TEMPLATE).save_pretrained(tmp_path / "model")
@@ -92,6 +80,33 @@ def test_a_killed_driver_goes_on_and_ends_with_the_bytes_of_one_machine(nodes: A
     for folder, params in ((one, alone), (many, spread)):
         ended(begun(folder, params, "embed", "real"))
     assert written(many, "data/embeddings/real") == written(one, "data/embeddings/real")
+
+
+def test_a_classifier_reads_on_the_cluster_what_it_reads_here_and_goes_on(
+    nodes: Any,  # noqa: F811
+    project: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "CHUNK", 2)
+    alone = Runtime(threads=1, device="cpu")
+    there = Runtime(threads=1, device="cpu", cluster=nodes.address)
+    found = readers(Path("models/real"), {})
+    texts = [*LETTERS, "", *LETTERS[::-1], "a bus in the park"]
+    chunks = reading.planned(found, texts, [None] * len(texts))
+    size = (len(texts), 2)
+    expected = reading.read(chunks, size, alone, lambda _: None)
+
+    def stop(rows: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reading.read(chunks, size, there, stop, reading.Partial(chunks))
+    partial = reading.Partial(chunks)
+    assert len(partial.known) == 1
+    came: list[int] = []
+    shares = reading.read(chunks, size, there, came.append, partial)
+    assert len(came) == len(chunks) - 1
+    assert np.array_equal(shares, expected, equal_nan=True)
 
 
 def stored(path: Path) -> int:

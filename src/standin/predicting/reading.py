@@ -3,13 +3,16 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from functools import partial as bound
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from standin.cluster import alone, spread
 from standin.config import Runtime, repository_root
 from standin.corpus import Row
 from standin.errors import StandinError
@@ -21,6 +24,8 @@ cost padding (of 5,000 SMS chunks of 256 are 4 % more tokens than chunks of 1,02
 LEAST = 32
 """Texts of a chunk, however long they are: fewer would be no whole batch."""
 
+Asked = tuple[Path, Sequence[tuple[str, str | None]]]
+"""A classifier's folder, and the texts with their questions that it reads."""
 Shares = npt.NDArray[np.float64]
 """Probabilities of the labels, shape (texts, labels)."""
 
@@ -154,28 +159,50 @@ def read(
     Args:
         chunks: what is to be read.
         size: numbers of rows and of labels.
-        runtime: threads and device.
+        runtime: threads and device, or the cluster whose workers read.
         done: told of rows that are read, those of ``partial`` left out.
         partial: what was read before and need not be read again; it takes what is read now.
     """
+    shares = np.full(size, np.nan)
+    known = partial.known if partial is not None else {}
+    missing = [number for number in range(len(chunks)) if number not in known]
+
+    def take(number: int, said: Shares) -> None:
+        for rows, row in zip(chunks[number].rows, said, strict=True):
+            shares[rows] = row
+
+    for number, said in known.items():
+        take(number, said)
+    asked = ((chunks[number].reader.folder.absolute(), chunks[number].pairs) for number in missing)
+    for place, said in _predicted(asked, runtime):
+        number = missing[place]
+        if partial is not None:
+            partial.add(number, said)
+        done(chunks[number].size)
+        take(number, said)
+    return shares
+
+
+def _predicted(asked: Iterable[Asked], runtime: Runtime) -> Iterator[tuple[int, Shares]]:
+    """What classifiers say of each part, with its place: in order here, as it comes from a cluster."""
+    if runtime.cluster:
+        yield from spread(runtime, asked, bound(_reading, alone(runtime)))
+    else:
+        yield from enumerate(map(_reading(runtime), asked))
+
+
+def _reading(runtime: Runtime) -> Callable[[Asked], Shares]:
+    """What reads a part; the classifier of the part before is kept."""
     from standin.classifier.encoders import load
     from standin.classifier.prediction import predict
 
-    shares = np.full(size, np.nan)
-    known = partial.known if partial is not None else {}
-    folder: Path | None = None
-    for number, chunk in enumerate(chunks):
-        said = known.get(number)
-        if said is None:
-            if folder != chunk.reader.folder:
-                folder, classifier = chunk.reader.folder, load(chunk.reader.folder, runtime)
-            said = predict(classifier, [text for text, _ in chunk.pairs], [words for _, words in chunk.pairs])
-            if partial is not None:
-                partial.add(number, said)
-            done(chunk.size)
-        for rows, row in zip(chunk.rows, said, strict=True):
-            shares[rows] = row
-    return shares
+    loaded = lru_cache(maxsize=1)(lambda folder: load(folder, runtime))
+
+    def work(asked: Asked) -> Shares:
+        folder, pairs = asked
+        return predict(loaded(folder), [text for text, _ in pairs], [words for _, words in pairs])
+
+    return work
 
 
 def known_errors(

@@ -29,7 +29,7 @@ def _search(runtime: Runtime, queries: Reals, index: Reals, k: int, more: str) -
 
 
 def _worker(index: Reals, k: int, more: str, runtime: Runtime) -> Callable[[Reals], Places]:
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     def work(queries: Reals) -> Places:
         with threadpool_limits(runtime.threads):
