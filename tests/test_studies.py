@@ -13,6 +13,7 @@ import yaml
 from compared_project import ComparedProject
 from dvc.utils.hydra import apply_overrides
 
+from standin.compare.states import Run
 from standin.config import load_params
 from standin.errors import StandinError
 from standin.evaluation.uncertainty import Estimate
@@ -207,6 +208,17 @@ def test_a_run_is_read_from_its_experiment_answers_beside_their_texts(
     made.forget("s7-")
     with pytest.raises(StandinError, match=r"the experiment mine-x: .* is not on this machine: `dvc fetch` brings it"):
         records.collect(point, "mine-x", [], 0)
+
+
+@pytest.mark.parametrize(
+    ("arms", "named"),
+    [({"real": ["real", "ngrams"], "asked": ["llm"]}, False), ({"real": ["real", "ngrams"], "tuned": ["real"]}, True)],
+)
+def test_a_record_names_an_encoder_only_where_one_answers(arms: Mapping[str, list[str]], named: bool) -> None:
+    params = {"arms": arms, "finetune": {"encoder": "tiny"}, "embed": {"model": "small"}}
+    assert records._models(Run("r", "", params, {}, 1, "")) == {"embedding": "small"} | (
+        {"encoder": "tiny"} if named else {}
+    )
 
 
 def test_an_experiment_without_results_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from standin.config import Params
 from standin.errors import counted
+from standin.ingredients import with_encoder
 from standin.report.words import reasoned, unseeded
 
 SPLITS = {
@@ -92,6 +93,8 @@ def making(params: Params, generated: Mapping[str, Any], real_texts: Mapping[str
         f"{tuned.pooling} pooling",
         "class weights" if tuned.class_weights else "",
     ]
+    if not with_encoder(params.arms.values()):
+        training = ["no encoder", "class weights" if tuned.class_weights else ""]
     rows = [
         *([("Synthetic texts", _sentence(recorded_words(params, generated)))] if recorded else _asked(params)),
         ("Real texts", sizes),

@@ -15,6 +15,7 @@ from standin.compare.answers import rows_of, stored, stores
 from standin.compare.revisions import chosen
 from standin.compare.states import TEST, Run
 from standin.errors import StandinError
+from standin.ingredients import with_encoder
 from standin.studies.study import FOLDER, Point
 from standin.tracking import trees
 
@@ -151,7 +152,10 @@ def collect(point: Point, experiment: str, changed: Sequence[str], seconds: floa
 
 
 def _models(run: Run) -> dict[str, str]:
-    """The models that made the run."""
+    """The models that made the run; no encoder where no arm is answered by one."""
     named = {"generator": ("generator", "model"), "encoder": ("finetune", "encoder"), "embedding": ("embed", "model")}
+    arms = run.params.get("arms")
+    if arms and not with_encoder(arms.values()):
+        del named["encoder"]
     found = {name: (run.params.get(group) or {}).get(key) for name, (group, key) in named.items()}
     return {name: str(model) for name, model in found.items() if model}
