@@ -57,6 +57,7 @@ def learned(texts: Sequence[str], classes: npt.NDArray[np.intp], labels: int, ba
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     counts = np.bincount(classes, minlength=labels)
     shares = (counts > 0) / np.count_nonzero(counts) if balanced else counts / counts.sum()
@@ -64,5 +65,6 @@ def learned(texts: Sequence[str], classes: npt.NDArray[np.intp], labels: int, ba
         return Ngrams(labels, shares)
     weights = TfidfVectorizer(analyzer="char_wb", ngram_range=LENGTHS, sublinear_tf=True)
     model = LogisticRegression(C=PENALTY, tol=1e-5, max_iter=1000, class_weight="balanced" if balanced else None)
-    model.fit(weights.fit_transform(texts), classes)
+    with threadpool_limits(1):  # 110 texts took 9 times as long where two threads waited for each other
+        model.fit(weights.fit_transform(texts), classes)
     return Ngrams(labels, shares, weights, model)

@@ -36,13 +36,14 @@ def lines(study: Study, plan: Sequence[Planned]) -> Iterator[str]:
 
 def _tokens(missing: Sequence[Planned]) -> str:
     """Texts and tokens to generate for runs of one task: of each setting once, times its base seeds."""
-    texts = tokens = 0
+    texts = tokens = recorded = 0
     price = 0.0
     base_seeds = Counter(one.point.setting for one in missing)
     for setting, one in {one.point.setting: one for one in missing}.items():
         times = base_seeds[setting]
         params, task = load_with(list(one.changes))
         if params.generator.engine == "replay":
+            recorded += times
             continue
         if not Path(task.source.train).exists():
             return f"its data is not here yet: standin data fetch {task.name}"
@@ -51,4 +52,5 @@ def _tokens(missing: Sequence[Planned]) -> str:
         tokens += times * (found.estimate.tokens_in + found.estimate.tokens_out)
         price += times * found.estimate.money
     paid = f", price {price:.2f}" if price else ""
-    return f"{texts:,} texts to generate ({tokens:,} tokens{paid})" if texts else "recorded texts"
+    said = f"{texts:,} texts to generate ({tokens:,} tokens{paid})"
+    return said if texts else "recorded texts" if recorded else "no texts to generate"

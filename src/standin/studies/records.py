@@ -152,10 +152,12 @@ def collect(point: Point, experiment: str, changed: Sequence[str], seconds: floa
 
 
 def _models(run: Run) -> dict[str, str]:
-    """The models that made the run; no encoder where no arm is answered by one."""
+    """The models that made the run; no encoder where no arm is answered by one, no generator of no texts."""
     named = {"generator": ("generator", "model"), "encoder": ("finetune", "encoder"), "embedding": ("embed", "model")}
     arms = run.params.get("arms")
     if arms and not with_encoder(arms.values()):
         del named["encoder"]
+    if (run.params.get("generator") or {}).get("texts") == 0:
+        del named["generator"]
     found = {name: (run.params.get(group) or {}).get(key) for name, (group, key) in named.items()}
     return {name: str(model) for name, model in found.items() if model}
