@@ -1,6 +1,8 @@
 """Studies: the file's checks, the order of the runs, what -S changes, scores and verdicts on made-up records, the page."""
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +19,8 @@ from standin.compare.states import Run
 from standin.config import load_params
 from standin.errors import StandinError
 from standin.evaluation.uncertainty import Estimate
+from standin.languages import language_warning
+from standin.overrides import load_params_with
 from standin.running import EndedError
 from standin.studies import measuring, records, reporting, running
 from standin.studies.records import Record, Said, Texts
@@ -96,13 +100,25 @@ def test_an_unknown_study_names_those_that_there_are(project: Path) -> None:
         load_study("other")
 
 
-@pytest.mark.parametrize("name", ["li2023", "wagner2025", "isarcasm", "hyperbole"])
+@pytest.mark.parametrize("name", ["li2023", "wagner2025", "isarcasm", "hyperbole", "x-stance"])
 def test_the_papers_studies_change_only_parameters_that_there_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     found = load_study(name)
     for task in found.tasks:
         load_task(task)
     running.check_settings(running.planned(found, points(found)))
+
+
+def test_the_command_for_german_models_changes_only_parameters_that_there_are() -> None:
+    (command,) = [
+        found for line in load_study("x-stance", ROOT).differs for found in re.findall("`(standin run .+)`", line)
+    ]
+    words = shlex.split(command)[2:]
+    assert words[::2] == ["-S"] * len(words[1::2])
+    params = load_params_with(words[1::2], ROOT)
+    arms = {name for names in params.arms.values() for name in names}
+    assert {"warmstart", "misaligned", "synthetic", "sqbc", "cal", "llm", "ngrams"} <= arms
+    assert language_warning(params, load_task("x-stance", ROOT), "finetune") is None
 
 
 # The grid
@@ -211,14 +227,18 @@ def test_a_run_is_read_from_its_experiment_answers_beside_their_texts(
 
 
 @pytest.mark.parametrize(
-    ("arms", "named"),
-    [({"real": ["real", "ngrams"], "asked": ["llm"]}, False), ({"real": ["real", "ngrams"], "tuned": ["real"]}, True)],
+    ("arms", "texts", "named"),
+    [
+        ({"real": ["real", "ngrams"], "asked": ["llm"]}, 0, set()),
+        ({"real": ["real", "ngrams"], "tuned": ["real"]}, 42, {"encoder", "generator"}),
+    ],
 )
-def test_a_record_names_an_encoder_only_where_one_answers(arms: Mapping[str, list[str]], named: bool) -> None:
-    params = {"arms": arms, "finetune": {"encoder": "tiny"}, "embed": {"model": "small"}}
-    assert records._models(Run("r", "", params, {}, 1, "")) == {"embedding": "small"} | (
-        {"encoder": "tiny"} if named else {}
-    )
+def test_a_record_names_the_models_that_wrote_and_answered(
+    arms: Mapping[str, list[str]], texts: int, named: set[str]
+) -> None:
+    models = {"finetune": {"encoder": "tiny"}, "embed": {"model": "small"}}
+    params = {**models, "arms": arms, "generator": {"model": "mini", "texts": texts}}
+    assert {*records._models(Run("r", "", params, {}, 1, ""))} == {"embedding", *named}
 
 
 def test_an_experiment_without_results_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
