@@ -22,7 +22,7 @@ from standin.evaluation.uncertainty import Estimate
 from standin.languages import language_warning
 from standin.overrides import load_params_with
 from standin.running import EndedError
-from standin.studies import measuring, records, reporting, running
+from standin.studies import measuring, planning, records, reporting, running
 from standin.studies.records import Record, Said, Texts
 from standin.studies.study import Claim, Point, Study, changes, hydra, load_study, points
 from standin.task import load_task
@@ -163,6 +163,16 @@ def test_dvc_reads_the_changes_as_the_study_means_them(project: Path) -> None:
     assert found["select"]["strategies"] == {}
     assert found["select"]["budgets"] == there["select"]["budgets"]
     assert hydra({"a": [True, "x"]}) == "{a: [true,'x']}"
+
+
+@pytest.mark.parametrize(
+    ("generator", "said"),
+    [({"generator.texts": 0}, "no texts to generate"), ({"generator.engine": "replay"}, "recorded texts")],
+)
+def test_a_plan_without_an_llm_says_so(project: Path, generator: dict[str, Any], said: str) -> None:
+    found = study(params=generator)
+    lines = [*planning.lines(found, running.planned(found, points(found, None, ["sms-spam"])))]
+    assert f"sms-spam: 0 runs made, 4 to make, {said}" in lines
 
 
 # Records

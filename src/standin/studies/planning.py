@@ -36,14 +36,14 @@ def lines(study: Study, plan: Sequence[Planned]) -> Iterator[str]:
 
 def _tokens(missing: Sequence[Planned]) -> str:
     """Texts and tokens to generate for runs of one task: of each setting once, times its base seeds."""
-    texts = tokens = recorded = 0
-    price = 0.0
+    texts = tokens = 0
+    price, recorded = 0.0, False
     base_seeds = Counter(one.point.setting for one in missing)
     for setting, one in {one.point.setting: one for one in missing}.items():
         times = base_seeds[setting]
         params, task = load_with(list(one.changes))
-        if params.generator.engine == "replay":
-            recorded += times
+        if params.generator.engine == "replay" or params.generator.texts == 0:
+            recorded |= params.generator.texts > 0
             continue
         if not Path(task.source.train).exists():
             return f"its data is not here yet: standin data fetch {task.name}"
