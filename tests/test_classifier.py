@@ -535,6 +535,6 @@ def test_a_gpu_that_is_not_there_is_an_error(encoder: Path, monkeypatch: pytest.
 
 
 def test_the_modules_import_nothing_heavy() -> None:
-    modules = "card, encoders, frozen, inputs, prediction, probe, training"
+    modules = "card, encoders, frozen, inputs, ngrams, prediction, probe, training"
     code = f"import sys; from standin.classifier import {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, env=os.environ).returncode == 0

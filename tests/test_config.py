@@ -270,6 +270,7 @@ def test_a_broken_row_is_named_by_its_line(tmp_path: Path, line: str, message: s
 def test_the_llms_of_a_run_are_those_that_are_asked() -> None:
     plain = parse_params({"subjectivity": {"texts": 0}})
     assert list(llms_of(plain)) == ["generator"]
+    assert llms_of(parse_params({"subjectivity": {"texts": 0}, "generator": {"texts": 0}})) == {}
     raw = {"verify": {"by": "llm"}, "arms": {"asked": ["llm"]}, "zeroshot": {"model": "some/model"}}
     everything = llms_of(parse_params(raw | {"evaluate": {"references": []}}))
     assert list(everything) == ["generator", "verify", "zeroshot", "subjectivity"]

@@ -48,6 +48,10 @@ def test_an_arm_is_taken_apart() -> None:
         (["llm", "shots"], r"llm learns from no texts here \(it is asked as it is\): let it stand alone"),
         (["warmstart", "real"], r"warmstart learns from no texts here \(every arm begins from it\)"),
         (["probe"], r"probe needs texts to learn from, as in \[real, probe\]"),
+        (["ngrams"], r"ngrams needs texts to learn from, as in \[real, ngrams\]"),
+        (["real", "probe", "ngrams"], "probe and ngrams cannot both answer: leave one of them"),
+        (["real", "ngram"], "no source 'ngram': did you mean 'ngrams'"),
+        (["ngrams:3", "real"], "'ngrams:3': only real, labelled, shots, synthetic, misaligned take a number"),
     ],
 )
 def test_an_arm_that_cannot_be_made_is_refused_with_what_to_write(names: list[str], said: str) -> None:
@@ -77,6 +81,7 @@ def test_every_kind_of_arm_has_words_of_its_own() -> None:
         "other": ["misaligned"],
         "frozen": ["sqbc", "synthetic", "probe"],
         "alone": ["synthetic", "probe"],
+        "letters": ["real:32", "ngrams"],
         "model": ["llm"],
         "warm": ["warmstart"],
     }
@@ -86,6 +91,7 @@ def test_every_kind_of_arm_has_words_of_its_own() -> None:
         "other": "synthetic of another question",
         "frozen": "48 chosen by SQBC + synthetic, encoder frozen",
         "alone": "synthetic texts alone, encoder frozen",
+        "letters": "32 labelled texts, by character n-grams",
         "model": "the LLM asked as it is",
         "warm": "the warm start as it is",
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from standin.config import Params
+from standin.config import Evaluate, Params
 from standin.corpus import Row, SyntheticRow
 from standin.curation.language import language_of, others
 from standin.errors import StandinError
@@ -164,6 +164,15 @@ def test_a_model_is_not_warned_of_for_another_spelling_of_its_language(danish: T
     assert language_warning(Params(), english, "embed") is None
     for stage in ("generate", "embed", "warmstart", "learner", "finetune"):
         assert "was made for en texts" in str(language_warning(Params(), danish, stage))
+
+
+def test_an_arm_that_reads_no_encoder_is_not_warned_of(danish: Task) -> None:
+    mixed = Params(arms={"letters": ["real", "ngrams"], "tuned": ["real"]}, evaluate=Evaluate(references=[]))
+    assert language_warning(mixed, danish, "finetune", "letters") is None
+    assert "was made for en texts" in str(language_warning(mixed, danish, "finetune", "tuned"))
+    assert "was made for en texts" in str(language_warning(mixed, danish, "finetune"))
+    alone = mixed.model_copy(update={"arms": {"letters": ["real", "ngrams"], "asked": ["llm"]}})
+    assert language_warning(alone, danish, "finetune") is None
 
 
 OTHER_SCRIPTS = {

@@ -1,7 +1,7 @@
 """``standin prompts show`` and ``standin generate --dry-run``: what will be sent, and what it will take."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from standin.generation.estimate import duration, estimate, lines
 from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore, Rate
 from standin.overrides import load_params_with
-from standin.planning import dry_run, show_prompts
-from standin.preview import scratch
+from standin.planning import dry_run, dry_run_values, prompt_values, show_prompts
+from standin.preview import preview, scratch
 from standin.stages import generate, prepare
 from standin.task import load_task
 
@@ -138,6 +138,22 @@ def test_the_prompts_shown_are_the_turns_of_a_chat_with_examples_of_the_label() 
 def test_recorded_texts_have_no_chat_template(tmp_path: Path) -> None:
     with pytest.raises(StandinError, match="applies its chat template elsewhere"):
         list(show_prompts(load_params_with(["generator.engine=replay"]), None, 1, rendered=True))
+
+
+@pytest.mark.parametrize("engine", ["transformers", "replay"])
+def test_where_no_text_is_asked_for_there_is_none_to_show(engine: str) -> None:
+    params = load_params_with(["generator.texts=0", f"generator.engine={engine}"], ROOT)
+    task = load_task("city-topics", ROOT)
+    shown: list[Callable[[], object]] = [
+        lambda: list(dry_run(params, task)),
+        lambda: dry_run_values(params, task),
+        lambda: list(show_prompts(params, None, 1, False, task)),
+        lambda: prompt_values(params, None, 1, task),
+        lambda: preview(params, 3, task),
+    ]
+    for show in shown:
+        with pytest.raises(StandinError, match=r"generator\.texts is 0, so no text is asked for"):
+            show()
 
 
 @pytest.mark.usefixtures("project")

@@ -189,7 +189,7 @@ class TestPredict:
 
     def test_an_arm_that_was_skipped_says_why(self, project: Path) -> None:
         write_json(Path("models/cal/none.json"), {"reason": "the arm has no rows"})
-        assert "models/cal: no classifier was trained: the arm has no rows" in wrong(
+        assert "models/cal: holds no classifier: the arm has no rows" in wrong(
             "predict", "letters.csv", "--model", "models/cal"
         )
 

@@ -108,7 +108,7 @@ def test_an_arm_of_a_task_without_questions_reads_texts_alone(project: Path, enc
     write_rows(Path("data/real/warmstart.jsonl"), [])
     finish(encoder, arm)
     assert of_predict("data/real/test.jsonl", "--model", "models/real") == pytest.approx(of_run(), abs=2e-4)
-    assert "no classifier was trained: data/real/warmstart.jsonl is empty" in wrong(
+    assert "holds no classifier: data/real/warmstart.jsonl is empty" in wrong(
         "predict", "data/real/test.jsonl", *WARMSTART
     )
 

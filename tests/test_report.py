@@ -351,6 +351,7 @@ def test_planned_is_kept_and_removed_per_label_and_in_all() -> None:
         {"label": "b", "cells": [1, 0, 1, 0]},
         {"label": "all", "cells": [3, 1, 1, 1]},
     ]
+    assert content.flow([], [], [])["rows"] == [{"label": "all", "cells": [0, 0]}]
     with pytest.raises(AssertionError, match="2 planned"):
         content.flow(["a", "a"], [kept("1", "a")], [])
 

@@ -235,6 +235,8 @@ def test_the_classifier_of_a_folder_is_told_without_its_path() -> None:
     assert rows["Classifier"].startswith("encoder, 3 passes")
     assert "1 lower layer frozen" in rows["Classifier"]
     assert rows["Real texts"] == "240 to choose from (pool), 1 to test"
+    without = params.model_copy(update={"arms": {"real": ["real", "ngrams"], "asked": ["llm"]}})
+    assert dict(making(without, generated, {"pool": 240})["rows"])["Classifier"] == "no encoder"
 
 
 # --- subjectivity -------------------------------------------------------------------------------------------------

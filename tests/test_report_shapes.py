@@ -195,6 +195,14 @@ def default(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
     return params, task
 
 
+def nothing_asked(project: Path, params: Params, task: Task) -> Given:  # noqa: F811
+    params, task = nothing_kept(project, params, task)
+    for name in ("generated/plan", "synthetic/removed"):
+        write_rows(project / f"data/{name}.jsonl", [])
+    generator = params.generator.model_copy(update={"texts": 0})
+    return params.model_copy(update={"generator": generator}), task
+
+
 SHAPES: dict[Callable[..., Given], str] = {
     default: 'Trained on the synthetic texts alone the classifier reaches a <span class="whole">macro-F1</span> of <b>0.60</b>',
     several_questions: "What of ",
@@ -208,6 +216,7 @@ SHAPES: dict[Callable[..., Given], str] = {
     not_latin: 'lang="zh">12号线的公交车',
     one_of_each: "Trained on 1 synthetic text alone, with 1 label behind them",
     nothing_kept: "0 of 5 planned texts were kept, and the one check holds.",
+    nothing_asked: "Here none were asked for: classifiers learn from real texts alone.",
     nothing_selected: "Synthetic texts alone instead of all labelled texts",
     label_missing_in_test: '<th scope="row"><bdi>housing</bdi></th><td class="n" style="--share:0%">0</td>',
     recorded: "48 recorded texts of gpt-4o (of 50), drawn by seed 1; the prompts of all are known; nothing was sent",

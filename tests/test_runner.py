@@ -146,6 +146,16 @@ def test_metrics_and_seconds_land_beside_each_other(project: ToyProject, install
     assert capsys.readouterr().out.startswith("finetune real: 0.")
 
 
+def test_a_model_of_another_language_is_told_of_the_arms_that_read_it(
+    project: ToyProject, install: Any, capsys: Any
+) -> None:
+    project.edit("tasks/toy.yaml", "language: en\ndemo", "language: de\ndemo")
+    project.edit("params.yaml", "  real:\n  - real\n", "  real:\n  - real\n  - ngrams\n")
+    install("finetune", returns({}))
+    assert runner.main(["finetune", "real"]) == runner.main(["finetune", "synthetic"]) == 0
+    assert capsys.readouterr().err.count("finetune: warning: finetune.encoder 'all-minilm-l6-v2' was made for en") == 1
+
+
 def test_equal_metrics_give_equal_bytes_whatever_the_order_of_keys(project: ToyProject, install: Any) -> None:
     install("prepare", returns({"b": 1, "a": {"d": 2, "c": 3}}))
     runner.main(["prepare"])

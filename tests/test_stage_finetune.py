@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, f1_score
 from tiny_encoder import write_tiny_encoder
 
+from standin.classifier import ngrams
 from standin.classifier.encoders import begin, load
 from standin.classifier.inputs import inputs_of
 from standin.classifier.prediction import features, predict
@@ -19,6 +20,8 @@ from standin.classifier.probe import linear_probe
 from standin.classifier.training import fine_tune
 from standin.config import Params, Runtime, parse_params
 from standin.corpus import ArmRow, Prediction, Row, read_rows, write_rows
+from standin.errors import StandinError
+from standin.predicting.classifiers import readers
 from standin.stages import finetune, warmstart
 from standin.stages.runner import restrict, restrict_task
 from standin.task import Task, load_task
@@ -466,6 +469,86 @@ def test_a_probe_whose_seed_drew_one_label_alone_answers_with_it(encoder: Path) 
     assert run_arm(encoder, ["random", "probe"], keep="all")["classifiers"] == 2
     assert {one.label for one in predictions() if one.seed == 2} == {"transport"}
     assert min(one.p["transport"] for one in predictions() if one.seed == 2) > 0.999
+
+
+@pytest.fixture
+def no_encoder(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An encoder that is nowhere, where torch and transformers cannot be imported."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    return Path("nowhere")
+
+
+def test_ngrams_answer_without_an_encoder_and_are_not_kept(no_encoder: Path) -> None:
+    write_arm(SINGLE, budgets=(4, 6))
+    metrics = run_arm(no_encoder, ["real", "ngrams"], keep="all")
+    found = predictions()
+    assert [(one.arm, one.budget, one.seed, one.id) for one in found] == [
+        ("real", budget, seed, f"test{n}") for budget in (4, 6) for seed in (1, 2) for n in range(3)
+    ]
+    expected = ngrams.learned([text for text, _ in TRAIN], np.array([0, 0, 0, 1, 1, 1]), 4, balanced=False)
+    said = np.array([[one.p[label] for label in LABELS] for one in found[6:9]])
+    np.testing.assert_allclose(said, expected.probabilities([text for text, _ in HELD]), atol=5.1e-7)
+    assert [one.label for one in found[6:9]] == [label for _, label in HELD]
+    assert all(list(one.p) == LABELS and one.label == max(one.p, key=one.p.__getitem__) for one in found)
+    assert history() == []
+    assert (metrics["classifiers"], metrics["skipped"], metrics["budget_4"]["train_rows"]) == (4, False, 4)
+    assert (metrics["budget_6"]["validation_accuracy"], metrics["budget_6"]["steps"]) == (1, 0)
+    assert [path.name for path in Path("models/real").iterdir()] == ["none.json"]
+    with pytest.raises(StandinError, match="models/real: holds no classifier: its classifiers are on character"):
+        readers(Path("models/real"), {})
+    first = outputs()
+    run_arm(no_encoder, ["real", "ngrams"], keep="all")
+    assert outputs() == first
+
+
+def test_each_question_has_its_own_ngrams(no_encoder: Path) -> None:
+    write_held(*QUESTIONS)
+    write_arm(*QUESTIONS, seeds=(1,))
+    rows = read_rows(Path("data/arms/real.jsonl"), ArmRow)
+    flipped = {"transport": "housing", "environment": "transport"}
+    asked = [replace(row, label=flipped[row.label]) if row.question_id == "rent" else row for row in rows]
+    write_rows(Path("data/arms/real.jsonl"), asked)
+    assert run_arm(no_encoder, ["real", "ngrams"], seeds=[1])["classifiers"] == 2
+    gold = [label for _, label in HELD]
+    assert [one.label for one in predictions()] == [*gold, *(flipped[label] for label in gold)]
+    assert [one.id for one in predictions()] == [f"test{n}{q['question_id']}" for q in QUESTIONS for n in range(3)]
+
+
+def test_ngrams_weigh_labels_as_finetune_says(no_encoder: Path) -> None:
+    """One text of five is green: a text that says nothing is answered by the shares, unless labels weigh the same."""
+    write_arm(SINGLE, texts=[*TRAIN[:3], ("bus", "transport"), TRAIN[3]])
+    write_rows(Path("data/real/test.jsonl"), [Row(id="odd", text="xyz", label="transport")])
+    shares = []
+    for balanced in (False, True):
+        run_arm(no_encoder, ["real", "ngrams"], class_weights=balanced)
+        shares.append(predictions()[0].p["environment"])
+    assert shares[0] < shares[1]
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"), [([], "the arm has no rows"), (TRAIN[:3], "all 6 rows have the label 'transport'")]
+)
+def test_ngrams_without_rows_or_with_one_label_are_skipped_as_other_arms_are(
+    no_encoder: Path, texts: list[tuple[str, str]], reason: str
+) -> None:
+    write_arm(SINGLE, texts=texts)
+    assert run_arm(no_encoder, ["real", "ngrams"]) == {"classifiers": 0, "skipped": True}
+    assert reason in Path("models/real/none.json").read_text()
+    assert predictions() == []
+
+
+def test_ngrams_whose_seed_drew_one_label_alone_answer_with_it(no_encoder: Path) -> None:
+    """Seed 1 drew two labels, seed 2 the same one twice."""
+    write_held()
+    write_rows(Path("data/real/test.jsonl"), [Row(id="t", text="a dead tree", label="environment")])
+    drawn = {1: [TRAIN[0], TRAIN[3]], 2: TRAIN[:2]}
+    rows = [ArmRow(seed=seed, budget=2, id=f"r{n}", text=text, label=label, **SINGLE)
+            for seed, texts in drawn.items() for n, (text, label) in enumerate(texts)]  # fmt: skip
+    write_rows(Path("data/arms/real.jsonl"), rows)
+    metrics = run_arm(no_encoder, ["random", "ngrams"])
+    assert [one.label for one in predictions()] == ["environment", "transport"]
+    assert "validation_macro_f1" not in metrics
 
 
 def test_the_warm_start_as_it_is_predicts_the_same_for_every_seed(encoder: Path) -> None:

@@ -1,6 +1,8 @@
 """Studies: the file's checks, the order of the runs, what -S changes, scores and verdicts on made-up records, the page."""
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,14 +17,17 @@ from dvc.utils.hydra import apply_overrides
 from typer.testing import CliRunner
 
 from standin.cli import app
+from standin.compare.states import Run
 from standin.config import Params, load_params
 from standin.engines import registry
 from standin.engines.protocol import Chat
 from standin.errors import StandinError
 from standin.evaluation.uncertainty import Estimate
 from standin.generation import estimate as generation
+from standin.languages import language_warning
 from standin.measures.rankings import kendall_by_chance
 from standin.measures.subjectivity import Comparisons
+from standin.overrides import load_params_with
 from standin.planning import Expected
 from standin.running import EndedError
 from standin.studies import measuring, planning, ranking, records, reporting, running
@@ -112,13 +117,25 @@ def test_an_unknown_study_names_those_that_there_are(project: Path) -> None:
         load_study("other")
 
 
-@pytest.mark.parametrize("name", ["li2023", "wagner2025", "isarcasm", "hyperbole"])
+@pytest.mark.parametrize("name", ["li2023", "wagner2025", "isarcasm", "hyperbole", "x-stance"])
 def test_the_papers_studies_change_only_parameters_that_there_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     found = load_study(name)
     for task in found.tasks:
         load_task(task)
     running.check_settings(running.planned(found, points(found)))
+
+
+def test_the_command_for_german_models_changes_only_parameters_that_there_are() -> None:
+    (command,) = [
+        found for line in load_study("x-stance", ROOT).differs for found in re.findall("`(standin run .+)`", line)
+    ]
+    words = shlex.split(command)[2:]
+    assert words[::2] == ["-S"] * len(words[1::2])
+    params = load_params_with(words[1::2], ROOT)
+    arms = {name for names in params.arms.values() for name in names}
+    assert {"warmstart", "misaligned", "synthetic", "sqbc", "cal", "llm", "ngrams"} <= arms
+    assert language_warning(params, load_task("x-stance", ROOT), "finetune") is None
 
 
 # The grid
@@ -163,6 +180,16 @@ def test_dvc_reads_the_changes_as_the_study_means_them(project: Path) -> None:
     assert found["select"]["strategies"] == {}
     assert found["select"]["budgets"] == there["select"]["budgets"]
     assert hydra({"a": [True, "x"]}) == "{a: [true,'x']}"
+
+
+@pytest.mark.parametrize(
+    ("generator", "said"),
+    [({"generator.texts": 0}, "no texts to generate"), ({"generator.engine": "replay"}, "recorded texts")],
+)
+def test_a_plan_without_an_llm_says_so(project: Path, generator: dict[str, Any], said: str) -> None:
+    found = study(params=generator)
+    lines = [*planning.lines(found, running.planned(found, points(found, None, ["sms-spam"])))]
+    assert f"sms-spam: 0 runs made, 4 to make, {said}" in lines
 
 
 # Records
@@ -228,6 +255,21 @@ def test_a_run_is_read_from_its_experiment_answers_beside_their_texts(
     made.forget("s7-")
     with pytest.raises(StandinError, match=r"the experiment mine-x: .* is not on this machine: `dvc fetch` brings it"):
         records.collect(point, "mine-x", [], 0)
+
+
+@pytest.mark.parametrize(
+    ("arms", "texts", "named"),
+    [
+        ({"real": ["real", "ngrams"], "asked": ["llm"]}, 0, set()),
+        ({"real": ["real", "ngrams"], "tuned": ["real"]}, 42, {"encoder", "generator"}),
+    ],
+)
+def test_a_record_names_the_models_that_wrote_and_answered(
+    arms: Mapping[str, list[str]], texts: int, named: set[str]
+) -> None:
+    models = {"finetune": {"encoder": "tiny"}, "embed": {"model": "small"}}
+    params = {**models, "arms": arms, "generator": {"model": "mini", "texts": texts}}
+    assert {*records._models(Run("r", "", params, {}, 1, ""))} == {"embedding", *named}
 
 
 def test_an_experiment_without_results_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,7 +203,7 @@ def test_the_best_arm_is_the_one_that_scored_best_at_its_largest_budget_and_lear
     assert models.best_arm(now()) is None
 
 
-@pytest.mark.parametrize("who", ["llm", "warmstart"])
+@pytest.mark.parametrize("who", ["llm", "warmstart", "ngrams"])
 def test_an_arm_without_a_classifier_of_its_own_is_not_the_best(project: ToyProject, who: str) -> None:
     project.edit("params.yaml", "  synthetic:\n  - synthetic\n", f"  synthetic:\n  - {who}\n")
     best = models.best_arm(now())

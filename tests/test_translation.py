@@ -147,6 +147,14 @@ def city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Tas
     return lambda language: task.model_copy(update={"language": language})
 
 
+def test_where_no_text_was_asked_for_no_model_is_loaded(city: Callable[[str], Task]) -> None:
+    german = city("de")
+    write_rows(stage.GENERATED, [])
+    params = parse_params({"translate": {"model": "nowhere"}})
+    assert stage.run(params, german, "") == {"translated_texts": 0}
+    assert read_rows(stage.TRANSLATED, SyntheticRow) == []
+
+
 def test_texts_in_the_tasks_language_are_copied(
     city: Callable[[str], Task], capsys: pytest.CaptureFixture[str]
 ) -> None:

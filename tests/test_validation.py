@@ -60,6 +60,7 @@ class Data:
         self.planned = PLANNED
         self.questions: list[str] = []
         self.own = Checks()
+        self.bounds = BOUNDS
 
     def change(self, number: int, **values: Any) -> None:
         self.kept[number] = replace(self.kept[number], **values)
@@ -82,7 +83,9 @@ class Data:
 
     def checks(self, tables: Tables) -> list[Check]:
         names = [label.name for label in LABELS]
-        return make_checks(BOUNDS, names, self.questions, tables, self.planned, mean_length(REAL), "words", self.own)
+        return make_checks(
+            self.bounds, names, self.questions, tables, self.planned, mean_length(REAL), "words", self.own
+        )
 
     def evaluate(self) -> Verdict:
         tables = self.tables()
@@ -189,6 +192,15 @@ def test_nothing_planned_closes_the_gate_without_a_crash() -> None:
     data.kept, data.removed, data.planned = [], [], 0
     verdict = data.evaluate()
     assert [outcome.check.name for outcome in verdict.failures("critical")] == ["texts_per_label"]
+
+
+def test_nothing_planned_passes_where_a_person_asks_for_no_text() -> None:
+    data = Data()
+    data.kept, data.removed, data.planned = [], [], 0
+    data.bounds = BOUNDS.model_copy(update={"min_texts_per_label": 0})
+    verdict = data.evaluate()
+    assert verdict.worst is None
+    assert "texts_per_label" in {outcome.check.name for outcome in verdict.outcomes}
 
 
 def test_a_check_that_cannot_be_evaluated_is_critical_and_told_apart_from_the_data() -> None:

@@ -46,7 +46,7 @@ class Curate(Lengths):
 class Validate(Lengths):
     """Bounds of the Great Expectations suite over the curated texts."""
 
-    min_texts_per_label: int = Field(8, ge=1)
+    min_texts_per_label: int = Field(8, ge=0)
     max_label_gap: float = Field(0.3, ge=0, le=1)
     max_refused: float = Field(0.2, ge=0, le=1)
     max_unparsable: float = Field(0.2, ge=0, le=1)

@@ -62,7 +62,7 @@ class Generator(Group):
     model: str = "smollm2-135m-instruct"
     revision: str = "main"
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    texts: int = Field(42, ge=1)
+    texts: int = Field(42, ge=0)
     shots: int = Field(0, ge=0)
     redraw: Literal["text", "conversation", "label"] | int = "text"
     attributes: list[str] = Field(default_factory=list)
@@ -292,7 +292,7 @@ class Params(Group):
 def llms_of(params: Params) -> dict[str, Generator | Verify | Zeroshot | Subjectivity]:
     """The groups whose LLM a run asks, by name."""
     asked = {
-        "generator": True,
+        "generator": params.generator.texts > 0,
         "verify": params.verify.by == "llm",
         "zeroshot": any(ingredients.answerer(names) == "llm" for names in params.arms.values()),
         "subjectivity": params.subjectivity.texts > 0,

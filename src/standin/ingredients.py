@@ -14,10 +14,13 @@ SOURCES = ("real", "labelled", "shots", "synthetic", "misaligned")
 """Training texts that no strategy chooses."""
 GENERATED = ("synthetic", "misaligned")
 """Sources of generated texts: an arm without them is what it is compared with."""
-ANSWERERS = ("probe", "llm", "warmstart")
-"""Who answers where it is no fine-tuned encoder: a linear probe of the frozen one, the LLM, the warm start as it is."""
+ANSWERERS = ("probe", "ngrams", "llm", "warmstart")
+"""Who answers where it is no fine-tuned encoder: a linear probe of the frozen one, a classifier on character n-grams,
+the LLM, the warm start as it is."""
 UNTRAINED = ("llm", "warmstart")
 """Those of them that learn from no text of the task's questions."""
+UNKEPT = ("ngrams", *UNTRAINED)
+"""Those of them of which ``models/<arm>`` holds no classifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ def part(name: str) -> Part:
 def answerer(names: Iterable[str]) -> str | None:
     """Who answers in an arm of these names; None for a fine-tuned encoder."""
     return next((name for name in names if name in ANSWERERS), None)
+
+
+def with_encoder(arms: Iterable[Iterable[str]]) -> bool:
+    """Whether an encoder answers in any of these arms, fine-tuned or not."""
+    return any(answerer(names) not in ("ngrams", "llm") for names in arms)
 
 
 def training_names(names: Iterable[str]) -> list[str]:
@@ -93,8 +101,8 @@ def check(arm: str, names: Sequence[str], strategies: Collection[str], evidence:
     if who and who[0] in UNTRAINED and len(names) > 1:
         why = "every arm begins from it" if who[0] == "warmstart" else "it is asked as it is"
         raise ValueError(f"arms.{arm}: {who[0]} learns from no texts here ({why}): let it stand alone")
-    if who == ["probe"] and len(names) == 1:
-        raise ValueError(f"arms.{arm}: probe needs texts to learn from, as in [real, probe]")
+    if who and who[0] not in UNTRAINED and len(names) == 1:
+        raise ValueError(f"arms.{arm}: {who[0]} needs texts to learn from, as in [real, {who[0]}]")
 
 
 def _check_size(arm: str, name: str, given: Part) -> None:

@@ -8,6 +8,7 @@ from standin.choices import LOCAL_ENGINES
 from standin.config import Params
 from standin.embedded import ENCODER, GENERATOR
 from standin.errors import StandinError
+from standin.ingredients import with_encoder
 from standin.language_codes import short_code
 from standin.task import Task
 
@@ -16,12 +17,17 @@ USES = {"generate": "generator.model", "embed": "embed.model", "warmstart": "fin
 """The stages that read or write texts with a model, and the parameter that names it."""
 
 
-def language_warning(params: Params, task: Task, stage: str) -> str | None:
+def language_warning(params: Params, task: Task, stage: str, item: str = "") -> str | None:
     """What to say where a stage's model was made for other languages than its texts; None where nothing is known.
 
     The generator meets the language of the prompts, every other model that of the task.
+
+    ``item``: the arm of the stage finetune; none asks for all arms. One that reads no encoder is not warned of.
     """
     if stage not in USES or (stage == "generate" and params.generator.engine not in LOCAL_ENGINES):
+        return None
+    arms = [params.arms[item]] if item in params.arms else params.arms.values()
+    if stage == "finetune" and not with_encoder(arms):
         return None
     group, field = USES[stage].split(".")
     model: str = getattr(getattr(params, group), field)

@@ -37,6 +37,7 @@ def show_prompts(
         rendered: show the text that the model reads, with the marks of its chat template.
         task: the task where it differs from its file.
     """
+    some_text(params)
     task = task or load_task(params.base.task)
     if label is not None and label not in task.label_names:
         raise StandinError(f"--label {label!r}: {nearest(label, task.label_names)}")
@@ -92,6 +93,12 @@ def _template(params: Params, task: Task) -> Callable[[Chat], str]:
     with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
         begin, template = opening(params, task, store), params.generator.template
     return lambda chat: str(tokenizer.decode(prompt_tokens(tokenizer, chat, begin, template)))
+
+
+def some_text(params: Params) -> None:
+    """Raise StandinError where the run writes no text, so that there is none to show and no prompt."""
+    if params.generator.texts == 0:
+        raise StandinError("params.yaml: generator.texts is 0, so no text is asked for: set it to see what would be")
 
 
 def _tokenizer(params: Params) -> Any:
@@ -157,6 +164,7 @@ def dry_run(params: Params, task: Task | None = None) -> Iterator[str]:
     from standin.engines.prompting import thinks
     from standin.generation.estimate import lines
 
+    some_text(params)
     task = task or load_task(params.base.task)
     chosen = params.generator
     if chosen.engine == "replay":
@@ -182,6 +190,7 @@ def dry_run(params: Params, task: Task | None = None) -> Iterator[str]:
 
 def dry_run_values(params: Params, task: Task) -> dict[str, Any]:
     """The same for a machine: numbers, and the first prompt of every label; recorded texts have none."""
+    some_text(params)
     if params.generator.engine == "replay":
         plan, engine = _drawn(params, task)
         return {
@@ -203,6 +212,7 @@ def dry_run_values(params: Params, task: Task) -> dict[str, Any]:
 
 def prompt_values(params: Params, label: str | None, number: int, task: Task) -> list[dict[str, Any]]:
     """The turns that ``show_prompts`` shows, for a machine: ids, label, seed and what the user says."""
+    some_text(params)
     plan, say = plan_of(params, task)
     return [
         {"prompt": say(row), **{key: getattr(row, key) for key in ("plan_id", *TURN)}}

@@ -23,6 +23,7 @@ from standin.generation.answering import as_asked
 from standin.generation.plan import PlanRow
 from standin.generation.prompts import OPENING, turn
 from standin.languages import language_warning
+from standin.planning import some_text
 from standin.task import Task, load_task, task_path
 
 MOST = 50
@@ -71,6 +72,7 @@ def preview(params: Params, texts: int, task: Task | None = None) -> Preview:
     """
     if not 1 <= texts <= MOST:
         raise StandinError(f"--preview {texts}: 1 to {MOST} texts a label; `standin run` makes them all")
+    some_text(params)
     task = task or load_task(params.base.task)
     small, lowered = _smaller(params, task, texts)
     unedited = None if params.generator.engine == "replay" else task.unedited()

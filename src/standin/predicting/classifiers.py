@@ -54,7 +54,7 @@ def readers(model: Path | None, questions: dict[str, str]) -> dict[str | None, R
     if (folder / NONE).exists():
         none = read_json(folder / NONE)
         if "classifier" not in none:
-            raise StandinError(f"{folder}: no classifier was trained: {none['reason']}")
+            raise StandinError(f"{folder}: holds no classifier: {none['reason']}")
         return readers(Path(none["classifier"]), questions)
     places = (
         [folder] if (folder / "config.json").exists() else sorted(path.parent for path in folder.glob("*/config.json"))

@@ -124,7 +124,7 @@ def flow(planned: Iterable[str], kept: Iterable[SyntheticRow], removed: Iterable
     out = Counter((row.label, row.reason) for row in removed)
     reasons = [reason for reason in REASONS if any(found == reason for _, found in out)]
     cells = {label: [asked[label], left[label], *(out[label, reason] for reason in reasons)] for label in asked}
-    cells["all"] = [sum(column) for column in zip(*cells.values(), strict=True)]
+    cells["all"] = [sum(column) for column in zip(*cells.values(), strict=True)] or [0, 0]
     for label, (first, *rest) in cells.items():
         if first != sum(rest):
             raise AssertionError(f"{label}: {first} planned, but {rest} kept and removed")

@@ -7,6 +7,7 @@ from typing import Any
 
 from standin.config import Params
 from standin.errors import counted
+from standin.ingredients import with_encoder
 from standin.report.words import reasoned, unseeded
 
 SPLITS = {
@@ -92,8 +93,10 @@ def making(params: Params, generated: Mapping[str, Any], real_texts: Mapping[str
         f"{tuned.pooling} pooling",
         "class weights" if tuned.class_weights else "",
     ]
+    if not with_encoder(params.arms.values()):
+        training = ["no encoder", "class weights" if tuned.class_weights else ""]
     rows = [
-        *([("Synthetic texts", _sentence(recorded_words(params, generated)))] if recorded else _asked(params)),
+        *_synthetic(params, generated),
         ("Real texts", sizes),
         ("Classifier", ", ".join(part for part in training if part)),
         ("Seeds", f"splits, plan and generation {params.base.seed}; training {', '.join(map(str, tuned.seeds))}"),
@@ -102,6 +105,7 @@ def making(params: Params, generated: Mapping[str, Any], real_texts: Mapping[str
         "rows": rows,
         "recorded": recorded_words(params, generated) if recorded else "",
         "shots": made.shots,
+        "texts": made.texts,
         "model": "" if recorded else model_name(made.model),
         "seed": params.base.seed,
         "seeds": len(tuned.seeds),
@@ -113,6 +117,14 @@ def making(params: Params, generated: Mapping[str, Any], real_texts: Mapping[str
 
 def _sentence(words: str) -> str:
     return words[0].upper() + words[1:]
+
+
+def _synthetic(params: Params, generated: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if params.generator.texts == 0:
+        return [("Synthetic texts", "None were asked for")]
+    if params.generator.engine == "replay":
+        return [("Synthetic texts", _sentence(recorded_words(params, generated)))]
+    return _asked(params)
 
 
 def _asked(params: Params) -> list[tuple[str, str]]:

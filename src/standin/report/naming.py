@@ -22,6 +22,10 @@ SIZED = {
     "misaligned": "synthetic of another question",
 }
 """A part of a source, after its number of texts."""
+BY = {
+    "probe": ", encoder frozen",
+    "ngrams": ", by character n-grams",
+}
 UNTRAINED = {
     "llm": "the LLM asked as it is",
     "warmstart": "the warm start as it is",
@@ -62,7 +66,7 @@ def arm_words(arm: str, budget: str | int | None, arms: Sources) -> str:
     said = " + ".join(_source(one, budget) for one in sources)
     if len(sources) == 1 and part(sources[0]).source == "synthetic":
         said += " texts alone"
-    said = UNTRAINED.get(who or "", said) + (", encoder frozen" if who == "probe" else "")
+    said = UNTRAINED.get(who or "", said) + BY.get(who or "", "")
     twin = any(other != arm and set(own) == set(arms[arm]) for other, own in arms.items())
     return f"{said} ({arm})" if twin else said
 

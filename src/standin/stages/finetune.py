@@ -8,7 +8,9 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from standin.classifier import ngrams
 from standin.classifier.card import model_card
 from standin.classifier.encoders import Classifier, Start, begin, in_half, load, save, tuned
 from standin.classifier.inputs import Inputs, inputs_of
@@ -27,6 +29,7 @@ VALIDATION = Path("data/real/validation.jsonl")
 TEST = Path("data/real/test.jsonl")
 WARMSTART = Path("models/warmstart")
 HISTORY = ("question_id", "budget", "seed", "step", "loss", "learning_rate")
+Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         write_rows(Path(f"data/predictions/{item}.jsonl"), [])
         _write_history(item, {})
         return {"classifiers": 0, "skipped": True}
+    if who == "ngrams":
+        return _by_ngrams(params, task, item, rows)
     settings = params.finetune
     start = begin(settings, task.label_names, params.runtime, tuned(WARMSTART))
     groups = _groups(rows)
@@ -120,9 +125,34 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
             predictions += _predictions(classifier, item, key, test.get(key.question))
             if folder := _folder(models, key, groups, settings.keep, trained):
                 _save(classifier, folder, params, item, key, trained[key], own[0].question)
-    write_rows(Path(f"data/predictions/{item}.jsonl"), predictions)
-    _write_history(item, trained)
-    print(f"finetune {item}: {_said(trained)}")  # noqa: T201
+    return _written(item, predictions, trained)
+
+
+def _by_ngrams(params: Params, task: Task, arm: str, rows: Sequence[ArmRow]) -> Mapping[str, Any]:
+    """The test texts by classifiers on character n-grams, which read no question and of which none is kept."""
+    test, validation = (by_question(read_rows(path, Row)) for path in (TEST, VALIDATION))
+    labels, groups = task.label_names, _groups(rows)
+    predictions: list[Prediction] = []
+    trained: dict[Key, Kept] = {}
+    with progress(f"finetune {arm}", len(groups), "classifiers") as done:
+        for key, own in groups.items():
+            codes = np.array([labels.index(row.label) for row in own], dtype=np.intp)
+            classifier = ngrams.learned([row.text for row in own], codes, len(labels), params.finetune.class_weights)
+            held, asked = validation.get(key.question, []), test.get(key.question, [])
+            scored = _scored(labels, held, classifier.probabilities([row.text for row in held])) if held else None
+            trained[key] = Kept([], len(own), len(own), 0, scored)
+            predictions += _answers(labels, arm, key, asked, classifier.probabilities([row.text for row in asked]))
+            done(1)
+    reason = "its classifiers are on character n-grams, which are fitted anew by every run and not kept"
+    write_json(Path(f"models/{arm}/none.json"), {"reason": reason})
+    return _written(arm, predictions, trained)
+
+
+def _written(arm: str, predictions: Sequence[Prediction], trained: Mapping[Key, Kept]) -> Mapping[str, Any]:
+    """Write predictions and loss curves, say what was trained, and return its metrics."""
+    write_rows(Path(f"data/predictions/{arm}.jsonl"), predictions)
+    _write_history(arm, trained)
+    print(f"finetune {arm}: {_said(trained)}")  # noqa: T201
     return _metrics(trained)
 
 
@@ -173,17 +203,23 @@ def _held(material: Material, rows: Sequence[Row]) -> dict[str | None, Held]:
 
 
 def _validated(classifier: Classifier, held: Held | None) -> tuple[float, float, int] | None:
-    if held is None:
-        return None
-    truth = np.array([classifier.labels.index(str(row.label)) for row in held.rows])
-    predicted = probabilities(classifier, held.inputs).argmax(axis=1)
-    return *score(truth, predicted, len(classifier.labels)), len(held.rows)
+    return _scored(classifier.labels, held.rows, probabilities(classifier, held.inputs)) if held is not None else None
+
+
+def _scored(labels: Sequence[str], rows: Sequence[Row], shares: Shares) -> tuple[float, float, int]:
+    """Macro-F1 and accuracy of answers with these probabilities, and the number of texts."""
+    truth = np.array([labels.index(str(row.label)) for row in rows])
+    return *score(truth, shares.argmax(axis=1), len(labels)), len(rows)
 
 
 def _predictions(classifier: Classifier, arm: str, key: Key, held: Held | None) -> list[Prediction]:
     if held is None:
         return []
-    found = probabilities(classifier, held.inputs)
+    return _answers(classifier.labels, arm, key, held.rows, probabilities(classifier, held.inputs))
+
+
+def _answers(labels: Sequence[str], arm: str, key: Key, rows: Sequence[Row], found: Shares) -> list[Prediction]:
+    """Rows of the file of predictions; ``found``: probabilities, shape (n, labels)."""
     return [
         Prediction(
             arm=arm,
@@ -191,10 +227,10 @@ def _predictions(classifier: Classifier, arm: str, key: Key, held: Held | None) 
             seed=key.seed,
             question_id=key.question,
             id=row.id,
-            label=classifier.labels[int(shares.argmax())],
-            p={label: rounded(float(share)) for label, share in zip(classifier.labels, shares, strict=True)},
+            label=labels[int(shares.argmax())],
+            p={label: rounded(float(share)) for label, share in zip(labels, shares, strict=True)},
         )
-        for row, shares in zip(held.rows, found, strict=True)
+        for row, shares in zip(rows, found, strict=True)
     ]
 
 

@@ -136,7 +136,7 @@ def run_stage(stage: str, item: str) -> int:
         return processes.start_together([sys.argv[0], stage, *filter(None, [item])], params.runtime.processes)
     settle()
     prompted = stage == "generate" and params.generator.engine != "replay"
-    for warning in (language_warning(params, task, stage), task.unedited() if prompted else None):
+    for warning in (language_warning(params, task, stage, item), task.unedited() if prompted else None):
         if warning:
             print(warning, file=sys.stderr)  # noqa: T201
     with events.stage(params, stage, item) as log:

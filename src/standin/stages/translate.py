@@ -27,6 +27,10 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         print(f"translate: prompts and task are both {task.language!r}: nothing to translate, texts copied")  # noqa: T201
         return {"translated_texts": 0}
     rows = read_rows(GENERATED, SyntheticRow)
+    if not rows:
+        write_rows(TRANSLATED, [])
+        print("translate: there are no texts")  # noqa: T201
+        return {"translated_texts": 0}
     from standin.generation.translation import load_translator, sentence_count, translate
 
     device = torch_device(params.runtime)

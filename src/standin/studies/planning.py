@@ -39,13 +39,14 @@ def lines(study: Study, plan: Sequence[Planned]) -> Iterator[str]:
 def _tokens(missing: Sequence[Planned]) -> str:
     """Texts and tokens to generate for runs of one task: of each setting once, times its base seeds."""
     texts = tokens = 0
-    price = 0.0
+    price, recorded = 0.0, False
     base_seeds = Counter(one.point.setting for one in missing)
-    said: set[str] = set()
+    shown: set[str] = set()
     for setting, one in {one.point.setting: one for one in missing}.items():
         times = base_seeds[setting]
         params, task = load_with(list(one.changes))
-        if params.generator.engine == "replay":
+        if params.generator.engine == "replay" or params.generator.texts == 0:
+            recorded |= params.generator.texts > 0
             continue
         if not Path(task.source.train).exists():
             return f"its data is not here yet: standin data fetch {task.name}"
@@ -55,11 +56,12 @@ def _tokens(missing: Sequence[Planned]) -> str:
                 found = expected(params, task)
         except StandinError as error:
             return f"cannot be run: {error}"
-        if splits.getvalue() not in said:
+        if splits.getvalue() not in shown:
             print(splits.getvalue(), end="")  # noqa: T201
-        said.add(splits.getvalue())
+        shown.add(splits.getvalue())
         texts += times * len(found.plan)
         tokens += times * (found.estimate.tokens_in + found.estimate.tokens_out)
         price += times * found.estimate.money
     paid = f", price {price:.2f}" if price else ""
-    return f"{texts:,} texts to generate ({tokens:,} tokens{paid})" if texts else "recorded texts"
+    said = f"{texts:,} texts to generate ({tokens:,} tokens{paid})"
+    return said if texts else "recorded texts" if recorded else "no texts to generate"

@@ -16,6 +16,7 @@ from standin.compare.answers import rows_of, stored, stores
 from standin.compare.revisions import chosen
 from standin.compare.states import TEST, Run
 from standin.errors import StandinError
+from standin.ingredients import with_encoder
 from standin.studies.study import FOLDER, STAGES, Point
 from standin.tracking import trees
 
@@ -168,7 +169,12 @@ def _plane(sheet: bytes | None) -> list[list[Any]]:
 
 
 def _models(run: Run) -> dict[str, str]:
-    """The models that made the run."""
+    """The models that made the run; no encoder where no arm is answered by one, no generator of no texts."""
     named = {"generator": ("generator", "model"), "encoder": ("finetune", "encoder"), "embedding": ("embed", "model")}
+    arms = run.params.get("arms")
+    if arms and not with_encoder(arms.values()):
+        del named["encoder"]
+    if (run.params.get("generator") or {}).get("texts") == 0:
+        del named["generator"]
     found = {name: (run.params.get(group) or {}).get(key) for name, (group, key) in named.items()}
     return {name: str(model) for name, model in found.items() if model}

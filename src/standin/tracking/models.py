@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from standin.checked import parse_yaml
 from standin.config import Tracking, repository_root
-from standin.ingredients import UNTRAINED, answerer
+from standin.ingredients import UNKEPT, answerer
 from standin.report.headline import learned_scores
 from standin.sheets import sheet_rows
 from standin.tracking import telling
@@ -73,7 +73,7 @@ def best_arm(state: State) -> Best | None:
     found = [
         Best(arm, f"models/{arm}", str(state.md5(f"models/{arm}")), score)
         for arm, score in learned_scores(scores, lost).items()
-        if state.md5(f"models/{arm}") and answerer((state.params.get("arms") or {}).get(arm, ())) not in UNTRAINED
+        if state.md5(f"models/{arm}") and answerer((state.params.get("arms") or {}).get(arm, ())) not in UNKEPT
     ]
     return max(found, key=lambda best: best.macro_f1, default=None)
 
