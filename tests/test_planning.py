@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from standin import planning
 from standin.config import Params, Runtime
 from standin.embedded import GENERATOR
 from standin.engines import registry
 from standin.engines.protocol import Answer, Request, Sampling
 from standin.errors import StandinError
-from standin.generation.estimate import duration, estimate, lines
+from standin.generation.estimate import Estimate, duration, estimate, lines, spread_over
 from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore, Rate
 from standin.overrides import load_params_with
@@ -165,6 +167,34 @@ def test_a_dry_run_of_a_server_needs_no_server_and_asks_nothing() -> None:
     assert "texts:         168 in 56 conversations" in said
     assert "price:         0." in said
     assert said.count("The first prompt:") == 4
+
+
+@pytest.mark.parametrize(
+    ("nodes", "chunk", "seconds"), [(1, 8, 120), (3, 8, 48), (5, 8, 24), (9, 8, 24), (2, 100, 120)]
+)
+def test_nodes_take_whole_chunks_each(nodes: int, chunk: int, seconds: float) -> None:
+    """Forty conversations, three seconds each."""
+    found = Estimate(40, 40, 400, 800, True, Rate(10, 20.0, 3.0), 120.0, 0.0)
+    assert spread_over(found, chunk, nodes) == (-(-40 // chunk), pytest.approx(seconds))
+    assert spread_over(replace(found, seconds=None), chunk, nodes)[1] is None
+
+
+@pytest.mark.usefixtures("project")
+def test_a_dry_run_says_what_several_nodes_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AnswerStore, "rate", lambda *_: Rate(10, 50.0, 1.0))
+    monkeypatch.setattr(planning, "_tokenizer", lambda _: None)
+    params = load_params_with(["generator.chunk=24"])
+    said = list(dry_run(params, nodes=4))
+    assert (
+        said[-1]
+        == "on 4 nodes:    about 48 s, where each is as fast as this machine (7 chunks of generator.chunk, one node's each)"
+    )
+    task = load_task("city-topics")
+    values = dry_run_values(params, task, 4)
+    assert (values["nodes"], values["seconds_on_nodes"]) == (4, pytest.approx(48))
+    assert not any(line.startswith("on ") for line in dry_run(params))
+    with pytest.raises(StandinError, match=r"--nodes is for engines that run the model themselves .* is openai"):
+        list(dry_run(load_params_with(["generator.engine=openai"]), nodes=4))
 
 
 @pytest.mark.slow

@@ -151,6 +151,9 @@ def generate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it will take: rows, prompts, tokens, time, price.")
     ] = False,
+    nodes: Annotated[
+        int, typer.Option(min=1, help="Of a dry run: on how many nodes of a cluster; docs/how-to.md.")
+    ] = 1,
     change: Change = None,
     as_json: Json = False,
 ) -> None:
@@ -163,12 +166,12 @@ def generate(
         from standin import planning
 
         if as_json:
-            _print_json(lambda: planning.dry_run_values(params, task))
+            _print_json(lambda: planning.dry_run_values(params, task, nodes))
         else:
-            planning.echo(planning.dry_run(params, task))
+            planning.echo(planning.dry_run(params, task, nodes))
         return
-    if as_json:
-        raise StandinError("--json is for a dry run: `standin generate --dry-run --json`")
+    if as_json or nodes > 1:
+        raise StandinError("--json and --nodes are for a dry run: `standin generate --dry-run --json --nodes 4`")
     if change:
         raise StandinError("-S changes the parameters of a dry run only; `dvc exp run -S ...` runs an experiment")
     from standin import running

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from standin.choices import LOCAL_ENGINES
+from standin.choices import LOCAL_ENGINES, RUN_HERE
 from standin.config import Params, repository_root
 from standin.engines.protocol import Chat, Message
 from standin.errors import StandinError, counted, nearest, visible
@@ -159,12 +159,13 @@ def expected(params: Params, task: Task) -> Expected:
     return Expected(plan, say, begin, tokenizer, found)
 
 
-def dry_run(params: Params, task: Task | None = None) -> Iterator[str]:
-    """Numbers of rows, an example prompt a label, tokens, time and price, as lines."""
+def dry_run(params: Params, task: Task | None = None, nodes: int = 1) -> Iterator[str]:
+    """Numbers of rows, an example prompt a label, tokens, time and price, as lines; the time of so many nodes too."""
     from standin.engines.prompting import thinks
-    from standin.generation.estimate import lines
+    from standin.generation.estimate import duration, lines, spread_over
 
     some_text(params)
+    _check_nodes(params, nodes)
     task = task or load_task(params.base.task)
     chosen = params.generator
     if chosen.engine == "replay":
@@ -186,11 +187,27 @@ def dry_run(params: Params, task: Task | None = None) -> Iterator[str]:
             "generator.template, as {enable_thinking: false} or {reasoning_effort: low}, or leave it room"
         )
     yield from lines(found.estimate)
+    if nodes > 1:
+        chunks, seconds = spread_over(found.estimate, chosen.chunk, nodes)
+        took = f"about {duration(seconds)}, where each is as fast as this machine" if seconds else "not known either"
+        yield f"on {nodes} nodes:    {took} ({counted(chunks, 'chunk')} of generator.chunk, one node's each)"
 
 
-def dry_run_values(params: Params, task: Task) -> dict[str, Any]:
+def _check_nodes(params: Params, nodes: int) -> None:
+    """Raise StandinError where several nodes have nothing to do."""
+    if nodes > 1 and params.generator.engine not in RUN_HERE:
+        raise StandinError(
+            f"--nodes is for engines that run the model themselves ({', '.join(RUN_HERE)}); generator.engine is "
+            f"{params.generator.engine}"
+        )
+
+
+def dry_run_values(params: Params, task: Task, nodes: int = 1) -> dict[str, Any]:
     """The same for a machine: numbers, and the first prompt of every label; recorded texts have none."""
+    from standin.generation.estimate import spread_over
+
     some_text(params)
+    _check_nodes(params, nodes)
     if params.generator.engine == "replay":
         plan, engine = _drawn(params, task)
         return {
@@ -207,6 +224,8 @@ def dry_run_values(params: Params, task: Task) -> dict[str, Any]:
         "texts_per_label": {label: sum(row.label == label for row in found.plan) for label in task.label_names},
         "first_prompts": {label: found.say(first[label]) for label in task.label_names},
         **asdict(found.estimate),
+        "nodes": nodes,
+        "seconds_on_nodes": spread_over(found.estimate, params.generator.chunk, nodes)[1],
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from unicodedata import east_asian_width
 
 from standin.config import Runtime
@@ -94,6 +95,18 @@ def lines(found: Estimate) -> list[str]:
         f"time:          {time}",
         f"price:         {found.money:.2f}" if found.money else "price:         none set (runtime.price_in, price_out)",
     ]
+
+
+def spread_over(found: Estimate, chunk: int, nodes: int) -> tuple[int, float | None]:
+    """How many chunks a plan is, each of which one worker answers, and the seconds that so many workers take.
+
+    Args:
+        found: the estimate for one machine; the workers are taken to be as fast.
+        chunk: conversations of a chunk.
+        nodes: workers.
+    """
+    chunks = ceil(found.conversations / chunk)
+    return chunks, found.seconds * ceil(chunks / nodes) / chunks if found.seconds and chunks else found.seconds
 
 
 def duration(seconds: float) -> str:
