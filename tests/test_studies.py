@@ -315,7 +315,7 @@ def test_only_base_seeds_that_every_column_has_count() -> None:
     made = [record("sms-spam", 1, both, truth=TRUE), record("sms-spam", 1, both, shots=5, truth=TRUE)]
     made.append(record("sms-spam", 2, {"real": [HALF], "synthetic": [HALF]}, truth=TRUE))
     found = measuring.scores(study(), made)["sms-spam"]["macro_f1"]
-    assert [drawn.base_seeds for drawn in found.values()] == [1, 1, 1]
+    assert {name: drawn.base_seeds for name, drawn in found.items()} == dict.fromkeys(["real", "zero", "five", "*"], 1)
     assert found["real"].by_draw == pytest.approx([1])
 
 
@@ -381,7 +381,7 @@ def test_a_column_of_one_label_is_its_f1_and_missing_where_a_task_has_no_such_la
                "joy": {"title": "joy", "arm": "real", "label": "joy"}}  # fmt: skip
     own = study(columns=columns, tables=[{"title": "T", "columns": ["real", "spam"]}], claims=[])
     found = measuring.scores(own, [record("sms-spam", 1, {"real": ["0111"]}, truth="0011")])["sms-spam"]["macro_f1"]
-    assert set(found) == {"real", "spam"}
+    assert set(found) == {"real", "spam", "*"}
     assert measuring.value(found["spam"]).value == pytest.approx(0.8)  # precision 2/3, recall 1
     assert measuring.value(found["real"]).value == pytest.approx((0.8 + 2 / 3) / 2)  # ham: precision 1, recall 1/2
 
@@ -429,7 +429,7 @@ def test_a_column_may_be_a_figure_of_the_runs_judged_over_base_seeds_alone() -> 
     own = study(columns=FIGURES, tables=[{"title": "T", "columns": ["real", "spread", "missing"]}], claims=[says])
     made = [diverse("sms-spam", seed, 0.9 + 0.01 * seed, 0.5) for seed in (1, 2, 3)]
     found = measuring.scores(own, made)
-    assert found["sms-spam"]["macro_f1"].keys() == {"real", "spread"}
+    assert found["sms-spam"]["macro_f1"].keys() == {"real", "spread", "*"}
     estimate = measuring.value(found["sms-spam"]["accuracy"]["real"])
     assert (estimate.value, estimate.error) == (pytest.approx(0.92), pytest.approx(0.01 / 3**0.5))
     assert estimate.freedom == pytest.approx(2)
@@ -437,14 +437,70 @@ def test_a_column_may_be_a_figure_of_the_runs_judged_over_base_seeds_alone() -> 
     assert (judged.verdict, judged.found.value) == ("holds", pytest.approx(0.42))
     text, _ = reporting.page(own, made, 8, {})
     assert "| sms-spam | 0.920 (0.90 to 0.94) | 0.500 |  |" in text
-    assert "Differences in macro-F1 (in figures of the texts, where a claim is of those)" in text
+    assert "The first less the second, in macro-F1, or the figure that a claim is of, with 95% intervals" in text
 
 
 def test_a_figure_of_one_run_has_no_interval_and_a_task_without_any_no_row() -> None:
     own = study(columns=FIGURES, tables=[{"title": "T", "columns": ["real"]}], claims=[])
-    text, _ = reporting.page(own, [diverse("sms-spam", 1, 1.25, 0.5), record("city-topics", 1, {})], 8, {})
-    assert "| sms-spam | 1.250 |" in text
+    text, _ = reporting.page(own, [diverse("sms-spam", 1, 0.87137, 0.5), record("city-topics", 1, {})], 8, {})
+    assert "| sms-spam | 0.871 |" in text
     assert "city-topics" not in text
+
+
+def test_a_figure_that_some_runs_lack_takes_no_base_seed_from_the_arms() -> None:
+    own = study(columns=SMALL["columns"] | {"f": {"title": "f", "figure": "curate.kept"}})
+    made = [record("sms-spam", seed, {"real": [TRUE]}, truth=TRUE, metrics={"curate": [{"kept": 9}] if seed == 2 else None})
+            for seed in (1, 2)]  # fmt: skip
+    found = measuring.scores(own, made)["sms-spam"]["macro_f1"]
+    assert found["real"].base_seeds == 2
+    assert "f" not in found
+
+
+def test_the_picture_is_of_arms_alone() -> None:
+    tables = [{"title": "F", "columns": ["f"]}, {"title": "T", "columns": ["f", "real"]}]
+    own = study(columns=SMALL["columns"] | {"f": {"title": "spread", "figure": SPREAD}}, tables=tables)
+    _, figures = reporting.page(own, [diverse("sms-spam", 1, 0.9, 2.3)], 8, {})
+    assert "spread" not in figures["mine.svg"]
+    only = study(columns=FIGURES, tables=[{"title": "F", "columns": ["real"]}], claims=[])
+    assert reporting.page(only, [diverse("sms-spam", 1, 0.9, 2.3)], 8, {})[1] == {}
+
+
+def test_texts_that_base_seeds_share_move_their_scores_together() -> None:
+    """Of two base seeds with the same texts the mean's error is that of one; with half of them shared it is between."""
+    rng = np.random.default_rng(0)
+    truth = "".join(rng.choice(list("01"), 200))
+    said = "".join(one if rng.random() < 0.8 else "10"[int(one)] for one in truth)
+
+    def made(seed: int, first: int) -> Record:
+        texts = [Texts(None, tuple(f"t{place + first}" for place in range(200)), truth)]
+        return record("sms-spam", seed, {"real": [said]}, texts=texts)
+
+    errors = [
+        measuring.value(measuring.scores(study(), [made(1, 0), made(2, first)])["sms-spam"]["accuracy"]["real"]).error
+        for first in (0, 100, 200)
+    ]
+    alone = (0.8 * 0.2 / 200) ** 0.5
+    assert errors[0] == pytest.approx(alone, rel=0.15)
+    assert errors[2] < errors[1] < errors[0]
+
+
+def test_the_page_says_what_guessing_gives_what_had_not_learned_and_what_arms_learn_from() -> None:
+    sizes = {"arm_labels": {"real": {"ham": 30, "spam": 10}, "synthetic": {"ham": 6, "spam": 6}}}
+    made = [record("sms-spam", seed, {"real": [TRUE], "synthetic": [HALF]}, truth="0001" * 10, unlearned=["synthetic"],
+                   metrics={"arms": [sizes]}) for seed in (1, 2)]  # fmt: skip
+    text, _ = reporting.page(study(), made, 8, {})
+    assert "**1 verdict: 1 not learned.**" in text
+    assert "| task | real | zero-shot | five-shot | most frequent label |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| sms-spam"))
+    assert row.endswith("0.429 (0.43 to 0.43) † |  | 0.429 |")  # ham for all of 30 ham in 40
+    assert "| real | 40 (25% spam) |\n| zero-shot | 12 (50% spam) |" in text
+
+
+def test_a_study_of_comparisons_of_ours_is_none_of_claims() -> None:
+    says = {"says": "More is better (ours)", "first": "zero", "expect": "higher", "second": "real"}
+    made = [record("sms-spam", seed, {"real": [TRUE], "synthetic": [HALF]}, truth=TRUE) for seed in (1, 2)]
+    text, _ = reporting.page(study(claims=[says]), made, 8, {})
+    assert "## What was compared (no claim of the paper)" in text
 
 
 # The panel's ranking of the tasks
@@ -526,7 +582,29 @@ def test_the_page_shows_the_ranking_and_trends_by_it_too(project: Path) -> None:
     assert "## Tasks from objective to subjective" in text
     assert text.index("| a | -") < text.index("| d | +")
     assert "The panel named the task shown first in 50% of its answers." in text
-    assert "Kendall's tau with the stars" not in text
+    assert "stars" not in text
+
+
+def test_a_ranking_without_answers_that_differ_gives_no_trend() -> None:
+    tasks = ["a", "b", "c", "d"]
+    own = study(tasks=tasks, task_params={}, subsets={},
+                trends=[{"says": "It grows", "first": "zero", "second": "real", "expect": "falling"}])  # fmt: skip
+    made = [record(task, seed, {"real": [TRUE], "synthetic": [HALF]}, truth=TRUE) for task in tasks for seed in (1, 2)]
+    found = measuring.scores(own, made)
+    assert measuring.trends(own, found, dict(zip(tasks, (1, 2, 3, 4), strict=True))) == []  # all lose as much
+    assert measuring.trends(own, found, dict.fromkeys(tasks, 1.0)) == []
+
+
+def test_a_tau_that_only_reaches_the_threshold_is_no_better_than_chance() -> None:
+    paper = dict(zip("abcdefg", (1, 2, 3, 4, 5, 5, 5), strict=True))
+    found = ranking.placed(panel("abcefgd"), paper)
+    assert found.tau is not None
+    assert found.tau[0] == pytest.approx(found.by_chance)
+    assert "0: no better than chance." in ranking.told(panel("abcefgd"), found, paper, "recalled")[1]
+    best, worst = ranking.placed(panel("abcdefg"), paper), ranking.placed(panel("gfedcba"), paper)
+    assert "0: better than chance." in ranking.told(panel("abcdefg"), best, paper, "recalled")[1]
+    assert "0: worse than chance." in ranking.told(panel("gfedcba"), worst, paper, "recalled")[1]
+    assert "so this says little" in ranking.told(panel(lean=9), ranking.placed(panel(lean=9), paper), paper, "")[1]
 
 
 def test_the_texts_of_the_plane_are_thinned_but_for_those_that_were_chosen() -> None:
@@ -707,11 +785,11 @@ def test_the_page_has_verdicts_scores_the_paper_s_figures_and_what_differs(proje
     both = {"real": [TRUE, TRUE], "synthetic": [HALF, HALF]}
     made = [replace(record(task, seed, both, truth=TRUE), study="li2023") for task in SMALL["tasks"] for seed in (1, 2)]
     text, figures = reporting.page(own, made, 8, {"sms-spam": load_task("sms-spam")})
-    assert "4 of 8 runs are made: 2 tasks, base seeds 1, 2; encoder `tiny`." in text
+    assert "4 of 8 runs are made: 2 tasks, of each 2 base seeds that all columns have; encoder `tiny`." in text
     assert "| Synthetic is worse | -0.667 (-0.667 to -0.667), holds | 2 of 2: city-topics, sms-spam | 0 of 2 |" in text
     assert "| sms-spam | 1.000 (1.00 to 1.00) | 0.333 (0.33 to 0.33) |  |" in text
     assert "| *paper* |  | *0.938* |  |" in text
-    assert "(recalled)" in text
+    assert "(recalled, not read in the paper itself)" in text
     assert "- in all" in text
     assert "zero-shot" in figures["li2023.svg"]
 
@@ -720,7 +798,7 @@ def test_of_one_base_seed_the_page_shows_the_tasks_alone(project: Path) -> None:
     made = [record("sms-spam", 1, {"real": [TRUE, TRUE], "synthetic": [HALF, HALF]}, truth=TRUE)]
     text, _ = reporting.page(study(), made, 8, {})
     assert "mean over tasks" not in text
-    assert "| Synthetic is worse | -0.667 (-0.667 to -0.667) |\n" in text
+    assert "| Synthetic is worse | -0.667 (-0.667 to -0.667), one base seed |\n" in text
 
 
 def test_the_page_of_a_study_without_runs_says_so(project: Path) -> None:

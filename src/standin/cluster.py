@@ -8,8 +8,9 @@ what is missing. Without ``runtime.cluster`` nothing here is imported.
 import logging
 import os
 import pickle
+import re
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -20,24 +21,34 @@ from standin.machine import Runtime
 
 Work = Callable[[Any], Any]
 Sent = list[tuple[int, bytes]]
-SHARE = 0.25
-"""Of the cluster's object store, what is filled with items at a time; their results come to lie there too."""
+Resources = dict[str, float]
+SHARE, MOST = 0.25, 2**30
+"""Of the cluster's object store, what is filled with items at a time, and bytes at most: one node holds them first."""
+RETRIES = 5
+"""How often a work is begun again after the loss of its worker, as by a node that goes or memory that is short."""
 
 
 def alone(runtime: Runtime) -> Runtime:
     """The runtime of a worker, which does its work by itself."""
-    return runtime.model_copy(update={"cluster": None})
+    return runtime.model_copy(update={"cluster": None, "processes": 1})
 
 
-def spread(runtime: Runtime, items: Iterable[Any], begin: Callable[[], Work]) -> Iterator[tuple[int, Any]]:
+def placed(name: str) -> str:
+    """A model as workers find it: a folder or file of this machine by its whole path, which they need to have too."""
+    return str(Path(name).absolute()) if Path(name).exists() else name
+
+
+def spread(
+    runtime: Runtime, items: Iterable[Any], begin: Callable[[], Work], gpus: int = 1
+) -> Iterator[tuple[int, Any]]:
     """Do a work to every item, on the workers of the cluster.
 
     Args:
-        runtime: the cluster's address; ``threads`` are the processors of a worker, and a worker takes a GPU where the
-            cluster has any and ``device`` is not cpu.
+        runtime: the cluster's address; ``threads`` are the processors of a worker.
         items: what is worked on; what pickle reads. They are taken as they are sent, some of them at a time, so that
             neither this process nor the cluster's object store holds all of many.
         begin: called once by each worker, on its node, to load what the work needs; it gives the work.
+        gpus: that a worker takes where the cluster has any and ``device`` is not cpu.
 
     Yields:
         The place of an item and what came of it, as they come.
@@ -49,9 +60,10 @@ def spread(runtime: Runtime, items: Iterable[Any], begin: Callable[[], Work]) ->
     if (first := next(todo, None)) is None:
         return
     ray = _connected(str(runtime.cluster))
-    there = ray.cluster_resources()
-    needs = _needs(there, runtime)
-    places, most = _places(there, needs), int(there["object_store_memory"] * SHARE)
+    there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    needs = _needs(there, runtime, gpus)
+    places = _places(there, needs)
+    most = min(MOST, int(sum(node.get("object_store_memory", 0) for node in there) * SHARE))
     try:
         for sent in _parts(chain([first], todo), most):
             asked = (sent, begin, min(len(sent), places), needs)
@@ -60,8 +72,8 @@ def spread(runtime: Runtime, items: Iterable[Any], begin: Callable[[], Work]) ->
                 if isinstance(found, StandinError):
                     raise found
                 yield place, found
-    except ray.exceptions.RayError as error:
-        raise StandinError(f"runtime.cluster {runtime.cluster!r}: {first_line(error)}") from error
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        raise StandinError(f"runtime.cluster {runtime.cluster!r}: {_told(error)}") from error
 
 
 def _parts(items: Iterable[tuple[int, Any]], most: int) -> Iterator[Sent]:
@@ -91,6 +103,7 @@ def _streamed(
         fn_constructor_args=(begin,),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=workers),
+        ray_remote_args_fn=lambda: {"max_task_retries": RETRIES},
         **needs,
     )
     yield from ((int(row["place"]), row["result"]) for row in made.iter_rows())
@@ -172,19 +185,29 @@ def _quiet() -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
-def _needs(there: dict[str, float], runtime: Runtime) -> dict[str, Any]:
+def _told(error: Exception) -> str:
+    """What a person needs of Ray's errors, which say first where and last why."""
+    if isinstance(cause := getattr(error, "cause", None), Exception):
+        return f"{type(cause).__name__}: {first_line(cause)}"
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _needs(there: Sequence[Resources], runtime: Runtime, gpus: int) -> dict[str, Any]:
     """What a worker takes."""
-    gpus = there.get("GPU", 0) if runtime.device != "cpu" else 0
-    return {"num_cpus": runtime.threads} | ({"num_gpus": 1} if gpus else {})
+    any_gpu = runtime.device != "cpu" and any(node.get("GPU", 0) for node in there)
+    return {"num_cpus": runtime.threads} | ({"num_gpus": gpus} if any_gpu and gpus else {})
 
 
-def _places(there: dict[str, float], needs: dict[str, Any]) -> int:
-    """How many workers the cluster has room for. Raises StandinError where it has none."""
-    found = min(int(there.get(kind, 0) // needs[key]) for kind, key in (("CPU", "num_cpus"), ("GPU", "num_gpus"))
-                if key in needs)  # fmt: skip
+def _places(there: Sequence[Resources], needs: dict[str, Any]) -> int:
+    """How many workers the nodes have room for, each on one of them. Raises StandinError where no node has any."""
+    kinds = [(kind, needs[key]) for kind, key in (("CPU", "num_cpus"), ("GPU", "num_gpus")) if key in needs]
+    found = sum(min(int(node.get(kind, 0) // needed) for kind, needed in kinds) for node in there)
     if not found:
+        gpus = f" and {needs['num_gpus']} GPUs" if "num_gpus" in needs else ""
+        most = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in there)
         raise StandinError(
-            f"runtime.cluster: the cluster has {there.get('CPU', 0):g} processors, and a worker takes "
-            f"{needs['num_cpus']} (runtime.threads): lower it, or start nodes with more"
+            f"runtime.cluster: a worker takes {needs['num_cpus']} processors (runtime.threads){gpus} of one node, and "
+            f"no node has them (processors and GPUs of each: {most}): lower runtime.threads, or start larger nodes"
         )
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from standin.choices import BEGIN_ENGINES, ENGINES, RUN_HERE
+from standin.cluster import placed
 from standin.config import Runtime
 from standin.engines.protocol import Engine
 from standin.errors import StandinError, nearest
@@ -113,7 +114,8 @@ def load(engine: str, model: str, revision: str, dtype: str, runtime: Runtime) -
     if runtime.cluster and engine in RUN_HERE:
         from standin.engines.spreading import SpreadEngine
 
-        return SpreadEngine(engine, versions, partial(load, engine, model, revision, dtype), runtime)
+        begin = partial(load, engine, placed(model), revision, dtype)
+        return SpreadEngine(engine, versions, begin, runtime, gpus_of(engine, runtime))
     if engine == "transformers":
         from standin.engines import transformers
 
@@ -131,6 +133,11 @@ def load(engine: str, model: str, revision: str, dtype: str, runtime: Runtime) -
 
         return llamacpp.load(model, runtime, versions)
     return recorded(model, versions, 0)
+
+
+def gpus_of(engine: str, runtime: Runtime) -> int:
+    """How many GPUs an engine takes on one node of a cluster, where it takes any."""
+    return runtime.tensor_parallel * runtime.data_parallel if engine == "vllm" else 1
 
 
 def recorded(model: str, version: str, seed: int) -> "ReplayEngine":

@@ -18,15 +18,15 @@ Scores = npt.NDArray[np.float64]
 class SpreadEngine:
     """Engines on the workers; nothing is loaded here, and a worker loads its own when it is asked first."""
 
-    def __init__(self, name: str, version: str, load: Load, runtime: Runtime) -> None:
+    def __init__(self, name: str, version: str, load: Load, runtime: Runtime, gpus: int = 1) -> None:
         self.name, self.version = name, version
         self.begin = partial(_chooser, load, alone(runtime))
         self.answers = partial(_answerer, load, alone(runtime))
-        self.runtime = runtime
+        self.runtime, self.gpus = runtime, gpus
 
     def answer(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Answer]]:
         """One worker answers: what is asked together may be computed together."""
-        for _, found in spread(self.runtime, [(requests, sampling)], self.answers):
+        for _, found in spread(self.runtime, [(requests, sampling)], self.answers, self.gpus):
             yield from found
 
     def stop(self) -> None:
@@ -40,7 +40,7 @@ class SpreadEngine:
 def chosen(engine: Engine, batches: Sequence[Sequence[Chat]], choices: Sequence[str]) -> Iterator[tuple[int, Scores]]:
     """Each batch's place and its log-probabilities, shape (chats, choices), as they come; see ``Engine.choose``."""
     if isinstance(engine, SpreadEngine):
-        yield from spread(engine.runtime, [(batch, choices) for batch in batches], engine.begin)
+        yield from spread(engine.runtime, [(batch, choices) for batch in batches], engine.begin, engine.gpus)
         return
     for place, batch in enumerate(batches):
         yield place, engine.choose(batch, choices)

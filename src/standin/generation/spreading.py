@@ -13,10 +13,12 @@ from typing import Any
 from standin.cluster import alone, spread
 from standin.config import Runtime
 from standin.engines.protocol import Answer, Engine, Sampling
+from standin.errors import StandinError
 from standin.generation.answering import answer_plan, chunks
 from standin.generation.budget import Budget
 from standin.generation.plan import PlanRow
 from standin.generation.store import AnswerStore
+from standin.progress import progress
 
 MEMORY = Path(":memory:")
 Load = Callable[[Runtime], Engine]
@@ -38,7 +40,7 @@ def fill(
     batched: bool,
     budget: Budget,
     runtime: Runtime,
-    done: Callable[[int], None],
+    gpus: int = 1,
 ) -> None:
     """Let the cluster answer every chunk of which an answer is missing; arguments as ``answer_plan`` has them.
 
@@ -51,20 +53,24 @@ def fill(
         store: takes what comes.
         load: loads the engine for a runtime, on a worker.
         batched: whether an answer depends on its batch.
-        budget: is checked whenever a chunk has come; what is under way by then is not stored.
+        budget: is checked before the first chunk and whenever one has come and others are missing; what is under way by
+            then is not stored.
         runtime: the cluster.
-        done: hears of rows answered.
+        gpus: that an engine takes, where the cluster has any.
 
     Raises:
         StandinError: from the cluster, an engine or the store, or the budget is spent; stored answers are kept.
     """
     asked = (say, identity, sampling, chunk, batched)
     missing = [rows for rows in chunks(plan, chunk) if not _stored(rows, *asked, store)]
-    for place, (rows, counts) in spread(runtime, missing, partial(_worker, *asked, load, alone(runtime))):
-        store.take(rows)
-        budget.spend([Answer("", "stop", *counts)])
-        done(len(missing[place]))
-        budget.check()
+    begin = partial(_worker, *asked, load, alone(runtime))
+    with progress("generate, on the cluster", sum(map(len, missing)), "texts") as done:
+        for came, (place, (rows, tokens)) in enumerate(spread(runtime, missing, begin, gpus), 1):
+            store.take(rows)
+            budget.spend([Answer("", "stop", *of_one) for of_one in tokens])
+            done(len(missing[place]))
+            if came < len(missing):
+                budget.check()
 
 
 def _stored(
@@ -85,14 +91,21 @@ def _stored(
 
 def _worker(
     say: Words, identity: Mapping[str, Any], sampling: Sampling, chunk: int, batched: bool, load: Load, runtime: Runtime
-) -> Callable[[Sequence[PlanRow]], tuple[list[tuple[Any, ...]], tuple[int, int]]]:
-    """What a worker does to a chunk: the rows to store, and the tokens they took, in and out."""
-    engine = load(runtime)
+) -> Callable[[Sequence[PlanRow]], tuple[list[tuple[Any, ...]], list[tuple[int, int]]]]:
+    """What a worker does to a chunk: the rows to store, and the tokens of each answer, in and out.
 
-    def work(rows: Sequence[PlanRow]) -> tuple[list[tuple[Any, ...]], tuple[int, int]]:
+    Raises StandinError where its engine is another than the driver's, by whose name answers are stored.
+    """
+    engine = load(runtime)
+    if engine.version != identity["version"]:
+        raise StandinError(
+            f"runtime.cluster: a node has {engine.version}, and this machine {identity['version']}: install "
+            "requirements.lock on every node"
+        )
+
+    def work(rows: Sequence[PlanRow]) -> tuple[list[tuple[Any, ...]], list[tuple[int, int]]]:
         with AnswerStore(MEMORY) as store:
             found = answer_plan(rows, say, identity, sampling, chunk, store, lambda: engine, lambda _: None, batched)
-            answers = [each.answer for each in found]
-            return store.rows(), (sum(one.tokens_in for one in answers), sum(one.tokens_out for one in answers))
+            return store.rows(), [(each.answer.tokens_in, each.answer.tokens_out) for each in found]
 
     return work

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from standin.cluster import alone, spread
+from standin.cluster import alone, placed, spread
 from standin.config import Runtime
 from standin.corpus import read_json_lines, write_json_lines
 from standin.embedded import names_folder, resolve
@@ -142,7 +142,7 @@ def _spread(texts: Sequence[str], model: str, revision: str, runtime: Runtime, d
     """Unit vectors by the workers of a cluster, ``BLOCK`` texts at a time."""
     found: dict[int, Vectors] = {}
     blocks = [texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK)]
-    for place, vectors in spread(runtime, blocks, partial(_worker, model, revision, alone(runtime))):
+    for place, vectors in spread(runtime, blocks, partial(_worker, placed(model), revision, alone(runtime))):
         found[place] = vectors
         done(len(vectors))
     return np.concatenate([found[place] for place in range(len(blocks))])

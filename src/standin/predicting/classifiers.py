@@ -81,10 +81,11 @@ def _reader(folder: Path, questions: dict[str, str]) -> Reader:
             raise StandinError(f"{folder}: its question {question!r} is none of the task's: {known}")
         words = questions[question]
     pairs = said.get("pairs", question is not None or said.get("arm", "") is None)  # the warm start is no arm's
-    return Reader(folder, question, words, bool(pairs), labels, _version(folder))
+    return Reader(folder, question, words, bool(pairs), labels, version_of(folder))
 
 
-def _version(folder: Path) -> str:
+def version_of(folder: Path) -> str:
+    """What tells a classifier from every other: the start of the SHA-256 of its weights."""
     found = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")) + sorted(folder.glob("*/*.safetensors")):
         if (path.parent / "training.json").exists() == (path.parent == folder):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from functools import partial as bound
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,10 @@ from standin.cluster import alone, spread
 from standin.config import Runtime, repository_root
 from standin.corpus import Row
 from standin.errors import StandinError
-from standin.predicting.classifiers import Reader
+from standin.predicting.classifiers import Reader, version_of
+
+if TYPE_CHECKING:
+    from standin.classifier.encoders import Classifier
 
 CHUNK, CHARACTERS = 1024, 65536
 """The most that is predicted and kept at a time, all longest first: a run that is stopped loses one chunk. Smaller ones
@@ -24,8 +28,8 @@ cost padding (of 5,000 SMS chunks of 256 are 4 % more tokens than chunks of 1,02
 LEAST = 32
 """Texts of a chunk, however long they are: fewer would be no whole batch."""
 
-Asked = tuple[Path, Sequence[tuple[str, str | None]]]
-"""A classifier's folder, and the texts with their questions that it reads."""
+Asked = tuple[Path, str, Sequence[tuple[str, str | None]]]
+"""A classifier's folder and version, and the texts with their questions that it reads."""
 Shares = npt.NDArray[np.float64]
 """Probabilities of the labels, shape (texts, labels)."""
 
@@ -173,7 +177,9 @@ def read(
 
     for number, said in known.items():
         take(number, said)
-    asked = ((chunks[number].reader.folder.absolute(), chunks[number].pairs) for number in missing)
+    readers = [chunks[number].reader for number in missing]
+    asked = ((one.folder.absolute(), one.version, chunks[number].pairs)
+             for one, number in zip(readers, missing, strict=True))  # fmt: skip
     for place, said in _predicted(asked, runtime):
         number = missing[place]
         if partial is not None:
@@ -196,11 +202,15 @@ def _reading(runtime: Runtime) -> Callable[[Asked], Shares]:
     from standin.classifier.encoders import load
     from standin.classifier.prediction import predict
 
-    loaded = lru_cache(maxsize=1)(lambda folder: load(folder, runtime))
+    @lru_cache(maxsize=1)
+    def loaded(folder: Path, version: str) -> "Classifier":
+        if (there := version_of(folder)) != version:
+            raise StandinError(f"{folder}: holds another classifier ({there}) than this one is to be ({version})")
+        return load(folder, runtime)
 
     def work(asked: Asked) -> Shares:
-        folder, pairs = asked
-        return predict(loaded(folder), [text for text, _ in pairs], [words for _, words in pairs])
+        folder, version, pairs = asked
+        return predict(loaded(folder, version), [text for text, _ in pairs], [words for _, words in pairs])
 
     return work
 

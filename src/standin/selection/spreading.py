@@ -23,7 +23,7 @@ def _search(runtime: Runtime, queries: Reals, index: Reals, k: int, more: str) -
     nearest(queries[:0], index, k, more)  # k that the index cannot give is told before anything is sent
     found = np.empty((len(queries), k), dtype=np.intp)
     parts = (queries[start : start + ROWS] for start in range(0, len(queries), ROWS))
-    for place, own in spread(runtime, parts, partial(_worker, index, k, more, alone(runtime))):
+    for place, own in spread(runtime, parts, partial(_worker, index, k, more, alone(runtime)), gpus=0):
         found[place * ROWS : place * ROWS + len(own)] = own
     return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from standin.choices import BEGIN_ENGINES, RUN_HERE
+from standin.cluster import placed
 from standin.config import Generator, Params, Runtime, repository_root
 from standin.corpus import Removed, Row, SyntheticRow, read_json_lines, read_rows, write_json_lines, write_rows
 from standin.embedded import pinned
@@ -36,12 +37,17 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
     plan, say = planned(params, task)
     write_json_lines(OUT / "plan.jsonl", (asdict(row) for row in plan))
 
+    if not plan:
+        write([], chosen.engine, chosen.model)
+        return metrics([])
     version = registry.version(chosen.engine, chosen.model, chosen.revision)
     recorded = registry.recorded(chosen.model, version, params.base.seed) if chosen.engine == "replay" else None
     revision = pinned(chosen.model, chosen.revision) if chosen.engine in registry.BATCHED else chosen.revision
 
+    model = placed(chosen.model) if params.runtime.cluster else chosen.model
+
     def load(runtime: Runtime) -> Engine:
-        return registry.load(chosen.engine, chosen.model, revision, chosen.dtype, runtime)
+        return registry.load(chosen.engine, model, revision, chosen.dtype, runtime)
 
     @cache
     def engine() -> Engine:
@@ -58,17 +64,15 @@ def run(params: Params, task: Task, item: str) -> dict[str, Any]:
         identity["base_url"] = params.runtime.base_url
     elif chosen.engine != "replay" and (content := registry.digest(chosen.model)):
         identity["content"] = content
-    with (
-        AnswerStore(repository_root() / ".standin" / "answers.db") as store,
-        progress("generate", len(plan), "texts") as done,
-    ):
+    with AnswerStore(repository_root() / ".standin" / "answers.db") as store:
         sampling = drawn(chosen, opening(params, task, store))
         batched = chosen.engine in registry.BATCHED
         spent = budget(params.runtime)
         if params.runtime.cluster and chosen.engine in RUN_HERE:
-            with progress("generate, on the cluster", len(plan), "texts") as came:
-                fill(plan, say, identity, sampling, chosen.chunk, store, load, batched, spent, params.runtime, came)
-        answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
+            gpus = registry.gpus_of(chosen.engine, params.runtime)
+            fill(plan, say, identity, sampling, chosen.chunk, store, load, batched, spent, params.runtime, gpus)
+        with progress("generate", len(plan), "texts") as done:
+            answered = answer_plan(plan, say, identity, sampling, chosen.chunk, store, engine, done, batched, spent)
     origins = None if recorded is None else [recorded.record(about) for about in abouts(plan)]
     write(answered, chosen.engine, chosen.model, origins)
     found = metrics(answered, seeded=sampling.seeded or chosen.engine != "openai")

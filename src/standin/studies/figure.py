@@ -18,11 +18,15 @@ BACKGROUND = 60
 
 
 def drawn(study: Study, found: Mapping[str, Scores]) -> Figure | None:
-    """A row a task, in it a line a column with its interval; shape and shade name the column. None without scores."""
-    table = study.tables[0]
+    """A row a task, in it a line an arm with its interval; shape and shade name the arm. None without scores.
+
+    Of the first table that holds arms; its columns that are figures of the runs have other scales.
+    """
+    shown = [(table, [name for name in table.columns if study.columns[name].arm]) for table in study.tables]
+    table, names = next(((table, names) for table, names in shown if names), (study.tables[0], []))
     rows: list[dict[str, Any]] = []
     for task, measured in found.items():
-        for name in table.columns:
+        for name in names:
             if one := measured[table.measure].get(name):
                 estimate = value(one)
                 low, high = estimate.interval(CONFIDENCE, 0, 1)

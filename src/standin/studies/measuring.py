@@ -1,14 +1,13 @@
 """A study's figures: every column's score by task with its interval, claims and trends judged over base seeds.
 
 A column's value under a base seed is the mean over training seeds; of several base seeds ``uncertainty`` adds the
-variance between them, which holds other splits, synthetic texts and training seeds, to that of other test texts. Where
-base seeds have test texts of their own, the texts' part is in the seeds'. Of one base seed the interval is over its
-training seeds and texts, and there is no verdict: it speaks of one run. Over tasks a difference is the mean of theirs,
-whose variances add up (Welch and Satterthwaite's degrees of freedom): of these tasks, not of others. Holm's correction
-is over the claims of one task, or of their mean.
+variance between them, which holds other splits, synthetic texts and training seeds, to that of other test texts. As far
+as base seeds have test texts of their own, the texts' part is in the seeds' (``resampling``). Of one base seed the
+interval is over its training seeds and texts, and there is no verdict: it speaks of one run. Over tasks a difference is
+the mean of theirs, whose variances add up (Welch and Satterthwaite's degrees of freedom): of these tasks, not of
+others. Holm's correction is over the claims of one task, or of their mean.
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +15,18 @@ from typing import Any
 import numpy as np
 
 from standin.evaluation.comparisons import holm
-from standin.evaluation.intervals import Examined, bootstrap
 from standin.evaluation.scores import MEASURES, Floats
 from standin.evaluation.uncertainty import Estimate, estimate
 from standin.studies.records import FIRST, Record
+from standin.studies.resampling import RESAMPLES, scored
 from standin.studies.study import SEED, Claim, Column, Study, Trend
 
-RESAMPLES, CONFIDENCE = 4000, 0.95
+CONFIDENCE = 0.95
 ONE, NOT_LEARNED = "one base seed", "not learned"
+LEAST_TASKS = 4
+"""Fewer give no trend."""
+CONSTANT = "*"
+"""In the place of a column: the answer that is always the most frequent label of the test texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,21 @@ Scores = Mapping[str, Mapping[str, Drawn]]
 
 
 def scores(study: Study, records: Sequence[Record]) -> dict[str, Scores]:
-    """Task -> measure -> column -> scores, over those base seeds of which every column that is there has a run."""
+    """Task -> measure -> column -> scores, over those base seeds of which every arm's column that is there has a run.
+
+    A figure that some of those runs do not hold is no column.
+    """
     found: dict[str, Scores] = {}
     for task in study.tasks:
         own = [record for record in records if record.task == task]
         by_column = {name: _by_seed(study, column, own) for name, column in study.columns.items()}
         present = {name: seeds for name, seeds in by_column.items() if seeds}
-        common = sorted(set.intersection(*map(set, present.values()))) if present else []
+        arms = [seeds for name, seeds in present.items() if study.columns[name].arm] or list(present.values())
+        common = sorted(set.intersection(*map(set, arms))) if arms else []
         if common:
-            measured = {name: [seeds[seed] for seed in common] for name, seeds in present.items()}
+            whole = {name: seeds for name, seeds in present.items() if set(common) <= set(seeds)}
+            measured = {name: [seeds[seed] for seed in common] for name, seeds in whole.items()}
+            measured[CONSTANT] = [_constant(next(one for one in own if one.values[SEED] == seed)) for seed in common]
             found[task] = {measure: {name: _joined([one[measure] for one in drawn])
                                      for name, drawn in measured.items()} for measure in MEASURES}  # fmt: skip
     return found
@@ -93,18 +102,23 @@ def scores(study: Study, records: Sequence[Record]) -> dict[str, Scores]:
 
 def _by_seed(study: Study, column: Column, records: Sequence[Record]) -> dict[int, dict[str, Drawn]]:
     """Base seed -> measure -> scores by training seed, of the runs that hold the column."""
-    wanted = {axis: column.at.get(axis, values[0]) for axis, values in study.grid.items() if axis != SEED}
     found = {}
     for record in records:
-        if {axis: value for axis, value in record.values.items() if axis != SEED} == wanted:
+        if under(study, column, record):
             drawn = _scored(record, column)
             if drawn:
                 found[int(record.values[SEED])] = drawn
     return found
 
 
+def under(study: Study, column: Column, record: Record) -> bool:
+    """Whether a run was made under the values of the grid that a column is read under."""
+    wanted = {axis: column.at.get(axis, values[0]) for axis, values in study.grid.items() if axis != SEED}
+    return {axis: value for axis, value in record.values.items() if axis != SEED} == wanted
+
+
 def _scored(record: Record, column: Column) -> dict[str, Drawn]:
-    """Score an arm, questions counting equally. Equal test texts have equal resamples, whatever the run.
+    """Score an arm, questions counting equally.
 
     A figure of the run is one value, the same under every measure, which other test texts do not change.
     """
@@ -120,22 +134,33 @@ def _scored(record: Record, column: Column) -> dict[str, Drawn]:
     own = [one for one in own if (one.budget or 0) == budget]
     seeds = sorted({one.seed for one in own})
     only = [record.labels.index(label) for label in ([column.label] if column.label else record.scored)]
-    sums: dict[str, list[tuple[Floats, Floats]]] = {measure: [] for measure in MEASURES}
-    texts = 0
-    for question in record.texts:
-        said = {one.seed: one.labels for one in own if one.question == question.question}
-        if set(said) != set(seeds):
-            return {}
-        predicted = np.array([[_codes(said[seed]) for seed in seeds]])
-        key = zlib.crc32("\n".join([*question.ids, question.truth]).encode())
-        examined = Examined(_codes(question.truth), predicted)
-        drawn = bootstrap(examined, len(record.labels), RESAMPLES, np.random.default_rng(key), only)
-        for measure in MEASURES:
-            sums[measure].append((drawn[measure].by_seed[0], drawn[measure].resamples[0].astype(np.float64)))
-        texts += len(question.ids)
-    learned = column.arm not in record.unlearned
-    means = {measure: [np.mean(kind, axis=0) for kind in zip(*parts, strict=True)] for measure, parts in sums.items()}
-    return {measure: Drawn(by_seed, again, texts, 1, learned) for measure, (by_seed, again) in means.items()}
+    said = [[one.labels for seed in seeds for one in own if (one.seed, one.question) == (seed, question.question)]
+            for question in record.texts]  # fmt: skip
+    if any(len(labels) != len(seeds) for labels in said):
+        return {}
+    return _over_questions(record, said, only, learned=column.arm not in record.unlearned)
+
+
+def _constant(record: Record) -> dict[str, Drawn]:
+    """Scores of the most frequent label, given to every text of a question."""
+    said = [[max(sorted(set(one.truth)), key=one.truth.count) * len(one.ids)] for one in record.texts]
+    return _over_questions(record, said, [record.labels.index(label) for label in record.scored], learned=False)
+
+
+def _over_questions(
+    record: Record, said: Sequence[Sequence[str]], only: Sequence[int], *, learned: bool
+) -> dict[str, Drawn]:
+    """Means over questions; ``said``: of each question, a string of answers a training seed."""
+    parts = [
+        scored(one.ids, _codes(one.truth), np.array([_codes(labels) for labels in own]), len(record.labels), only)
+        for one, own in zip(record.texts, said, strict=True)
+    ]
+    texts = sum(len(one.ids) for one in record.texts)
+    found = {}
+    for measure in MEASURES:
+        by_seed, again = (np.mean(kind, axis=0) for kind in zip(*(part[measure] for part in parts), strict=True))
+        found[measure] = Drawn(by_seed, again, texts, 1, learned)
+    return found
 
 
 def _codes(characters: str) -> Any:
@@ -213,8 +238,8 @@ def _judged(named: Sequence[Claim], compared: Mapping[int, Compared], *, several
     p_values = [one.found.p_value() for one in compared.values()]
     judged = []
     for (place, one), p, adjusted in zip(compared.items(), p_values, holm(p_values), strict=True):
-        said = verdict(named[place], one.found, p, adjusted) if one.learned else NOT_LEARNED
-        judged.append(Judged(named[place], one.found, p, adjusted, said if several else ONE))
+        said = NOT_LEARNED if not one.learned else verdict(named[place], one.found, p, adjusted) if several else ONE
+        judged.append(Judged(named[place], one.found, p, adjusted, said))
     return judged
 
 
@@ -239,11 +264,13 @@ def trends(study: Study, found: Mapping[str, Scores], ranks: Mapping[str, float]
     for trend in study.trends:
         tasks = [task for task in found if task in ranks
                  and {trend.first, trend.second} <= found[task][MEASURES[0]].keys()]  # fmt: skip
-        if len(tasks) < 4:
+        if len(tasks) < LEAST_TASKS:
             continue
         by_column = [found[task][MEASURES[0]] for task in tasks]
         estimates = [difference(own[trend.first], own[trend.second]) for own in by_column]
         own_ranks = [ranks[task] for task in tasks]
+        if len(set(own_ranks)) < 2 or len({one.value for one in estimates}) < 2:
+            continue
         tau, p = kendalltau(own_ranks, [one.value for one in estimates])
         generator = np.random.default_rng(0)
         drawn = np.stack([one.value + one.error * generator.standard_t(max(one.freedom, 1), 2000) for one in estimates])

@@ -23,6 +23,10 @@ from standin.task import Task
 CONFIDENCE = 0.95
 DRAWS = 2000
 DIGITS = 4
+SAME = 1e-9
+"""Values of tau that lie closer are one."""
+LEAN = 0.1
+"""With a smaller share of its answers for one of the places, a panel goes by the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def placed(panel: Panel, paper: Mapping[str, float]) -> Placed:
         paper: how subjective the paper found a task, where it did.
     """
     found = rank_tasks(panel.comparisons, len(panel.tasks))
-    scores = {task: -score for task, score in zip(panel.tasks, found.scores, strict=True)}
+    scores = {task: 0.0 - score for task, score in zip(panel.tasks, found.scores, strict=True)}
     ends = zip(panel.tasks, found.highs, found.lows, strict=True)
     intervals = {task: (-high, -low) for task, high, low in ends}
     shared = [task for task in panel.tasks if task in paper]
@@ -113,19 +117,22 @@ def placed(panel: Panel, paper: Mapping[str, float]) -> Placed:
 def told(panel: Panel, found: Placed, paper: Mapping[str, float], mark: str) -> list[str]:
     """Rows of a table, its head first, then the sentence that says what the ranking is worth."""
     order = sorted(panel.tasks, key=lambda task: found.scores[task])
-    rows = ["| task | panel | paper's stars |", "| --- | ---: | ---: |"]
+    rows = ["| task | panel |" + " paper's stars |" * bool(paper), "| --- | ---: |" + " ---: |" * bool(paper)]
     for task in order:
         low, high = found.intervals[task]
-        stars = f"{paper[task]:g}" if task in paper else ""
-        rows.append(f"| {task} | {found.scores[task]:+.2f} ({low:.2f} to {high:.2f}) | {stars} |")
+        stars = f" {paper[task]:g} |" if task in paper else " |" * bool(paper)
+        rows.append(f"| {task} | {found.scores[task]:+.2f} ({low:.2f} to {high:.2f}) |{stars}")
+    crowd = f"; stars by the paper's crowd ({mark}), 5 the most subjective" if paper else ""
     said = (
         f"From objective to subjective as `{panel.model}` ranked them by description and labels, a stand-in for a "
-        f"crowd (Bradley-Terry scores with 95% intervals); stars by the paper's crowd ({mark}), 5 the most subjective. "
-        f"The panel named the task shown first in {found.position_bias:.0%} of its answers."
+        f"crowd (Bradley-Terry scores with 95% intervals){crowd}. "
+        f"The panel named the task shown first in {found.position_bias:.0%} of its answers"
+        + ("." if LEAN < found.position_bias < 1 - LEAN else ": what decides is by how much, so this says little.")
     )
     if found.tau is not None and found.by_chance is not None:
         tau, low, high = found.tau
-        better = "better than chance" if tau > found.by_chance else "no better than chance"
+        reached = abs(tau) > found.by_chance + SAME
+        better = f"{'better' if tau > 0 else 'worse'} than chance" if reached else "no better than chance"
         said += (
             f" Kendall's tau with the stars is {tau:.2f} ({low:.2f} to {high:.2f}); 95% of random rankings stay within "
             f"{found.by_chance:.2f} of 0: {better}."

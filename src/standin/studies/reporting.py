@@ -1,14 +1,18 @@
 """What a study found, as a page of Markdown with a figure: verdicts, tables beside the paper's, what differs."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 
 from standin.errors import counted
+from standin.evaluation.scores import MEASURES
 from standin.evaluation.uncertainty import Estimate
 from standin.studies.figure import drawn, projected
 from standin.studies.measuring import (
     CONFIDENCE,
+    CONSTANT,
+    LEAST_TASKS,
     NOT_LEARNED,
     ONE,
     Drawn,
@@ -18,14 +22,28 @@ from standin.studies.measuring import (
     claims,
     scores,
     trends,
+    under,
     value,
 )
 from standin.studies.ranking import Panel, placed, told
-from standin.studies.records import Record
-from standin.studies.study import SEED, Column, Study, Table
+from standin.studies.records import FIRST, Record
+from standin.studies.study import Column, Study, Table
 from standin.task import Task
 
 PAGES = Path("docs/studies")
+SAME = 1e-9
+"""A smaller error is one of rounding."""
+UNLEARNED = "\N{DAGGER}"
+MARKS = {"recalled": "recalled, not read in the paper itself", "published": "as published"}
+MEANING = {
+    "holds": "**holds**, **the opposite**: clear after Holm's correction over these claims.",
+    "not clear": "**not clear**: clear before that correction only.",
+    "within the noise": "**within the noise**: no difference is shown.",
+    NOT_LEARNED: "**not learned**: an arm answered no better than by chance, or nearly always with one label, so that "
+    "nothing follows.",
+    ONE: "**one base seed**: of one run, whose splits and texts others would draw otherwise, so there is no verdict.",
+}
+"""What a verdict says; the opposite is told with holds."""
 
 
 def page(
@@ -42,7 +60,7 @@ def page(
     """
     found = scores(study, records)
     figure = drawn(study, found)
-    parts = [f"# {study.title}", _begun(study, records, planned)]
+    parts = [f"# {study.title}", _begun(study, records, planned, found)]
     if figure:
         parts += [f"![{figure.alt}]({study.name}.svg)", figure.caption]
     ranks = _ranks(study, tasks)
@@ -50,32 +68,38 @@ def page(
     parts += _verdicts(study, found, ranks, placed_tasks.scores if placed_tasks else {})
     for table in study.tables:
         parts.append(f"## {table.title}\n\n" + _table(study, table, found, tasks))
+    if found:
+        parts += ["## What the arms learn from", _sizes(study, [one for one in records if one.task in found])]
     plane = projected(study, records)
     if plane:
         title, name = "## Which texts the strategies chose", f"{study.name}-plane.svg"
         parts += [title, f"![{plane.alt}]({name})", plane.caption]
     if panel and placed_tasks:
-        marks = sorted({task.published[study.name].mark for task in tasks.values() if study.name in task.published})
-        parts += ["## Tasks from objective to subjective", *told(panel, placed_tasks, ranks, ", ".join(marks))]
+        marks = {tasks[name].published[study.name].mark for name in ranks}
+        parts += ["## Tasks from objective to subjective", *told(panel, placed_tasks, ranks, _marked(marks))]
     parts.append("## What differs from the paper\n\n" + "\n".join(f"- {line}" for line in study.differs))
     parts.append(f"Made by `standin study report {study.name}` of `studies/{study.name}/`.")
     figures = {f"{study.name}.svg": figure, f"{study.name}-plane.svg": plane}
     return "\n\n".join(parts) + "\n", {name: made.svg for name, made in figures.items() if made}
 
 
-def _begun(study: Study, records: Sequence[Record], planned: int) -> str:
+def _begun(study: Study, records: Sequence[Record], planned: int, found: Mapping[str, Scores]) -> str:
     models = {name: sorted({one.models[name] for one in records if name in one.models})
               for name in ("generator", "encoder", "embedding")}  # fmt: skip
-    said = ", ".join(f"{name} {' and '.join(f'`{one}`' for one in own)}" for name, own in models.items() if own)
-    seeds = sorted({record.values[SEED] for record in records})
+    said = ", ".join(
+        f"{name} {' and '.join(f'`{Path(one).stem}`' for one in own)}" for name, own in models.items() if own
+    )
     hours = sum(record.seconds for record in records) / 3600
-    first = f"{study.paper}, as a study that anyone can run: `standin study run {study.name}`."
+    first = f"{study.paper}. To run it: `standin study run {study.name}`."
     if not records:
         return f"{first} None of its {planned} runs has been made yet."
-    took = f", {hours:.1f} hours of this machine" if hours >= 0.1 else ""
+    took = f", {hours:.1f} hours of computing" if hours >= 0.1 else ""
+    seeds = {own[MEASURES[0]][CONSTANT].base_seeds for own in found.values()}
+    least, most = min(seeds, default=0), max(seeds, default=0)
+    number = f"{least} to {counted(most, 'base seed')}" if least < most else counted(most, "base seed")
     return (
-        f"{first}\n{len(records)} of {planned} runs are made{took}: "
-        f"{counted(len({one.task for one in records}), 'task')}, base seeds {', '.join(map(str, seeds))}; {said}."
+        f"{first}\n{len(records)} of {planned} runs are made{took}: {counted(len(found), 'task')}, of each {number} "
+        f"that all columns have; {said}."
     )
 
 
@@ -89,8 +113,10 @@ def _verdicts(
     judged = claims(study, found)
     if not any(judged.values()):
         return []
+    ours = all("ours" in claim.says for claim in study.claims)
+    title = "What was compared (no claim of the paper)" if ours else "Do the paper's claims hold here?"
     over = {one.claim: one for one in judged.get(None, [])}
-    overview = [["claim", "mean over tasks", "holds in", "the opposite in"]]
+    overview = [["claim", "mean over tasks", "holds in (of those with a verdict)", "the opposite in"]]
     detail = [["claim", *(task for task in judged if task)]]
     for claim in study.claims:
         own = {task: one for task, of_task in judged.items() if task for one in of_task if one.claim == claim}
@@ -99,29 +125,34 @@ def _verdicts(
         column = study.columns[claim.first]
         overview.append([claim.says, _difference(over.get(claim), column), *named])
         detail.append([claim.says, *(_difference(own.get(task), column) for task in judged if task)])
-    figures = any(study.columns[claim.first].figure for claim in study.claims)
+    figures = any(study.columns[claim.first].figure is not None for claim in study.claims)
+    every = {one.verdict for of_task in judged.values() for one in of_task}
+    of_one = " (of one base seed over its training seeds)" if ONE in every else ""
     said = (
-        f"Differences in macro-F1{' (in figures of the texts, where a claim is of those)' if figures else ''} with "
-        f"{CONFIDENCE:.0%} intervals over base seeds and test texts; a verdict allows for the number of claims (Holm); "
-        "one base seed has none, nor has an arm that had not learned in some run. Over tasks: of these, not of others."
+        f"The first less the second, in macro-F1{', or the figure that a claim is of' * figures}, with "
+        f"{CONFIDENCE:.0%} intervals over base seeds and test texts{of_one}. "
+        + " ".join(meaning for verdict, meaning in MEANING.items() if verdict in every)
     )
     first = overview if over else detail
-    made = ["## Do the paper's claims hold here?\n\n" + _markdown(first), said]
+    counts = Counter(one.verdict for one in over.values() or [one for of_task in judged.values() for one in of_task])
+    answer = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    made = [f"## {title}\n\n**{counted(counts.total(), 'verdict')}: {answer}.**", _markdown(first), said]
     made += [_trend(one) for one in trends(study, found, ranks)]
     made += [f"By the panel's ranking: {_trend(one)}" for one in trends(study, found, by_panel)]
+    if study.trends and len(found) < LEAST_TASKS:
+        made.append(f"The claims about the tasks' ranks need {LEAST_TASKS} tasks; runs of {len(found)} are there.")
     return [*made, "### By task\n\n" + _markdown(detail)] if over else made
 
 
 def _difference(one: Judged | None, column: Column) -> str:
     if one is None:
-        return ""
-    said = "" if one.verdict in (ONE, "within the noise") else f", {one.verdict}"
-    return f"{one.found.value:+.3f}{_interval(one.found, column, -1, 3)}{said}"
+        return "not run"
+    return f"{one.found.value:+.3f}{_interval(one.found, column, -1, 3)}, {one.verdict}"
 
 
 def _interval(found: Estimate, column: Column, lowest: float, digits: int) -> str:
     """The interval in brackets, within what a score can be; nothing of a figure of a single run, which has none."""
-    if column.figure and not found.error:
+    if column.figure and found.error < SAME:
         return ""
     low, high = found.interval(CONFIDENCE, *((-inf, inf) if column.figure else (lowest, 1.0)))
     return f" ({low:.{digits}f} to {high:.{digits}f})"
@@ -151,9 +182,13 @@ def _ranks(study: Study, tasks: Mapping[str, Task]) -> dict[str, float]:
 
 
 def _table(study: Study, table: Table, found: Mapping[str, Scores], tasks: Mapping[str, Task]) -> str:
-    """Scores with intervals; where the paper has a figure it stands below, in italics, with its mark."""
+    """Scores with intervals; where the paper has a figure it stands below, in italics, with its mark.
+
+    Beside arms stands what always answering with the most frequent label would score.
+    """
     columns = [study.columns[name] for name in table.columns]
-    rows = [["task", *(column.title for column in columns)]]
+    scored = any(column.arm for column in columns) and not any(column.label for column in columns)
+    rows = [["task", *(column.title for column in columns), *(["most frequent label"] if scored else [])]]
     marks = set()
     for task in study.tasks:
         if task not in found:
@@ -161,15 +196,51 @@ def _table(study: Study, table: Table, found: Mapping[str, Scores], tasks: Mappi
         own = found[task][table.measure]
         if not {*table.columns} & own.keys():
             continue
-        rows.append([task, *(_cell(own.get(name), study.columns[name]) for name in table.columns)])
+        cells = [_cell(own.get(name), study.columns[name]) for name in table.columns]
+        rows.append([task, *cells, *([f"{own[CONSTANT].by_draw.mean():.3f}"] if scored else [])])
         papers = [published(tasks.get(task), study.name, column, table.measure) for column in columns]
         if any(paper is not None for paper in papers):
             marks.add(tasks[task].published[study.name].mark)
-            rows.append(["*paper*", *("" if paper is None else f"*{paper:.3f}*" for paper in papers)])
+            told = ["" if paper is None else f"*{paper:.3f}*" for paper in papers]
+            rows.append(["*paper*", *told, *([""] if scored else [])])
     if len(rows) == 1:
-        return "No run of it has been made yet."
-    note = f"\n\n*paper*: the paper's own models and data ({', '.join(sorted(marks))})." if marks else ""
-    return _markdown(rows) + note
+        return "No run that was made has such figures."
+    notes = [f"*paper*: the paper's own models and data ({_marked(marks)})."] * bool(marks)
+    notes += [f"{UNLEARNED}: had not learned."] * any(UNLEARNED in cell for row in rows for cell in row)
+    return "\n\n".join([_markdown(rows), *notes])
+
+
+def _marked(marks: Iterable[str]) -> str:
+    return ", ".join(MARKS[mark] for mark in sorted(marks))
+
+
+def _sizes(study: Study, records: Sequence[Record]) -> str:
+    """Of every arm of a column: the texts that a classifier learns from, and the share of the rarest label of the task.
+
+    Means over seeds and questions, of the first base seed, at the largest budget.
+    """
+    arms: dict[tuple[str, str], Column] = {}
+    for column in study.columns.values():
+        if column.arm:
+            arms.setdefault((column.arm, str(column.at)), column)
+    tasks = list(dict.fromkeys(record.task for record in records))
+    rows = [["texts", *tasks]]
+    for column in arms.values():
+        own = [next((one for one in records if one.task == task and under(study, column, one)), None) for task in tasks]
+        cells = [_size(one, str(column.arm)) for one in own]
+        if any(cells) and [column.title, *cells] not in rows:
+            rows.append([column.title, *cells])
+    return _markdown(rows) + "\n\nIn brackets: the share of the label that is rarest in the test texts."
+
+
+def _size(record: Record | None, arm: str) -> str:
+    known = (record.metrics.get("arms") or [{}])[0].get("arm_labels", {}).get(arm) if record else None
+    total = sum(known.values()) if known else 0
+    if record is None or not known or not total:
+        return ""
+    truth = "".join(one.truth for one in record.texts)
+    rarest = min(range(len(record.labels)), key=lambda place: truth.count(chr(FIRST + place)) or len(truth))
+    return f"{total:.0f} ({known[record.labels[rarest]] / total:.0%} {record.labels[rarest]})"
 
 
 def published(task: Task | None, study: str, column: Column, measure: str) -> float | None:
@@ -186,7 +257,7 @@ def _cell(one: Drawn | None, column: Column) -> str:
     if one is None:
         return ""
     estimate = value(one)
-    return f"{estimate.value:.3f}{_interval(estimate, column, 0, 2)}"
+    return f"{estimate.value:.3f}{_interval(estimate, column, 0, 2)}" + f" {UNLEARNED}" * (not one.learned)
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
