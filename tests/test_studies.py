@@ -489,7 +489,7 @@ def test_the_page_says_what_guessing_gives_what_had_not_learned_and_what_arms_le
     made = [record("sms-spam", seed, {"real": [TRUE], "synthetic": [HALF]}, truth="0001" * 10, unlearned=["synthetic"],
                    metrics={"arms": [sizes]}) for seed in (1, 2)]  # fmt: skip
     text, _ = reporting.page(study(), made, 8, {})
-    assert "**1 verdict: 1 not learned.**" in text
+    assert "**No verdict: 1 not learned.**" in text
     assert "| task | real | zero-shot | five-shot | most frequent label |" in text
     row = next(line for line in text.splitlines() if line.startswith("| sms-spam"))
     assert row.endswith("0.429 (0.43 to 0.43) † |  | 0.429 |")  # ham for all of 30 ham in 40

@@ -135,8 +135,9 @@ def _verdicts(
     )
     first = overview if over else detail
     counts = Counter(one.verdict for one in over.values() or [one for of_task in judged.values() for one in of_task])
+    number = counted(counts.total(), "claim") if set(counts) - {ONE, NOT_LEARNED} else "No verdict"
     answer = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    made = [f"## {title}\n\n**{counted(counts.total(), 'verdict')}: {answer}.**", _markdown(first), said]
+    made = [f"## {title}\n\n**{number}: {answer}.**", _markdown(first), said]
     made += [_trend(one) for one in trends(study, found, ranks)]
     made += [f"By the panel's ranking: {_trend(one)}" for one in trends(study, found, by_panel)]
     if study.trends and len(found) < LEAST_TASKS:
