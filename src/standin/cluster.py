@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
@@ -24,8 +25,8 @@ Sent = list[tuple[int, bytes]]
 Resources = dict[str, float]
 SHARE, MOST = 0.25, 2**30
 """Of the cluster's object store, what is filled with items at a time, and bytes at most: one node holds them first."""
-RETRIES = 5
-"""How often a work is begun again after the loss of its worker, as by a node that goes or memory that is short."""
+TRIES = 5
+"""How often a work is begun at most, where its worker is lost each time, by a node that goes or for want of memory."""
 
 
 def alone(runtime: Runtime) -> Runtime:
@@ -95,15 +96,17 @@ def _streamed(
 ) -> Iterator[tuple[int, bytes]]:
     """Places and results, as Ray Data brings them to this process, which is on a node of the cluster."""
     import ray.data
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     _quiet()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    tally = ray.remote(num_cpus=0, scheduling_strategy=here)(_Tally).remote()
     rows = [{"place": place, "item": item} for place, item in sent]
     made = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Worker,
-        fn_constructor_args=(begin,),
+        fn_constructor_args=(begin, tally, TRIES),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=workers),
-        ray_remote_args_fn=lambda: {"max_task_retries": RETRIES},
         **needs,
     )
     yield from ((int(row["place"]), row["result"]) for row in made.iter_rows())
@@ -127,16 +130,35 @@ class _Afar:
         return next(self.results, None)
 
 
+class _Tally:
+    """How often each item was begun: Ray begins one again whenever its worker is lost, without end."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[int] = Counter()
+
+    def begun(self, place: int) -> int:
+        """Count one more time; returns how often it was."""
+        self.counts[place] += 1
+        return self.counts[place]
+
+
 class _Worker:
     """What an actor of the cluster holds: the work, begun once."""
 
-    def __init__(self, begin: Callable[[], Work]) -> None:
-        self.begin = begin
+    def __init__(self, begin: Callable[[], Work], tally: Any, tries: int) -> None:
+        self.begin, self.tally, self.tries = begin, tally, tries
         self.work: Work | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """One item; an error is an answer, which no other worker would change. Ray's logs hold where it came from."""
+        import ray
+
         try:
+            if ray.get(self.tally.begun.remote(int(batch["place"][0]))) > self.tries:
+                raise StandinError(
+                    f"{self.tries} workers of the cluster were lost over the same work, for want of memory perhaps: "
+                    "give nodes more of it, or let less be done at a time (generator.chunk, runtime.batch)"
+                )
             self.work = self.work or self.begin()
             found = [self.work(pickle.loads(item)) for item in batch["item"]]
         except StandinError as error:
