@@ -592,7 +592,9 @@ def test_a_ranking_without_answers_that_differ_gives_no_trend() -> None:
     made = [record(task, seed, {"real": [TRUE], "synthetic": [HALF]}, truth=TRUE) for task in tasks for seed in (1, 2)]
     found = measuring.scores(own, made)
     assert measuring.trends(own, found, dict(zip(tasks, (1, 2, 3, 4), strict=True))) == []  # all lose as much
-    assert measuring.trends(own, found, dict.fromkeys(tasks, 1.0)) == []
+    other = [record(task, seed, {"real": [TRUE], "synthetic": ["10" * 2 * place + TRUE[4 * place :]]}, truth=TRUE)
+             for place, task in enumerate(tasks) for seed in (1, 2)]  # fmt: skip
+    assert measuring.trends(own, measuring.scores(own, other), dict.fromkeys(tasks, 1.0)) == []
 
 
 def test_a_tau_that_only_reaches_the_threshold_is_no_better_than_chance() -> None:
