@@ -496,6 +496,14 @@ def test_the_page_says_what_guessing_gives_what_had_not_learned_and_what_arms_le
     assert "| real | 40 (25% spam) |\n| zero-shot | 12 (50% spam) |" in text
 
 
+def test_nine_arms_have_a_shape_and_a_shade_each() -> None:
+    columns = {f"c{n}": {"title": f"column {n}", "arm": "real"} for n in range(9)}
+    own = study(columns=columns, tables=[{"title": "T", "columns": list(columns)}], claims=[])
+    _, figures = reporting.page(own, [record("sms-spam", 1, {"real": [TRUE]}, truth=TRUE)], 8, {})
+    marks = re.findall(r'<path aria-label="value: [^>]*? d="([^"]*)"[^>]*?fill="([^"]*)"', figures["mine.svg"])
+    assert len(marks) == len(set(marks)) == 9
+
+
 def test_a_study_of_comparisons_of_ours_is_none_of_claims() -> None:
     says = {"says": "More is better (ours)", "first": "zero", "expect": "higher", "second": "real"}
     made = [record("sms-spam", seed, {"real": [TRUE], "synthetic": [HALF]}, truth=TRUE) for seed in (1, 2)]

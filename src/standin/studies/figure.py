@@ -13,6 +13,8 @@ from standin.studies.study import SEED, Study
 MEASURES = {"macro_f1": "macro-F1", "accuracy": "accuracy"}
 BAND = 18
 """Height of a column's line."""
+MORE_SHADES, MORE_SHAPES = ("#b08a00", "#a8324a", "#4a5a8a"), ("triangle-right", "triangle-left", "diamond")
+"""Beyond those of the report's figures, whose columns are fewer."""
 BACKGROUND = 60
 """Texts of a kind that a panel of the plane shows at most, beside those that were chosen: git holds the picture."""
 
@@ -34,14 +36,19 @@ def drawn(study: Study, found: Mapping[str, Scores]) -> Figure | None:
                 rows.append({"task": task, "name": title, "value": estimate.value, "low": low, "high": high})
     if not rows:
         return None
-    said = "; ".join(f"{row['task']}, {row['name']} {row['value']:.2f}" for row in rows)
     titles = list(dict.fromkeys(row["name"] for row in rows))
+    said = "; ".join(f"{title} {_range([row['value'] for row in rows if row['name'] == title])}" for title in titles)
     measure = MEASURES[table.measure]
     return Figure(
         _chart(rows, list(found), titles, measure),
-        f"{measure} on real test texts: {said}.",
+        f"{measure} on real test texts, {', '.join(found)}: {said}.",
         f"Dots: {measure} on real test texts, means over seeds; lines: {CONFIDENCE:.0%} intervals.",
     )
+
+
+def _range(found: Sequence[float]) -> str:
+    low, high = f"{min(found):.2f}", f"{max(found):.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _chart(rows: list[dict[str, Any]], tasks: list[str], titles: list[str], measure: str) -> str:
@@ -55,11 +62,12 @@ def _chart(rows: list[dict[str, Any]], tasks: list[str], titles: list[str], meas
     bars = base.mark_rule(strokeWidth=2, color=GREY).encode(
         x=alt.X("low:Q", scale=scale, axis=axis, title=f"{measure} on real test texts"), x2="high:Q"
     )
+    shapes, shades = ([*own, *more][: len(titles)] for own, more in ((SHAPES, MORE_SHAPES), (SHADES, MORE_SHADES)))
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(
         x="value:Q",
-        shape=alt.Shape("name:N", sort=titles, scale=alt.Scale(domain=titles, range=SHAPES[: len(titles)]),
+        shape=alt.Shape("name:N", sort=titles, scale=alt.Scale(domain=titles, range=shapes),
                         legend=alt.Legend(title=None, orient="top", columns=columns)),
-        color=alt.Color("name:N", sort=titles, scale=alt.Scale(domain=titles, range=SHADES[: len(titles)])),
+        color=alt.Color("name:N", sort=titles, scale=alt.Scale(domain=titles, range=shades)),
     )  # fmt: skip
     panel = alt.layer(bars, dots, data=values(rows)).properties(width=WIDTH - 120, height=BAND * len(titles))
     header = alt.Header(labelAngle=0, labelAlign="left", labelFontSize=13, labelLimit=130, title=None)
