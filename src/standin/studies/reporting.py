@@ -37,7 +37,7 @@ UNLEARNED = "\N{DAGGER}"
 MARKS = {"recalled": "recalled, not read in the paper itself", "published": "as published"}
 MEANING = {
     "holds": "**holds**, **the opposite**: clear after Holm's correction over these claims.",
-    "not clear": "**not clear**: clear before that correction only.",
+    "not clear": "**not clear**: clear only before Holm's correction over these claims.",
     "within the noise": "**within the noise**: no difference is shown.",
     NOT_LEARNED: "**not learned**: an arm answered no better than by chance, or nearly always with one label, so that "
     "nothing follows.",
