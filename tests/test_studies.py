@@ -504,6 +504,16 @@ def test_nine_arms_have_a_shape_and_a_shade_each() -> None:
     assert len(marks) == len(set(marks)) == 9
 
 
+def test_models_keep_their_names_and_the_opposite_is_explained() -> None:
+    models = {"generator": "data/recorded/a/gpt-4.jsonl", "encoder": "mistralai/Mistral-7B-Instruct-v0.3"}
+    made = [record("sms-spam", seed, {"real": [HALF], "synthetic": [TRUE]}, truth=TRUE, models=models)
+            for seed in (1, 2, 3)]  # fmt: skip
+    text, _ = reporting.page(study(), made, 8, {})
+    assert "generator `gpt-4`, encoder `mistralai/Mistral-7B-Instruct-v0.3`." in text
+    assert "**1 claim: 1 the opposite.**" in text
+    assert "**holds**, **the opposite**: clear" in text
+
+
 def test_a_study_of_comparisons_of_ours_is_none_of_claims() -> None:
     says = {"says": "More is better (ours)", "first": "zero", "expect": "higher", "second": "real"}
     made = [record("sms-spam", seed, {"real": [TRUE], "synthetic": [HALF]}, truth=TRUE) for seed in (1, 2)]

@@ -86,9 +86,7 @@ def page(
 def _begun(study: Study, records: Sequence[Record], planned: int, found: Mapping[str, Scores]) -> str:
     models = {name: sorted({one.models[name] for one in records if name in one.models})
               for name in ("generator", "encoder", "embedding")}  # fmt: skip
-    said = ", ".join(
-        f"{name} {' and '.join(f'`{Path(one).stem}`' for one in own)}" for name, own in models.items() if own
-    )
+    said = ", ".join(f"{name} {' and '.join(f'`{_model(one)}`' for one in own)}" for name, own in models.items() if own)
     hours = sum(record.seconds for record in records) / 3600
     first = f"{study.paper}. To run it: `standin study run {study.name}`."
     if not records:
@@ -101,6 +99,11 @@ def _begun(study: Study, records: Sequence[Record], planned: int, found: Mapping
         f"{first}\n{len(records)} of {planned} runs are made{took}: {counted(len(found), 'task')}, of each {number} "
         f"that all columns have; {said}."
     )
+
+
+def _model(name: str) -> str:
+    """A model as it is named; of recorded texts the recording, without its path."""
+    return Path(name).stem if name.endswith(".jsonl") else name
 
 
 def _verdicts(
@@ -127,6 +130,7 @@ def _verdicts(
         detail.append([claim.says, *(_difference(own.get(task), column) for task in judged if task)])
     figures = any(study.columns[claim.first].figure is not None for claim in study.claims)
     every = {one.verdict for of_task in judged.values() for one in of_task}
+    every |= {"holds"} if "the opposite" in every else set()  # which tells both
     of_one = " (of one base seed over its training seeds)" if ONE in every else ""
     said = (
         f"The first less the second, in macro-F1{', or the figure that a claim is of' * figures}, with "
