@@ -1,5 +1,6 @@
 """The built pages: every page is there, links lead somewhere, nothing is loaded from elsewhere, mistakes stop the build."""
 
+import posixpath
 import re
 import shutil
 import subprocess
@@ -57,14 +58,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Read]:
     status, said = build(ROOT / "docs", folder)
     assert (status, said) == (0, "")
     found = {}
-    for path in folder.glob("*.html"):
-        found[path.name] = Read()
-        found[path.name].feed(path.read_text(encoding="utf-8"))
-        found[path.name].loaded = [
+    for path in folder.rglob("*.html"):
+        page = found[path.relative_to(folder).as_posix()] = Read()
+        page.feed(path.read_text(encoding="utf-8"))
+        page.loaded = [
             each
-            for each in found[path.name].loaded
+            for each in page.loaded
             if re.match(r"([a-z]+:)?//|data:", each)
-            or (each != "#" and not (folder / re.split("[?#]", each)[0]).exists())
+            or (each != "#" and not (path.parent / re.split("[?#]", each)[0]).exists())
         ]
     styles = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.css"))
     found["index.html"].loaded += re.findall(r"@import[^;]*|url\([\"']?(?:[a-z]+:)?//[^)]*", styles)
@@ -74,6 +75,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Read]:
 def test_every_page_is_built_and_stands_in_the_contents(built: dict[str, Read]) -> None:
     pages = {f"{path.stem}.html" for path in (ROOT / "docs").glob("*.md")}
     assert pages <= set(built)
+    assert {f"studies/{path.stem}.html" for path in (ROOT / "docs/studies").glob("*.md")} <= set(built)
     assert pages <= set(built["index.html"].links)
     assert pages - {"tutorial.html"} <= set(built["tutorial.html"].links)
 
@@ -85,7 +87,7 @@ def test_every_link_within_leads_to_a_page_and_a_heading(built: dict[str, Read])
             if re.match(r"[a-z]+:", link) or link == "#":
                 continue
             target, _, anchor = link.partition("#")
-            there = built.get(target or name)
+            there = built.get(posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) if target else name)
             if there is None or (anchor and unquote(anchor) not in there.ids):
                 wrong.append((name, link))
     assert not wrong
