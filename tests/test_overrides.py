@@ -230,3 +230,19 @@ def test_a_mistake_that_the_file_holds_is_told_of_the_file_whatever_is_changed(
     with pytest.raises(StandinError) as error:
         load_with(["base.seed=2"])
     assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("change", [
+    "runtime.base_url=http://me:hidden@127.0.0.1:9/v1",
+    "+runtime.base_url=http://me:hidden@127.0.0.1:9/v1",
+    "runtime.base_urls=http://me:hidden@127.0.0.1:9/v1",
+    "runtime.base_url.x=http://me:hidden@127.0.0.1:9/v1",
+    "runtime.base_url=http://me:hidden @127.0.0.1:9/{v1",
+    "runtime.base_url=http://me:hid,hidden@127.0.0.1:9/v1",
+    f"runtime.base_url=http://me:hidden{'x' * 400}@127.0.0.1:9/v1",
+])  # fmt: skip
+def test_a_password_in_a_change_is_not_repeated(change: str) -> None:
+    with pytest.raises(StandinError) as raised:
+        load_with([change], ROOT)
+    assert "hid" not in str(raised.value)
+    assert "-S" in str(raised.value)

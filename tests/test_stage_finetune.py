@@ -21,6 +21,8 @@ from standin.classifier.training import fine_tune
 from standin.config import Params, Runtime, parse_params
 from standin.corpus import ArmRow, Prediction, Row, read_rows, write_rows
 from standin.errors import StandinError
+from standin.finetuning import material, work
+from standin.finetuning.work import Kept, Key
 from standin.predicting.classifiers import readers
 from standin.stages import finetune, warmstart
 from standin.stages.runner import restrict, restrict_task
@@ -187,11 +189,11 @@ def test_the_best_seed_on_validation_texts_can_be_kept(encoder: Path) -> None:
 def test_a_seed_takes_the_place_of_those_before_it_only_where_it_is_better(
     values: list[float | None], kept: int
 ) -> None:
-    trained: dict[finetune.Key, Any] = {}
-    groups = {finetune.Key("q", 6, seed): [] for seed in range(1, len(values) + 1)}
+    trained: dict[Key, Any] = {}
+    groups = {Key("q", 6, seed): [] for seed in range(1, len(values) + 1)}
     saved = 0
     for key, value in zip(groups, values, strict=True):
-        trained[key] = finetune.Kept([], 1, 1, 1, None if value is None else (value, 0.5, 3))
+        trained[key] = Kept([], 1, 1, 1, None if value is None else (value, 0.5, 3))
         saved = key.seed if finetune._folder(Path("m"), key, groups, "best", trained) else saved
     assert saved == kept
 
@@ -223,7 +225,7 @@ def test_each_question_has_its_own_classifier_of_pairs(encoder: Path, monkeypatc
         read.append({start.tokenizer.decode(one["input_ids"]).split(" [SEP] ")[0] for one in inputs.encodings})
         return fine_tune(start, inputs, *rest, **named)
 
-    monkeypatch.setattr(finetune, "fine_tune", recorded)
+    monkeypatch.setattr(work, "fine_tune", recorded)
     assert run(encoder, seeds=[1])["classifiers"] == 2
     assert read == [{f"[CLS] {question['question']}"} for question in QUESTIONS]
     gold = [label for _, label in HELD]
@@ -326,13 +328,13 @@ def test_frozen_layers_and_what_the_probe_reads_are_computed_once_for_all_budget
 ) -> None:
     """6 texts to train on and the 3 held ones, two of which are among them: "a dead tree" and both buses."""
     seen: dict[str, list[int]] = {"inputs": [], "features": []}
-    for name, own in (("inputs_of", finetune.inputs_of), ("features", finetune.features)):
+    for name, own in (("inputs_of", inputs_of), ("features", features)):
 
         def counted(start: Any, given: Any, *rest: Any, own: Any = own, name: str = name) -> Any:
             seen["inputs" if name == "inputs_of" else name].append(len(given))
             return own(start, given, *rest)
 
-        monkeypatch.setattr(finetune, name, counted)
+        monkeypatch.setattr(material, name, counted)
     write_held(*questions)
     write_arm(*questions, budgets=(4, 6))
     assert run(encoder, steps=1, frozen_layers=2)["classifiers"] == 4 * len(questions)
@@ -368,7 +370,7 @@ def test_a_probe_reads_the_network_that_it_begins(tmp_path: Path, monkeypatch: p
         given.append(bool(np.allclose(used, features(start.classifier(seed), inputs), atol=1e-5)))
         return fine_tune(start, inputs, classes, seed, done, read=read)
 
-    monkeypatch.setattr(finetune, "fine_tune", recorded)
+    monkeypatch.setattr(work, "fine_tune", recorded)
     for pooling in ("cls", "mean"):
         run(tmp_path / "roberta", pooling=pooling, probe=True, min_steps=1, max_steps=1)
     assert given == [True] * 4

@@ -182,8 +182,13 @@ def read_yaml(path: Path, *, as_dvc: bool = False) -> Any:
 
 
 def shown(value: object) -> str:
-    """A value as a message repeats it: of a long or deep one the beginning."""
-    return _SHORT.repr(value)
+    """A value as a message repeats it: of a long or deep one the beginning, of addresses no password."""
+    return _SHORT.repr(without_secrets(value) if isinstance(value, str) else value)
+
+
+def without_secrets(text: str) -> str:
+    """A text without users and passwords of addresses."""
+    return re.sub(r"//[^\n]*@", "//[secret]@", text)
 
 
 def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> StandinError:
@@ -206,7 +211,7 @@ def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> Stand
             lines.append(f"{path}: {key} is {shown(found['input'])}: {message[0].lower()}{message[1:]}")
     if len(findings) > MOST_FINDINGS:
         lines.append(f"{path}: and {len(findings) - MOST_FINDINGS} more")
-    return StandinError(re.sub(r"//[^\n]*@", "//[secret]@", "\n".join(lines)))
+    return StandinError(without_secrets("\n".join(lines)))
 
 
 def _known_keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:

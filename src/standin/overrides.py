@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from standin.checked import shown
+from standin.checked import shown, without_secrets
 from standin.config import TASK_NAME, Params, parse_params, raw_params
 from standin.errors import StandinError, counted, first_line, nearest
 from standin.task import Task, load_task, parse_task, task_path
@@ -190,12 +190,12 @@ def _hint(change: str, why: str) -> str:
         return ""
     if change.startswith("+"):
         return ": + is for new keys. Leave it out, or write ++, which changes or adds"
-    return f": new keys in a group are added by ++: -S {shlex.quote(f'++{change}')}"
+    return f": new keys in a group are added by ++: -S {shlex.quote(f'++{without_secrets(change)}')}"
 
 
 def _quoted(change: str) -> str:
     """How a change is written whose value is meant as a text; nothing for a long one."""
-    key, _, text = change.partition("=")
+    key, _, text = without_secrets(change).partition("=")
     text = re.sub(r'(\\*)("|\Z)', lambda found: found[1] * 2 + ("\\" if found[2] else "") + found[2], text)
     written = shlex.quote(f'{key}="{text}"')
     return f", and for the shell: -S {written}" if len(text) <= 200 else ""

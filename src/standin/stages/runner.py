@@ -132,7 +132,8 @@ def run_stage(stage: str, item: str) -> int:
         raise StandinError(f"torchrun: only {', '.join(TRAINING)} run in several processes: call this stage alone")
     if processes.helps():
         return _help(params)
-    if params.runtime.processes > processes.world() == 1 and stage in TRAINING:
+    spread = stage == "finetune" and params.runtime.cluster  # a worker trains a classifier by itself
+    if params.runtime.processes > processes.world() == 1 and stage in TRAINING and not spread:
         return processes.start_together([sys.argv[0], stage, *filter(None, [item])], params.runtime.processes)
     settle()
     prompted = stage == "generate" and params.generator.engine != "replay"
