@@ -11,9 +11,11 @@ import pytest
 from test_cluster import nodes  # noqa: F401  a fixture
 from test_engine_transformers import TEMPLATE, model, tokenizer
 from test_predicting import LETTERS, made, project  # noqa: F401  fixtures among them
+from test_stage_finetune import HELD, QUESTIONS, TRAIN
+from tiny_encoder import write_tiny_encoder
 
-from standin.config import Embed, Generator, Params, Runtime
-from standin.corpus import Row, write_rows
+from standin.config import Embed, Generator, Params, Runtime, parse_params
+from standin.corpus import ArmRow, Row, write_rows
 from standin.generation.store import AnswerStore
 from standin.predicting import reading
 from standin.predicting.classifiers import readers
@@ -47,7 +49,9 @@ def ended(process: "subprocess.Popen[str]") -> None:
 
 
 def written(folder: Path, what: str) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (folder / what).rglob("*") if path.is_file()}
+    """Path below ``what`` -> bytes."""
+    files = (path for path in (folder / what).rglob("*") if path.is_file())
+    return {path.relative_to(folder / what).as_posix(): path.read_bytes() for path in files}
 
 
 def test_a_killed_driver_goes_on_and_ends_with_the_bytes_of_one_machine(nodes: Any, tmp_path: Path) -> None:  # noqa: F811
@@ -80,6 +84,51 @@ def test_a_killed_driver_goes_on_and_ends_with_the_bytes_of_one_machine(nodes: A
     for folder, params in ((one, alone), (many, spread)):
         ended(begun(folder, params, "embed", "real"))
     assert written(many, "data/embeddings/real") == written(one, "data/embeddings/real")
+
+
+def arm(folder: Path) -> None:
+    """An arm of two questions, two budgets and two seeds."""
+    rows = [
+        ArmRow(seed=seed, budget=budget, id=f"r{n}", text=text, label=label, **question)
+        for seed in (1, 2) for budget in (4, 6) for question in QUESTIONS for n, (text, label) in enumerate(TRAIN[:budget])
+    ]  # fmt: skip
+    write_rows(folder / "data/arms/real.jsonl", rows)
+    for split in ("validation", "test"):
+        held = [Row(id=f"{split}{n}{question['question_id']}", text=text, label=label, **question)
+                for question in QUESTIONS for n, (text, label) in enumerate(HELD)]  # fmt: skip
+        write_rows(folder / f"data/real/{split}.jsonl", held)
+    (folder / ".dvc").mkdir()
+
+
+@pytest.mark.parametrize(("who", "frozen", "keep", "saved"), [("real", 2, "all", 8), ("probe", 0, "best", 2)])
+def test_the_classifiers_of_an_arm_are_those_of_one_machine(
+    nodes: Any,  # noqa: F811
+    tmp_path: Path,
+    who: str,
+    frozen: int,
+    keep: str,
+    saved: int,
+) -> None:
+    encoder = write_tiny_encoder(tmp_path / "encoder")
+    chosen = {"encoder": str(encoder), "batch": 6, "frozen_layers": frozen, "max_tokens": 16, "keep": keep}
+    found = []
+    for name, address in (("one", None), ("many", nodes.address)):
+        arm(tmp_path / name)
+        given = {
+            "arms": {"real": ["real"] if who == "real" else ["real", who]},
+            "finetune": chosen | {"seeds": [1, 2], "min_steps": 3, "max_steps": 3, "epochs": 1.0},
+            "runtime": {"threads": 1, "device": "cpu", "cluster": address},
+        }
+        ended(begun(tmp_path / name, parse_params(given), "finetune", "real"))
+        found.append(
+            {
+                what: written(tmp_path / name, what)
+                for what in ("models/real", "data/predictions", "reports/finetune/real")
+            }
+        )
+    assert found[0] == found[1]
+    weights = list((tmp_path / "many/models/real").rglob("model.safetensors"))
+    assert len([path for path in weights if "Dense" not in str(path)]) == saved
 
 
 def test_a_classifier_reads_on_the_cluster_what_it_reads_here_and_goes_on(

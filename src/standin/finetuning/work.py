@@ -109,6 +109,8 @@ def each(
     turn = 0
     for place, (key, found) in spread(runtime, trainings, begun):
         on_step(1 if held.probe else found.kept.steps)
+        if found.classifier:
+            found = replace(found, classifier=replace(found.classifier, tokenizer=start.tokenizer))
         early[place] = key, found
         while turn in early:
             yield early.pop(turn)
@@ -148,7 +150,7 @@ def _worker(
 
 
 def _sent(classifier: Classifier) -> Classifier:
-    """A classifier that a machine without a GPU can take."""
+    """A classifier that a machine without a GPU can take, and which has its own tokenizer."""
     classifier.model.cpu()
     classifier.head.cpu()
-    return replace(classifier, device="cpu")
+    return replace(classifier, device="cpu", tokenizer=None)
