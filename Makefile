@@ -45,7 +45,7 @@ ray: $(READY)  ## Ray, for runtime.cluster and its tests
 	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-ray.lock
 
 test-ray: ray  ## the tests on a Ray cluster of three nodes on this machine
-	pytest -m "" tests/test_cluster.py tests/test_cluster_stages.py
+	pytest -m "" tests/test_cluster.py tests/test_cluster_stages.py tests/test_cluster_pipeline.py tests/test_cluster_studies.py
 
 test-vllm: .venv-vllm/ready  ## the engine tests and a small pipeline through vLLM (its CPU build) and its server
 	PATH="$(CURDIR)/.venv-vllm/bin:$$PATH" .venv-vllm/bin/python -m pytest -m "" tests/test_engines.py tests/test_pipeline.py -k "engine or vllm"

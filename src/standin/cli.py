@@ -152,7 +152,7 @@ def generate(
         bool, typer.Option("--dry-run", help="Only say what it will take: rows, prompts, tokens, time, price.")
     ] = False,
     nodes: Annotated[
-        int, typer.Option(min=1, help="Of a dry run: on how many nodes of a cluster; docs/how-to.md.")
+        int, typer.Option(min=1, help="Of a dry run: on how many nodes of a cluster; docs/cluster.md.")
     ] = 1,
     change: Change = None,
     as_json: Json = False,

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from standin.errors import StandinError, counted
 from standin.help import examples
 
 if TYPE_CHECKING:
+    from standin.studies.running import Outcome, Planned
     from standin.studies.study import Study
 
 Name = Annotated[str, typer.Argument(help="A file of studies/, as li2023.", autocompletion=completion.studies)]
@@ -30,7 +32,7 @@ def register(app: typer.Typer) -> None:
         plan
     )
     study.command(
-        "run", epilog=examples("standin study run li2023 --subset small", "standin study run li2023 --queue")
+        "run", epilog=examples("standin study run li2023 --subset small", "standin study run li2023 --cluster")
     )(run)
     study.command("collect", epilog=examples("standin study collect li2023"))(collect)
     study.command("report", epilog=examples("standin study report li2023"))(report)
@@ -62,6 +64,12 @@ def run(
     until: Annotated[
         str | None, typer.Option(help="Begin no run after 18:30, say; tomorrow's where that is past.")
     ] = None,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="On the workers of the Ray cluster that runtime.cluster names, or auto.")
+    ] = False,
+    shared: Annotated[
+        Path | None, typer.Option(help="Folder that all nodes see under this path. Default: .standin/cluster.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that DVC says.")] = False,
 ) -> None:
     """Make the runs that are not there yet, each a DVC experiment, and write the study's page.
@@ -72,6 +80,8 @@ def run(
     from standin.studies import running
     from standin.studies.study import load_study, points
 
+    if queue and cluster:
+        raise StandinError("--queue hands the runs to DVC's queue on this machine, --cluster to Ray: give one of them")
     study = load_study(name)
     last = _time_of(until) if until else None
     found = running.planned(study, points(study, subset, task or []))
@@ -85,7 +95,7 @@ def run(
         typer.echo(f"{counted(count, 'run')} queued: dvc queue start, then standin study collect {name}")
         return
     try:
-        done = running.run(found, begin, typer.echo, until=last)
+        done = _on_cluster(found, shared, last) if cluster else running.run(found, begin, typer.echo, until=last)
     finally:
         _write(study)
     typer.echo(f"{counted(done.made, 'run')} made; {counted(done.left, 'run')} left" if done.left else
@@ -93,6 +103,20 @@ def run(
                f"{counted(done.made, 'run')} made; failed: {', '.join(done.failed)}")  # fmt: skip
     if done.failed:
         raise typer.Exit(1)
+
+
+def _on_cluster(plan: "Sequence[Planned]", shared: Path | None, until: float | None) -> "Outcome":
+    """Make the runs on a cluster and record each in MLflow."""
+    from standin.config import load_params
+    from standin.studies import spreading
+    from standin.tracking.commands import record_workspace
+
+    runtime = load_params().runtime
+    runtime = runtime.model_copy(update={"cluster": runtime.cluster or "auto"})
+    try:
+        return spreading.run(plan, runtime, shared or spreading.SHARED, typer.echo, until=until)
+    finally:
+        record_workspace(everything=True)
 
 
 def collect(name: Name) -> None:

@@ -31,13 +31,16 @@ def sync(
     _say(bring(everything=not current, restore=True))
 
 
-def record_workspace() -> None:
-    """What `standin sync --current` does after a pipeline run, which an MLflow out of reach does not make a failure."""
+def record_workspace(*, everything: bool = False) -> None:
+    """What `standin sync --current` does after a pipeline run, which an MLflow out of reach does not make a failure.
+
+    ``everything``: HEAD and the DVC experiments too, as those that a cluster made.
+    """
     from standin.tracking.database import TrackingError
     from standin.tracking.recording import sync as bring
 
     try:
-        _say(bring(everything=False))
+        _say(bring(everything=everything))
     except TrackingError as error:
         typer.echo(f"{error}\nnothing is lost; `standin sync` records this run later", err=True)
 
