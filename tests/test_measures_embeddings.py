@@ -6,7 +6,8 @@ import pytest
 
 from standin.config import Runtime
 from standin.errors import StandinError
-from standin.measures.embeddings import Embeddings, embed, load_encoder, read_embeddings, write_embeddings
+from standin.measures import embeddings
+from standin.measures.embeddings import Embeddings, embed, embed_to, load_encoder, read_embeddings, write_embeddings
 
 MINILM = "all-minilm-l6-v2"
 TEXTS = [
@@ -51,6 +52,13 @@ class TestReadingAndWriting:
     def test_an_id_stands_once(self) -> None:
         with pytest.raises(StandinError, match="'a' stands twice"):
             Embeddings(("a", "b", "a"), np.eye(3, dtype=np.float32))
+
+    def test_vectors_stay_in_their_file_until_they_are_looked_at(self, tmp_path: Path) -> None:
+        write_embeddings(tmp_path, some())
+        found = read_embeddings(tmp_path)
+        assert isinstance(found.vectors, np.memmap)
+        assert np.shares_memory(found.of(["id-1", "id-2"]), found.vectors)
+        assert not np.shares_memory(found.of(["id-2", "id-1"]), found.vectors)
 
     @pytest.mark.parametrize("missing", ["vectors.npy", "ids.jsonl"])
     def test_a_missing_file_is_named(self, tmp_path: Path, missing: str) -> None:
@@ -154,3 +162,27 @@ class TestEmbedding:
         (tmp_path / "config.json").write_text("{}")
         with pytest.raises(StandinError, match=r"embed\.model: cannot load"):
             load_encoder(str(tmp_path), "main", Runtime(threads=1))
+
+
+def test_embedding_into_files_a_part_at_a_time_is_embedding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five texts, four of them different, in parts of two; a text of the second group stands in the first as well."""
+    monkeypatch.setattr(embeddings, "PART", 2)
+    more = ["Plant more trees!", "A bus."]
+    groups = [(tmp_path / "a", list("12345"), TEXTS), (tmp_path / "none", [], []), (tmp_path / "a/b", list("67"), more)]
+    assert embed_to(groups, MINILM, "main", Runtime()) == 384
+    expected = embed([*TEXTS, *more], MINILM, "main", Runtime())
+    np.testing.assert_array_equal(read_embeddings(tmp_path / "a").vectors, expected[:5])
+    np.testing.assert_array_equal(read_embeddings(tmp_path / "a/b").vectors, expected[5:])
+    assert read_embeddings(tmp_path / "none").vectors.shape == (0, 384)
+    assert read_embeddings(tmp_path / "a").ids == tuple("12345")
+
+
+def test_a_broken_vector_is_named_by_its_row_whichever_part_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "PART", 2)
+    broken = some(4)
+    broken.vectors[3, 0] = np.nan
+    write_embeddings(tmp_path, broken)
+    with pytest.raises(StandinError, match=r"row 3 .*'id-3'.*NaN"):
+        read_embeddings(tmp_path)

@@ -1,6 +1,6 @@
 """Sentence embeddings of texts: one unit vector a text, computed once and read by curation, diversity and SQBC."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
+Places = npt.NDArray[np.intp]
 Encode = Callable[[Sequence[str], Callable[[int], None]], Vectors]
+PART = 65_536
+"""Different texts whose vectors are held at a time where they go to files: 100 MB of 384 numbers."""
 BLOCK = 2048
 """Texts that a worker of a cluster embeds at a time: 3 MB of vectors of 384 numbers come back."""
 PAIRS = "pairs"
@@ -56,7 +59,10 @@ class Embeddings:
                     f"no embedding for the text with id {name!r} among {len(place)} embedded texts: "
                     "the embeddings are older than the texts; `dvc repro` brings them up to date"
                 )
-        return self.vectors[np.array([place[name] for name in ids], dtype=np.intp)]
+        rows = np.array([place[name] for name in ids], dtype=np.intp)
+        if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
+            return self.vectors[rows[0] : rows[0] + len(rows)]  # no copy, of a million texts 1.5 GB
+        return self.vectors[rows]
 
 
 def write_embeddings(folder: Path, embeddings: Embeddings) -> None:
@@ -67,7 +73,7 @@ def write_embeddings(folder: Path, embeddings: Embeddings) -> None:
 
 
 def read_embeddings(folder: Path) -> Embeddings:
-    """Read a folder of embeddings.
+    """Read a folder of embeddings; the vectors stay in their file, and what is looked at is read from it.
 
     Raises StandinError where a file is missing or broken, the two do not fit, or a vector has no direction: it holds
     NaN, infinity or zeros alone. Every measure that counts it would be NaN or a number that means nothing.
@@ -75,7 +81,7 @@ def read_embeddings(folder: Path) -> Embeddings:
     ids = tuple(str(value["id"]) for _, value in read_json_lines(folder / "ids.jsonl"))
     path = folder / "vectors.npy"
     try:
-        vectors = np.load(path, allow_pickle=False)
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise StandinError(f"{path}: there is no such file; `dvc repro` or `dvc pull` brings it.") from None
     except (ValueError, EOFError) as error:
@@ -85,19 +91,26 @@ def read_embeddings(folder: Path) -> Embeddings:
             f"{path}: vectors of shape {vectors.shape}, but {folder / 'ids.jsonl'} names {len(ids)} texts; "
             "`dvc repro embed` writes both anew."
         )
-    if vectors.size:
-        greatest = np.abs(vectors).max(axis=1)  # NaN where a row holds one
-        unfit = np.flatnonzero(~((greatest > 0) & (greatest < np.inf)))
-        if len(unfit):
-            row = int(unfit[0])
-            what = "only zeros" if greatest[row] == 0 else "NaN or infinity"
-            more = f", as do {len(unfit) - 1} more" if len(unfit) > 1 else ""
-            raise StandinError(
-                f"{path}: row {row} (counted from 0), the vector of text {ids[row]!r}, holds {what}{more}.\n"
-                "`dvc repro --single-item --force embed` writes it anew; "
-                "if it comes back, embed.model cannot read that text."
-            )
+    _check_directions(path, ids, vectors)
     return Embeddings(ids, vectors)
+
+
+def _check_directions(path: Path, ids: Sequence[str], vectors: Vectors) -> None:
+    """Raise StandinError where a vector holds NaN, infinity or zeros alone."""
+    greatest = np.empty(len(vectors), dtype=np.float32)  # NaN where a row holds one
+    for start in range(0, len(vectors), PART):
+        part = slice(start, start + PART)
+        greatest[part] = np.abs(vectors[part]).max(axis=1, initial=0)
+    unfit = np.flatnonzero(~((greatest > 0) & (greatest < np.inf)))
+    if vectors.size and len(unfit):
+        row = int(unfit[0])
+        what = "only zeros" if greatest[row] == 0 else "NaN or infinity"
+        more = f", as do {len(unfit) - 1} more" if len(unfit) > 1 else ""
+        raise StandinError(
+            f"{path}: row {row} (counted from 0), the vector of text {ids[row]!r}, holds {what}{more}.\n"
+            "`dvc repro --single-item --force embed` writes it anew; "
+            "if it comes back, embed.model cannot read that text."
+        )
 
 
 def pair(question: str, text: str) -> str:
@@ -128,24 +141,92 @@ def embed(texts: Sequence[str], model: str, revision: str, runtime: Runtime) -> 
     Raises:
         StandinError: where the model cannot be loaded.
     """
+    found: Vectors | None = None
+    for places, vectors in _parts(texts, model, revision, runtime):
+        if found is None:
+            found = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
+        found[places] = vectors
+    return _encoder(model, revision, runtime)([], lambda _: None) if found is None else found
+
+
+def embed_to(
+    groups: Sequence[tuple[Path, Sequence[str], Sequence[str]]], model: str, revision: str, runtime: Runtime
+) -> int:
+    """Embed texts as ``embed`` does, all groups together, straight into files: memory does not grow with them.
+
+    Args:
+        groups: folder, ids and texts of each.
+        model: see ``embed``.
+        revision: see ``embed``.
+        runtime: see ``embed``.
+
+    Returns:
+        d, the length of a vector.
+
+    Raises:
+        StandinError: where the model cannot be loaded, or an id stands twice in a group.
+    """
+    bounds = np.cumsum([0, *(len(texts) for _, _, texts in groups)])
+    files: list[Vectors] = []
+    for places, vectors in _parts([text for _, _, texts in groups for text in texts], model, revision, runtime):
+        if not files:
+            files = [_opened(folder, ids, vectors.shape[1]) for folder, ids, _ in groups]
+        group = np.searchsorted(bounds, places, side="right") - 1
+        for number, file in enumerate(files):
+            if (own := group == number).any():
+                file[places[own] - bounds[number]] = vectors[own]
+    if not files:
+        dimension = embed([], model, revision, runtime).shape[1]
+        files = [_opened(folder, ids, dimension) for folder, ids, _ in groups]
+    return int(files[0].shape[1])
+
+
+def _opened(folder: Path, ids: Sequence[str], dimension: int) -> Vectors:
+    """A folder of embeddings of which only the vectors are still to be written, into what is returned."""
+    empty = np.broadcast_to(np.float32(0), (len(ids), dimension))
+    write_embeddings(folder, Embeddings(tuple(ids), empty))
+    if not len(ids):
+        return empty
+    opened: Vectors = np.load(folder / "vectors.npy", mmap_mode="r+", allow_pickle=False)
+    return opened
+
+
+def _parts(texts: Sequence[str], model: str, revision: str, runtime: Runtime) -> Iterator[tuple[Places, Vectors]]:
+    """Vectors, and where in ``texts`` they belong, a part at a time; nothing where there are no texts."""
     unique = sorted(set(texts), key=lambda text: (-len(text), text))
-    with progress("embed", len(unique), "texts") as done:
-        if runtime.cluster and unique:
-            vectors = _spread(unique, model, revision, runtime, done)
-        else:
-            vectors = _encoder(model, revision, runtime)(unique, done)
+    if not unique:
+        return
     place = {text: row for row, text in enumerate(unique)}
-    return vectors[np.array([place[text] for text in texts], dtype=np.intp)]
+    rows = np.array([place[text] for text in texts], dtype=np.intp)
+    del place
+    order = np.argsort(rows, kind="stable")
+    of = rows[order]
+    with progress("embed", len(unique), "texts") as done:
+        for start, vectors in _blocks(unique, model, revision, runtime, done):
+            low, high = np.searchsorted(of, (start, start + len(vectors)))
+            yield order[low:high], vectors[of[low:high] - start]
 
 
-def _spread(texts: Sequence[str], model: str, revision: str, runtime: Runtime, done: Callable[[int], None]) -> Vectors:
-    """Unit vectors by the workers of a cluster, ``BLOCK`` texts at a time."""
-    found: dict[int, Vectors] = {}
-    blocks = [texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK)]
+def _blocks(
+    texts: Sequence[str], model: str, revision: str, runtime: Runtime, done: Callable[[int], None]
+) -> Iterator[tuple[int, Vectors]]:
+    """Where a block of texts begins, and its vectors."""
+    if runtime.cluster:
+        yield from _spread(texts, model, revision, runtime, done)
+        return
+    encode = _encoder(model, revision, runtime)
+    for start in range(0, len(texts), PART):
+        yield start, encode(texts[start : start + PART], done)
+
+
+def _spread(
+    texts: Sequence[str], model: str, revision: str, runtime: Runtime, done: Callable[[int], None]
+) -> Iterator[tuple[int, Vectors]]:
+    """The same by the workers of a cluster, ``BLOCK`` texts at a time, in any order."""
+    blocks = (texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK))
     for place, vectors in spread(runtime, blocks, partial(_worker, placed(model), revision, alone(runtime))):
-        found[place] = vectors
+        yield place * BLOCK, vectors
         done(len(vectors))
-    return np.concatenate([found[place] for place in range(len(blocks))])
 
 
 def _worker(model: str, revision: str, runtime: Runtime) -> Callable[[Sequence[str]], Vectors]:

@@ -13,7 +13,7 @@ from typing import Any
 from standin.config import Params
 from standin.corpus import Row, SyntheticRow, read_rows
 from standin.errors import StandinError, counted
-from standin.measures.embeddings import DESCRIPTIONS, PAIRS, Embeddings, embed, pair, write_embeddings
+from standin.measures.embeddings import DESCRIPTIONS, PAIRS, embed_to, pair
 from standin.task import Task
 
 REAL = {split: Path(f"data/real/{split}.jsonl") for split in ("shots", "pool", "validation", "test")}
@@ -36,15 +36,15 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
         paired = [row for row in rows if row.question is not None]
     else:
         raise StandinError(f"embed: no texts named {item!r}; known: real, generated")
-    texts = [row.text for row in rows] + [pair(str(row.question), row.text) for row in paired]
-    vectors = embed([*texts, *said.values()], params.embed.model, params.embed.revision, params.runtime)
     folder = Path("data/embeddings") / item
     shutil.rmtree(folder, ignore_errors=True)
-    write_embeddings(folder, Embeddings(tuple(row.id for row in rows), vectors[: len(rows)]))
-    if paired:
-        write_embeddings(folder / PAIRS, Embeddings(tuple(row.id for row in paired), vectors[len(rows) : len(texts)]))
-    if said:
-        write_embeddings(folder / DESCRIPTIONS, Embeddings(tuple(said), vectors[len(texts) :]))
+    groups = [
+        (folder, [row.id for row in rows], [row.text for row in rows]),
+        (folder / PAIRS, [row.id for row in paired], [pair(str(row.question), row.text) for row in paired]),
+        (folder / DESCRIPTIONS, list(said), list(said.values())),
+    ]
+    kept = [group for group in groups if group[0] == folder or group[1]]
+    dimension = embed_to(kept, params.embed.model, params.embed.revision, params.runtime)
     what = counted(len(rows), "text") + (f", {len(paired)} of them also with their question" if paired else "")
-    print(f"embed {item}: {what}, {vectors.shape[1]} dimensions, {params.embed.model}")  # noqa: T201
-    return {"texts": len(rows), "dimension": vectors.shape[1]} | ({"pairs": len(paired)} if paired else {})
+    print(f"embed {item}: {what}, {dimension} dimensions, {params.embed.model}")  # noqa: T201
+    return {"texts": len(rows), "dimension": dimension} | ({"pairs": len(paired)} if paired else {})
