@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Vectors = npt.NDArray[np.float32]
 Places = npt.NDArray[np.intp]
 Encode = Callable[[Sequence[str], Callable[[int], None]], Vectors]
-PART = 65_536
-"""Different texts whose vectors are held at a time where they go to files: 100 MB of 384 numbers."""
+PART = 16_384
+"""Different texts whose vectors are held at a time where they go to files: 25 MB of 384 numbers."""
 BLOCK = 2048
 """Texts that a worker of a cluster embeds at a time: 3 MB of vectors of 384 numbers come back."""
 PAIRS = "pairs"
