@@ -1,15 +1,17 @@
 """What a Ray cluster costs and brings on the processors at hand.
 
-    python benchmarks/cluster.py [embed] [search] [--texts 20000] [--pool 1000000] [--nodes 1 2 3] [--repeats 3]
+    python benchmarks/cluster.py [embed] [search] [answers] [--texts 20000] [--pool 1000000] [--answers 96000]
+        [--nodes 1 2 3] [--repeats 3]
 
 A cluster of so many nodes of one processor each on this machine (``ray.cluster_utils.Cluster``), beside the same work
 by this process with one thread; in one run, alternating, each measured in a process of its own. Nodes share the
 machine's cores: more of them than cores cannot be faster.
 
 ``embed``: texts of 5 to 40 words by the embedded encoder. ``search``: the 10 nearest of 10,000 synthetic vectors (384
-numbers) to each vector of a pool, as SQBC asks. ``start``: an empty work on the same nodes, which is what starting the
-workers costs. Overhead is the time of one node less that of this process, a row of it in microseconds; efficiency the
-time of one node over n times that of n.
+numbers) to each vector of a pool, as SQBC asks. ``answers``: workers that give chunks of 96 answers of 200 characters
+without any work, which the driver stores: how many a second it can take, whoever writes them. ``start``: an empty work
+on the same nodes, which is what starting the workers costs. Overhead is the time of one node less that of this process,
+a row of it in microseconds; efficiency the time of one node over n times that of n.
 
 Memory is the driver's peak while it worked, before which stands what it held of the pool.
 
@@ -27,6 +29,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,7 +44,8 @@ from standin.machine import Runtime  # noqa: E402
 RESULT = ROOT / "benchmarks/results/cluster.json"
 STORE = 600_000_000
 """Bytes of a node's object store."""
-SYNTHETIC, NEIGHBOURS = 10_000, 10
+SYNTHETIC, NEIGHBOURS, CHUNK = 10_000, 10, 96
+PARTS = ["embed", "search", "answers"]
 
 
 def words(n: int) -> list[str]:
@@ -91,10 +95,32 @@ def search(runtime: Runtime, size: int) -> Callable[[], Any]:
     return lambda: search_of(runtime)(pool, synthetic, NEIGHBOURS, "")
 
 
+def chunk_of(number: int) -> list[tuple[Any, ...]]:
+    """96 answers as a worker sends them."""
+    asked = json.dumps({"messages": ["x" * 600], "number": number})
+    return [(f"{number}-{row}" + "0" * 50, asked, "y" * 200, "stop", 150, 60, 0.1, 1, 0) for row in range(CHUNK)]
+
+
+def answers(runtime: Runtime, size: int) -> Callable[[], Any]:
+    """The work: answers into a store of the driver."""
+    from standin.cluster import spread
+    from standin.generation.store import AnswerStore
+
+    def store() -> list[int]:
+        with TemporaryDirectory() as folder, AnswerStore(Path(folder) / "answers.db") as kept:
+            items = range(size // CHUNK)
+            come = spread(runtime, items, lambda: chunk_of) if runtime.cluster else ((n, chunk_of(n)) for n in items)
+            for _, rows in come:
+                kept.take(rows)
+            return [len(kept.rows())]
+
+    return store
+
+
 def once(part: str, size: int, count: int) -> dict[str, float]:
     """Seconds and memory of one measurement, in this process."""
     with nodes(count) as runtime:
-        work = {"embed": embed, "search": search}[part](runtime, size)
+        work = {"embed": embed, "search": search, "answers": answers}[part](runtime, size)
         started = 0.0
         if count:
             from standin.cluster import spread
@@ -137,9 +163,10 @@ def measured(part: str, size: int, counts: list[int], repeats: int) -> dict[str,
 def main() -> None:
     """Measure the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["embed", "search"], choices=["embed", "search"])
+    parser.add_argument("parts", nargs="*", default=[*PARTS], choices=PARTS)
     parser.add_argument("--texts", type=int, default=20_000)
     parser.add_argument("--pool", type=int, default=1_000_000)
+    parser.add_argument("--answers", type=int, default=96_000)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
@@ -152,7 +179,7 @@ def main() -> None:
 
     found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     for part in given.parts:
-        size = given.texts if part == "embed" else given.pool
+        size = {"embed": given.texts, "search": given.pool, "answers": given.answers}[part]
         found |= {part: measured(part, size, given.nodes, given.repeats) | {"machine": machine()}}
         RESULT.write_text(json.dumps(found, indent=1) + "\n")
 
