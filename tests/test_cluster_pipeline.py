@@ -26,6 +26,7 @@ def test_the_pipeline_makes_on_a_cluster_what_it_makes_here(nodes: Any, tmp_path
     project.env["RAY_ADDRESS"] = nodes.address  # of a cluster that `ray start` began, auto finds it by itself
     said = "".join(project.run(*shlex.split(line)) for line in block.splitlines())
     assert "on 4 nodes:" in said
+    assert "generate, on the cluster:" in said
     spread = project.lock()
     project.run("git", "checkout", "-q", "params.yaml")
     for kept in (project.root / ".standin").glob("*.db*"):

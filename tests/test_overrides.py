@@ -240,9 +240,21 @@ def test_a_mistake_that_the_file_holds_is_told_of_the_file_whatever_is_changed(
     "runtime.base_url=http://me:hidden @127.0.0.1:9/{v1",
     "runtime.base_url=http://me:hid,hidden@127.0.0.1:9/v1",
     f"runtime.base_url=http://me:hidden{'x' * 400}@127.0.0.1:9/v1",
+    "runtime.base_url=http://127.0.0.1:9/v1?api_key=hidden",
+    "runtime.base_urls=http://127.0.0.1:9/v1?a=b&Token=hidden",
+    "runtime.base_url=http://127.0.0.1:9/{v1?api_key=hidden",
 ])  # fmt: skip
 def test_a_password_in_a_change_is_not_repeated(change: str) -> None:
     with pytest.raises(StandinError) as raised:
         load_with([change], ROOT)
     assert "hid" not in str(raised.value)
     assert "-S" in str(raised.value)
+
+
+def test_a_suggestion_holds_no_mask_in_place_of_words() -> None:
+    change = "tasks/city-topics.yaml:prompts.context=Rules: https://example.org/a (mail me@example.org)"
+    with pytest.raises(StandinError) as raised:
+        load_with([change], ROOT)
+    assert "for the shell" not in str(raised.value)
+    with pytest.raises(StandinError, match="for the shell"):
+        load_with([change.replace("me@example.org", "me")], ROOT)

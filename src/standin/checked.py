@@ -23,6 +23,8 @@ MOST_REPEATED = 100_000
 MOST_FINDINGS = 8
 """Wrong keys that one message names."""
 
+SECRET_IN_QUERY = re.compile(r"([?&][\w-]*(?:key|token|secret|sig|password)[\w-]*=)[^\s&'\"]+", re.IGNORECASE)
+
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxother = 2, 3, 4, 80, 80
 
@@ -187,8 +189,8 @@ def shown(value: object) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """A text without users and passwords of addresses."""
-    return re.sub(r"//[^\n]*@", "//[secret]@", text)
+    """A text without users and passwords of addresses, and without keys in their queries."""
+    return SECRET_IN_QUERY.sub(r"\1[secret]", re.sub(r"//[^\n]*@", "//[secret]@", text))
 
 
 def explain(path: Path, error: ValidationError, model: type[BaseModel]) -> StandinError:

@@ -190,12 +190,17 @@ def _hint(change: str, why: str) -> str:
         return ""
     if change.startswith("+"):
         return ": + is for new keys. Leave it out, or write ++, which changes or adds"
-    return f": new keys in a group are added by ++: -S {shlex.quote(f'++{without_secrets(change)}')}"
+    return f": new keys in a group are added by ++: -S {shlex.quote(f'++{change}')}" if _harmless(change) else ""
 
 
 def _quoted(change: str) -> str:
     """How a change is written whose value is meant as a text; nothing for a long one."""
-    key, _, text = without_secrets(change).partition("=")
+    key, _, text = change.partition("=")
     text = re.sub(r'(\\*)("|\Z)', lambda found: found[1] * 2 + ("\\" if found[2] else "") + found[2], text)
     written = shlex.quote(f'{key}="{text}"')
-    return f", and for the shell: -S {written}" if len(text) <= 200 else ""
+    return f", and for the shell: -S {written}" if len(text) <= 200 and _harmless(change) else ""
+
+
+def _harmless(change: str) -> bool:
+    """Whether a change may be repeated as it is: it holds nothing that looks like a password or key."""
+    return without_secrets(change) == change

@@ -144,7 +144,7 @@ def dvc(module: str, *words: str, lock: int | None = None, environment: Mapping[
             while True:
                 try:
                     status = process.wait(LOOK_SECONDS if ended not in (0, 130) else None)
-                    return ended or status_of(status)
+                    return ended or _status(status)
                 except KeyboardInterrupt:
                     ended = ended or 130
                 except subprocess.TimeoutExpired:
@@ -185,7 +185,7 @@ def _pass_on(pid: int, told: set[int], *, strong: bool) -> None:
                 continue
 
 
-def status_of(code: int) -> int:
+def _status(code: int) -> int:
     """DVC's exit status as one of ours: 252 is its Ctrl-C, 3 a broken suite (standin.quiet), less than 0 a signal."""
     if code < 0:
         return 128 - code

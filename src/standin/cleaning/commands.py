@@ -22,6 +22,7 @@ KINDS = (
     ("copies for experiments", ".dvc/tmp/exps"),
     ("answers of models", ".standin/answers.db*"),
     ("converted models", ".standin/models"),
+    ("what a cluster shares", ".standin/cluster"),
     ("MLflow's database", "mlflow.db*"),
     ("MLflow's files", "mlartifacts"),
     ("stopped predictions", ".standin/predicting"),

@@ -110,7 +110,7 @@ def each(
     for place, (key, found) in spread(runtime, trainings, begun):
         on_step(1 if held.probe else found.kept.steps)
         if found.classifier:
-            found = replace(found, classifier=replace(found.classifier, tokenizer=start.tokenizer))
+            found = replace(found, classifier=_received(found.classifier, start))
         early[place] = key, found
         while turn in early:
             yield early.pop(turn)
@@ -150,7 +150,13 @@ def _worker(
 
 
 def _sent(classifier: Classifier) -> Classifier:
-    """A classifier that a machine without a GPU can take, and which has its own tokenizer."""
-    classifier.model.cpu()
-    classifier.head.cpu()
+    """A classifier, in half precision already, for a machine without a GPU that has its tokenizer."""
+    for part in (classifier.model, classifier.head):
+        part.half().cpu()
     return replace(classifier, device="cpu", tokenizer=None)
+
+
+def _received(classifier: Classifier, start: Start) -> Classifier:
+    for part in (classifier.model, classifier.head):
+        part.float()
+    return replace(classifier, tokenizer=start.tokenizer)

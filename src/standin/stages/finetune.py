@@ -64,8 +64,10 @@ def run(params: Params, task: Task, item: str) -> Mapping[str, Any]:
 
 
 def _here(runtime: Runtime) -> Runtime:
-    """For what is read before the trainings: where they run on a cluster, this machine need not have their device."""
-    return runtime.model_copy(update={"device": "auto", "processes": 1}) if runtime.cluster else runtime
+    """For what is read beside the trainings: where they run on a cluster, this machine need not have their GPUs."""
+    if not runtime.cluster:
+        return runtime
+    return runtime.model_copy(update={"device": "cpu" if runtime.device == "cpu" else "auto", "processes": 1})
 
 
 def _by_ngrams(params: Params, task: Task, arm: str, rows: Sequence[ArmRow]) -> Mapping[str, Any]:
@@ -101,7 +103,7 @@ def _written(arm: str, predictions: Sequence[Prediction], trained: Mapping[Key, 
 
 def _as_it_is(params: Params, task: Task, arm: str) -> Mapping[str, Any]:
     """The test texts by the warm start as it is, the same for every seed: the stance paper's baseline."""
-    classifier = load(WARMSTART, params.runtime)
+    classifier = load(WARMSTART, _here(params.runtime))
     found: list[Prediction] = []
     for question, own in by_question(read_rows(TEST, Row)).items():
         shares = predict(classifier, [row.text for row in own], [row.question for row in own])

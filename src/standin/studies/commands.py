@@ -114,9 +114,13 @@ def _on_cluster(plan: "Sequence[Planned]", shared: Path | None, until: float | N
     runtime = load_params().runtime
     runtime = runtime.model_copy(update={"cluster": runtime.cluster or "auto"})
     try:
-        return spreading.run(plan, runtime, shared or spreading.SHARED, typer.echo, until=until)
-    finally:
+        done = spreading.run(plan, runtime, shared or spreading.SHARED, typer.echo, until=until)
+    except BaseException:
+        typer.echo("what came back is kept; `standin sync` records it in MLflow", err=True)
+        raise
+    if done.made:
         record_workspace(everything=True)
+    return done
 
 
 def collect(name: Name) -> None:

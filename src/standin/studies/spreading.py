@@ -1,17 +1,21 @@
 """A study over a Ray cluster: every run is a DVC experiment made whole by one worker, in a checkout of the commit.
 
 A folder that all nodes see under the same path holds what they share: ``origin.git``, to which the commit goes and from
-which the experiments come back, ``cache``, the DVC cache of all checkouts, and ``models``, converted ones. A run that
-came back is kept there too: a driver that was killed takes it from there and does not make it again.
+which the experiments come back, ``cache``, the DVC cache of all checkouts, ``models``, converted ones, and ``answers``,
+what the LLM said in each run. A run that came back is kept there too: a driver that was killed takes it from there and
+does not make it again, and a run that was lost asks for the answers that are missing alone.
 """
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,16 +23,41 @@ from typing import Any
 from standin.cluster import spread
 from standin.errors import StandinError
 from standin.machine import Runtime
-from standin.running import options, status_of
+from standin.overrides import load_with
+from standin.running import options
 from standin.studies.running import Outcome, Planned, keep
 from standin.tracking import trees
 
 SHARED = Path(".standin/cluster")
-BRANCH, REMOTE = "study", "cluster"
+REMOTE = "cluster"
 LAST = 12
 """Lines of a failed run's output that are told."""
 WRITTEN = ("studies/", "docs/studies/")
 """What a study's commands write and its runs do not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run as a worker gets it: the experiment's name, what ``-S`` changes, the DVC files of its data."""
+
+    experiment: str
+    changes: tuple[str, ...]
+    data: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the runs are made: the folder that all nodes see, the commit, in whose name, and until when."""
+
+    shared: Path
+    commit: str
+    identity: dict[str, str]
+    until: float | None
+
+    @property
+    def origin(self) -> str:
+        """The repository of all runs."""
+        return str(self.shared / "origin.git")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +93,40 @@ def run(
     if not missing:
         return Outcome(0, [], 0)
     _check_committed()
-    shared = shared.absolute()
-    _prepare(shared)
-    there = trees.git("ls-remote", str(shared / "origin.git"), "refs/exps/*").decode().split()
-    known = {ref.rpartition("/")[2] for ref in there}
+    place = Place(shared.absolute(), trees.head(), _identity(), until)
+    asked = {one.experiment: Asked(one.experiment, one.changes, _data(one)) for one in missing}
+    _prepare(place, asked.values())
     made, left = 0, 0
     failed: list[str] = []
 
     def took(one: Planned, seconds: float, how: str) -> None:
         nonlocal made
-        _bring(one, shared, seconds)
+        try:
+            _bring(one, place, seconds)
+        except StandinError as error:
+            lost(one, str(error))
+            return
         made += 1
         say(f"{one.point.name}: {how} ({made + len(failed)} of {len(missing)})")
 
+    def lost(one: Planned, why: str) -> None:
+        failed.append(one.point.name)
+        say(f"{one.point.name}: failed; the others go on\n{why}")
+
+    there = _there(place)
     for one in missing:
-        if one.experiment in known:
+        if one.experiment in there:
             took(one, 0.0, "was made before")
-    asked = [one for one in missing if one.experiment not in known]
-    begin = partial(_worker, shared, _identity(), until)
-    for place, ended in spread(runtime, [(one.experiment, one.changes) for one in asked], begin):
-        one = asked[place]
+    waiting = [one for one in missing if one.experiment not in there]
+    for number, ended in spread(runtime, [asked[one.experiment] for one in waiting], partial(_worker, place)):
+        one = waiting[number]
         if ended.status is None:
             left += 1
         elif ended.status:
-            say(f"{one.point.name}: failed (status {ended.status}); the others go on\n{ended.said}")
-            failed.append(one.point.name)
+            lost(one, f"status {ended.status}\n{ended.said}")
         else:
             took(one, ended.seconds, f"made in {ended.seconds:.0f} s")
+    shutil.rmtree(place.shared / "checkouts", ignore_errors=True)
     return Outcome(made, failed, left)
 
 
@@ -108,59 +144,65 @@ def _identity() -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _prepare(shared: Path) -> None:
+def _data(one: Planned) -> tuple[str, ...]:
+    """The files by which DVC tracks what the run reads, as far as git has them."""
+    params, _ = load_with(list(one.changes))
+    named = (f"data/raw/{one.point.task}.dvc", f"{params.generator.model}.dvc")
+    return tuple(name for name in named if trees.git("ls-files", name))
+
+
+def _prepare(place: Place, asked: Iterable[Asked]) -> None:
     """Bring the commit, and the data that git does not hold, to where the nodes find them."""
-    origin = shared / "origin.git"
-    for folder in (shared / "models", shared / "cache"):
-        folder.mkdir(parents=True, exist_ok=True)
-    if not origin.exists():
-        _called(["git", "init", "-q", "--bare", str(origin)], Path())
-    _called(["git", "push", "-q", "--force", str(origin), f"HEAD:refs/heads/{BRANCH}"], Path())
-    if data := _data(Path()):
-        _by_dvc(shared, lambda repo: repo.push(targets=data, remote=REMOTE))
+    for name in ("models", "cache", "answers"):
+        (place.shared / name).mkdir(parents=True, exist_ok=True)
+    if not Path(place.origin).exists():
+        _called(["git", "init", "-q", "--bare", place.origin], Path())
+    _called(["git", "push", "-q", place.origin, f"HEAD:refs/heads/{place.commit}"], Path())
+    if data := sorted({name for one in asked for name in one.data}):
+        _by_dvc(place, lambda repo: repo.push(targets=data, remote=REMOTE))
 
 
-def _bring(one: Planned, shared: Path, seconds: float) -> None:
+def _there(place: Place) -> dict[str, str]:
+    """The experiments of the commit that came back before: name -> git's ref."""
+    refs = trees.git("ls-remote", place.origin, f"refs/exps/{place.commit[:2]}/{place.commit[2:]}/*").decode().split()
+    return {ref.rpartition("/")[2]: ref for ref in refs if ref.startswith("refs/")}
+
+
+def _bring(one: Planned, place: Place, seconds: float) -> None:
     """Bring an experiment home: its commit, what DVC keeps of it, its record."""
     from dvc.repo.experiments.pull import pull
 
-    origin = str(shared / "origin.git")
-    _by_dvc(shared, lambda repo: pull(repo, origin, [one.experiment], force=True, pull_cache=True, dvc_remote=REMOTE))
-    keep(one, seconds)
+    ref = _there(place)[one.experiment]
+    _by_dvc(place, lambda repo: pull(repo, place.origin, [ref], force=True, pull_cache=True, dvc_remote=REMOTE))
+    rev = trees.git("rev-parse", "--verify", "--quiet", ref).decode().strip()
+    keep(replace(one, experiment=rev), seconds)
 
 
-def _by_dvc(shared: Path, does: Callable[[Any], object]) -> None:
+def _by_dvc(place: Place, does: Callable[[Any], object]) -> None:
     """Do something with this project's DVC repository, a remote of which the nodes' cache then is."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
-        with Repo(config={"remote": {REMOTE: {"url": str(shared / "cache")}}}) as repo:
+        with Repo(config={"remote": {REMOTE: {"url": str(place.shared / "cache")}}}) as repo:
             does(repo)
     except DvcException as error:
-        raise StandinError(f"{shared}: {error}") from None
+        raise StandinError(f"{place.shared}: {error}") from None
 
 
-def _data(root: Path) -> list[str]:
-    """The files by which DVC tracks data."""
-    done = subprocess.run(["git", "ls-files", "*.dvc"], cwd=root, capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
+def _worker(place: Place) -> Callable[[Asked], Ended]:
+    """What a worker does to a run."""
 
-
-def _worker(
-    shared: Path, identity: dict[str, str], until: float | None
-) -> Callable[[tuple[str, Sequence[str]]], Ended]:
-    """What a worker does to a run: an experiment's name, and what ``-S`` changes."""
-
-    def work(asked: tuple[str, Sequence[str]]) -> Ended:
-        if until is not None and time.time() >= until:
+    def work(asked: Asked) -> Ended:
+        if place.until is not None and time.time() >= place.until:
             return Ended(None, "", 0.0)
         began = time.monotonic()
-        folder = shared / "checkouts" / asked[0]
-        shutil.rmtree(folder, ignore_errors=True)  # of a run whose worker was lost
+        folder = place.shared / "checkouts" / f"{asked.experiment}-{uuid.uuid4().hex[:8]}"
         try:
-            _checkout(folder, shared, identity)
-            status, said = _made(folder, *asked)
+            _checkout(folder, place, asked)
+            status, said = _made(folder, asked)
+        except (StandinError, OSError) as error:
+            status, said = 1, str(error)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return Ended(status, said, time.monotonic() - began)
@@ -168,26 +210,29 @@ def _worker(
     return work
 
 
-def _checkout(folder: Path, shared: Path, identity: dict[str, str]) -> None:
-    """The project at the study's commit, with its data and the cache that all checkouts share."""
+def _checkout(folder: Path, place: Place, asked: Asked) -> None:
+    """The project at the study's commit, with the run's data, its answers and the cache that all checkouts share."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _called(["git", "clone", "-q", "--branch", BRANCH, str(shared / "origin.git"), str(folder)], folder.parent)
-    for key, value in identity.items():
+    _called(["git", "clone", "-q", "--branch", place.commit, place.origin, str(folder)], folder.parent)
+    for key, value in place.identity.items():
         _called(["git", "config", key, value], folder)
-    (folder / ".standin").mkdir(exist_ok=True)
-    (folder / ".standin/models").symlink_to(shared / "models")
-    _called([*_python("dvc"), "config", "--local", "cache.dir", str(shared / "cache")], folder)
-    if data := _data(folder):
-        _called([*_python("dvc"), "checkout", "-q", *data], folder)
+    own = folder / ".standin"
+    own.mkdir(exist_ok=True)
+    (own / "models").symlink_to(place.shared / "models")
+    (own / "answers.db").symlink_to(place.shared / "answers" / f"{asked.experiment}.db")
+    _called([*_python("dvc"), "config", "--local", "cache.dir", str(place.shared / "cache")], folder)
+    if asked.data:
+        _called([*_python("dvc"), "checkout", "-q", *asked.data], folder)
 
 
-def _made(folder: Path, name: str, changes: Sequence[str]) -> tuple[int, str]:
+def _made(folder: Path, asked: Asked) -> tuple[int, str]:
     """Run the experiment and send it to the others' repository; returns the exit status and the last lines said."""
-    alone = options([*changes, "runtime.cluster=null"])
-    done = _run([*_python("standin.quiet"), "exp", "run", "--name", name, *alone], folder)
+    words = ["exp", "run", "--name", asked.experiment, *options([*asked.changes, "runtime.cluster=null"])]
+    call = "import sys; from standin.running import dvc; sys.exit(dvc('standin.quiet', *sys.argv[1:]))"
+    done = _run([sys.executable, "-c", call, *words], folder)
     if not done.returncode:
-        _called([*_python("dvc"), "exp", "push", "--no-cache", "-q", "origin", name], folder)
-    return status_of(done.returncode), "\n".join(done.stdout.splitlines()[-LAST:])
+        _called([*_python("dvc"), "exp", "push", "--no-cache", "-q", "origin", asked.experiment], folder)
+    return done.returncode, "\n".join(done.stdout.splitlines()[-LAST:])
 
 
 def _python(module: str) -> list[str]:
@@ -209,5 +254,15 @@ def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[s
         "PYTHONPATH": os.pathsep.join(filter(None, [str(folder.absolute() / "src"), os.environ.get("PYTHONPATH")])),
     }
     return subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        preexec_fn=_end_with_worker,
+    )  # fmt: skip
+
+
+def _end_with_worker() -> None:
+    """Have a command told to end when the worker that began it is killed (Linux alone knows how)."""
+    import ctypes
+
+    told_on_parents_death = 1
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(told_on_parents_death, signal.SIGTERM)
