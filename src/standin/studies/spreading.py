@@ -47,9 +47,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the runs are made: the folder that all nodes see, the commit, in whose name, and until when."""
+    """Where the runs are made: the folder that all nodes see, checkouts of this call, the commit, whose, until when."""
 
     shared: Path
+    checkouts: Path
     commit: str
     identity: dict[str, str]
     until: float | None
@@ -93,7 +94,8 @@ def run(
     if not missing:
         return Outcome(0, [], 0)
     _check_committed()
-    place = Place(shared.absolute(), trees.head(), _identity(), until)
+    shared = shared.absolute()
+    place = Place(shared, shared / "checkouts" / uuid.uuid4().hex[:8], trees.head(), _identity(), until)
     asked = {one.experiment: Asked(one.experiment, one.changes, _data(one)) for one in missing}
     _prepare(place, asked.values())
     made, left = 0, 0
@@ -126,7 +128,7 @@ def run(
             lost(one, f"status {ended.status}\n{ended.said}")
         else:
             took(one, ended.seconds, f"made in {ended.seconds:.0f} s")
-    shutil.rmtree(place.shared / "checkouts", ignore_errors=True)
+    shutil.rmtree(place.checkouts, ignore_errors=True)
     return Outcome(made, failed, left)
 
 
@@ -197,7 +199,7 @@ def _worker(place: Place) -> Callable[[Asked], Ended]:
         if place.until is not None and time.time() >= place.until:
             return Ended(None, "", 0.0)
         began = time.monotonic()
-        folder = place.shared / "checkouts" / f"{asked.experiment}-{uuid.uuid4().hex[:8]}"
+        folder = place.checkouts / f"{asked.experiment}-{uuid.uuid4().hex[:8]}"
         try:
             _checkout(folder, place, asked)
             status, said = _made(folder, asked)
