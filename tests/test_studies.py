@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -437,7 +438,10 @@ def test_a_column_may_be_a_figure_of_the_runs_judged_over_base_seeds_alone() -> 
     assert (judged.verdict, judged.found.value) == ("holds", pytest.approx(0.42))
     text, _ = reporting.page(own, made, 8, {})
     assert "| sms-spam | 0.920 (0.90 to 0.94) | 0.500 |  |" in text
-    assert "The first less the second, in macro-F1, or the figure that a claim is of, with 95% intervals" in text
+    assert (
+        "less what it names second, in macro-F1, or the figure that it is of: above 0 the first has more. 95% intervals"
+        in text
+    )
 
 
 def test_a_figure_of_one_run_has_no_interval_and_a_task_without_any_no_row() -> None:
@@ -502,6 +506,19 @@ def test_nine_arms_have_a_shape_and_a_shade_each() -> None:
     _, figures = reporting.page(own, [record("sms-spam", 1, {"real": [TRUE]}, truth=TRUE)], 8, {})
     marks = re.findall(r'<path aria-label="value: [^>]*? d="([^"]*)"[^>]*?fill="([^"]*)"', figures["mine.svg"])
     assert len(marks) == len(set(marks)) == 9
+
+
+@pytest.mark.parametrize(("verdicts", "expected"), [
+    (["within the noise", "holds", "not learned", "holds", "the opposite"],
+     "**5 claims: 2 hold, 1 the opposite, 1 within the noise, 1 not learned.** Holds: c1; c3. The opposite: c4."),
+    (["not clear", "holds"], "**2 claims: 1 holds, 1 not clear.** Holds: c1."),
+    (["holds"], "**1 claim: 1 holds.**"),
+    (["not learned", "one base seed"], "**No verdict: 1 not learned, 1 one base seed.**"),
+])  # fmt: skip
+def test_the_answer_names_what_is_clear_first(verdicts: list[str], expected: str) -> None:
+    said = [SimpleNamespace(says=f"c{place}") for place in range(len(verdicts))]
+    judged = [SimpleNamespace(claim=claim, verdict=verdict) for claim, verdict in zip(said, verdicts, strict=True)]
+    assert reporting._answer(judged) == expected  # type: ignore[arg-type]
 
 
 def test_models_keep_their_names_and_the_opposite_is_explained() -> None:
@@ -805,7 +822,7 @@ def test_the_page_has_verdicts_scores_the_paper_s_figures_and_what_differs(proje
     both = {"real": [TRUE, TRUE], "synthetic": [HALF, HALF]}
     made = [replace(record(task, seed, both, truth=TRUE), study="li2023") for task in SMALL["tasks"] for seed in (1, 2)]
     text, figures = reporting.page(own, made, 8, {"sms-spam": load_task("sms-spam")})
-    assert "4 of 8 runs are made: 2 tasks, of each 2 base seeds that all columns have; encoder `tiny`." in text
+    assert "4 of 8 runs are made: 2 tasks, 2 base seeds each, the same for all columns; encoder `tiny`." in text
     assert "| Synthetic is worse | -0.667 (-0.667 to -0.667), holds | 2 of 2: city-topics, sms-spam | 0 of 2 |" in text
     assert "| sms-spam | 1.000 (1.00 to 1.00) | 0.333 (0.33 to 0.33) |  |" in text
     assert "| *paper* |  | *0.938* |  |" in text

@@ -45,7 +45,7 @@ def test_a_study_is_planned_run_in_pieces_gone_on_with_and_read(tmp_path: Path) 
     kept = sorted(path.name for path in (project.root / "studies/small").iterdir())
     assert kept == [f"small-city-topics-shots-0-seed-{seed}.json.gz" for seed in (1, 2)]
     text = page.read_text(encoding="utf-8")
-    assert "2 of 2 runs are made: 1 task, of each 2 base seeds that all columns have" in text
+    assert "2 of 2 runs are made: 1 task, 2 base seeds each, the same for all columns" in text
     assert re.search(r"\| city-topics \| 0\.\d{3} \(0\.\d\d to [01]\.\d\d\)(?: †)? \| 0\.\d{3}", text)
     written = ("?? docs/studies/small.", "?? studies/small/")
     status = project.run("git", "status", "--porcelain").splitlines(keepends=True)

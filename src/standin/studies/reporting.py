@@ -31,9 +31,11 @@ from standin.studies.study import Column, Study, Table
 from standin.task import Task
 
 PAGES = Path("docs/studies")
+HOW = "../how-to.md#run-a-papers-study"
 SAME = 1e-9
 """A smaller error is one of rounding."""
 UNLEARNED = "\N{DAGGER}"
+OURS = "(ours): no claim of the paper. "
 MARKS = {"recalled": "recalled, not read in the paper itself", "published": "as published"}
 MEANING = {
     "holds": "**holds**, **the opposite**: clear after Holm's correction over these claims.",
@@ -44,6 +46,7 @@ MEANING = {
     ONE: "**one base seed**: of one run, whose splits and texts others would draw otherwise, so there is no verdict.",
 }
 """What a verdict says; the opposite is told with holds."""
+ORDER = ("holds", "the opposite", "not clear", "within the noise", NOT_LEARNED, ONE)
 
 
 def page(
@@ -88,7 +91,7 @@ def _begun(study: Study, records: Sequence[Record], planned: int, found: Mapping
               for name in ("generator", "encoder", "embedding")}  # fmt: skip
     said = ", ".join(f"{name} {' and '.join(f'`{_model(one)}`' for one in own)}" for name, own in models.items() if own)
     hours = sum(record.seconds for record in records) / 3600
-    first = f"{study.paper}. To run it: `standin study run {study.name}`."
+    first = f"{study.paper}. To run it: its tasks' data ([how]({HOW})), then `standin study run {study.name}`."
     if not records:
         return f"{first} None of its {planned} runs has been made yet."
     took = f", {hours:.1f} hours of computing" if hours >= 0.1 else ""
@@ -96,8 +99,8 @@ def _begun(study: Study, records: Sequence[Record], planned: int, found: Mapping
     least, most = min(seeds, default=0), max(seeds, default=0)
     number = f"{least} to {counted(most, 'base seed')}" if least < most else counted(most, "base seed")
     return (
-        f"{first}\n{len(records)} of {planned} runs are made{took}: {counted(len(found), 'task')}, of each {number} "
-        f"that all columns have; {said}."
+        f"{first}\n{len(records)} of {planned} runs are made{took}: {counted(len(found), 'task')}, {number} each, "
+        f"the same for all columns; {said}."
     )
 
 
@@ -133,20 +136,35 @@ def _verdicts(
     every |= {"holds"} if "the opposite" in every else set()  # which tells both
     of_one = " (of one base seed over its training seeds)" if ONE in every else ""
     said = (
-        f"The first less the second, in macro-F1{', or the figure that a claim is of' * figures}, with "
-        f"{CONFIDENCE:.0%} intervals over base seeds and test texts{of_one}. "
+        f"What a claim names first less what it names second, in macro-F1{', or the figure that it is of' * figures}: "
+        f"above 0 the first has more. {CONFIDENCE:.0%} intervals over base seeds and test texts{of_one}. "
+        + OURS * (any("(ours)" in claim.says for claim in study.claims) and not ours)
         + " ".join(meaning for verdict, meaning in MEANING.items() if verdict in every)
     )
     first = overview if over else detail
-    counts = Counter(one.verdict for one in over.values() or [one for of_task in judged.values() for one in of_task])
-    number = counted(counts.total(), "claim") if set(counts) - {ONE, NOT_LEARNED} else "No verdict"
-    answer = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    made = [f"## {title}\n\n**{number}: {answer}.**", _markdown(first), said]
+    made = [f"## {title}\n\n{_answer([*over.values()] or [one for own in judged.values() for one in own])}", said]
+    made.append(_markdown(first))
     made += [_trend(one) for one in trends(study, found, ranks)]
     made += [f"By the panel's ranking: {_trend(one)}" for one in trends(study, found, by_panel)]
     if study.trends and len(found) < LEAST_TASKS:
         made.append(f"The claims about the tasks' ranks need {LEAST_TASKS} tasks; runs of {len(found)} are there.")
     return [*made, "### By task\n\n" + _markdown(detail)] if over else made
+
+
+def _answer(judged: Sequence[Judged]) -> str:
+    """How many claims have which verdict, and those that are clear, in their words."""
+    counts = Counter(one.verdict for one in judged)
+    number = counted(counts.total(), "claim") if set(counts) - {ONE, NOT_LEARNED} else "No verdict"
+    words = {"holds": "hold"} if counts["holds"] > 1 else {}
+    answer = ", ".join(f"{counts[verdict]} {words.get(verdict, verdict)}" for verdict in ORDER if counts[verdict])
+    clear = [
+        f"{verdict[0].upper()}{verdict[1:]}: "
+        + "; ".join(one.claim.says for one in judged if one.verdict == verdict)
+        + "."
+        for verdict in ORDER[:2]
+        if counts[verdict] and len(judged) > 1
+    ]
+    return " ".join([f"**{number}: {answer}.**", *clear])
 
 
 def _difference(one: Judged | None, column: Column) -> str:
