@@ -25,7 +25,7 @@ def test_the_pipeline_makes_on_a_cluster_what_it_makes_here(nodes: Any, tmp_path
     project.run("git", "commit", "-qam", "one processor")
     project.env["RAY_ADDRESS"] = nodes.address  # of a cluster that `ray start` began, auto finds it by itself
     said = "".join(project.run(*shlex.split(line)) for line in block.splitlines())
-    assert "on 4 nodes:" in said
+    assert "on 2 nodes:" in said
     assert "generate, on the cluster:" in said
     spread = project.lock()
     project.run("git", "checkout", "-q", "params.yaml")
