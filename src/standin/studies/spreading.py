@@ -6,6 +6,7 @@ what the LLM said in each run. A run that came back is kept there too: a driver 
 does not make it again, and a run that was lost asks for the answers that are missing alone.
 """
 
+import ctypes
 import os
 import shutil
 import signal
@@ -14,7 +15,6 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,8 @@ from standin.running import options
 from standin.studies.running import Outcome, Planned, keep
 from standin.tracking import trees
 
+PRCTL, ON_PARENTS_DEATH = getattr(ctypes.CDLL(None), "prctl", None), 1
+"""What tells a process of its parent's death; Linux alone has it."""
 SHARED = Path(".standin/cluster")
 REMOTE = "cluster"
 LAST = 12
@@ -262,9 +264,6 @@ def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[s
 
 
 def _end_with_worker() -> None:
-    """Have a command told to end when the worker that began it is killed (Linux alone knows how)."""
-    import ctypes
-
-    told_on_parents_death = 1
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(told_on_parents_death, signal.SIGTERM)
+    """Have a command told to end when the worker that began it is killed; it runs between fork and exec."""
+    if PRCTL is not None:
+        PRCTL(ON_PARENTS_DEATH, signal.SIGTERM)
