@@ -17,6 +17,7 @@ from standin.curation.copies import copied
 from standin.curation.lengths import characters, length, unit_of, unit_of_texts
 from standin.curation.reasons import invalidity
 from standin.errors import StandinError
+from standin.measures import embeddings
 from standin.report.counts import curation_notes
 from standin.sources.adding import add
 from standin.stages import curate, edit, embed, generate, prepare, translate, validate
@@ -144,7 +145,7 @@ def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the stages from raw data to the gate on the texts of a language, under the language that the task names."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setattr(embed, "embed", drawn)
+    monkeypatch.setattr(embeddings, "_encoder", lambda *_: drawn)
 
     def run(texts: str, named: str) -> dict[str, Any]:
         write(Path("data/raw/toy/texts.jsonl"), REAL[texts])
