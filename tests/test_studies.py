@@ -757,6 +757,13 @@ def test_a_task_whose_files_git_does_not_hold_is_told_before_anything_runs(
         running.check(own, running.planned(own, points(own)))
 
 
+def test_files_in_conflict_are_told_before_anything_runs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = load_study("mine")
+    monkeypatch.setattr(running.trees, "git", lambda *words: b"there" if "--unmerged" in words else b"")
+    with pytest.raises(StandinError, match=r"^git has files in conflict.* `git status` names them"):
+        running.check(own, running.planned(own, points(own)))
+
+
 def test_every_recording_that_git_does_not_hold_is_told_before_anything_runs(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -765,7 +772,7 @@ def test_every_recording_that_git_does_not_hold_is_told_before_anything_runs(
     own = study(tasks=["city-topics"], grid=grid, params={"generator.engine": "replay"}, task_params={}, subsets={},
                 columns={"real": {"title": "real", "arm": "real"}}, tables=[{"title": "T", "columns": ["real"]}],
                 claims=[])  # fmt: skip
-    monkeypatch.setattr(running.trees, "git", lambda *words: b"" if files[1] in words else b"there")
+    monkeypatch.setattr(running.trees, "git", lambda *words: b"" if {files[1], "--unmerged"} & {*words} else b"there")
     planned: list[str] = []
     monkeypatch.setattr(running, "plan_of", lambda params, _: planned.append(params.generator.model))
     with pytest.raises(StandinError, match=r"lost\.jsonl\.dvc is not in git, and a run of mine needs .* --as lost"):
@@ -775,7 +782,7 @@ def test_every_recording_that_git_does_not_hold_is_told_before_anything_runs(
 
 def test_every_task_with_too_few_texts_is_told_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = load_study("mine")
-    monkeypatch.setattr(running.trees, "git", lambda *_: b"there")
+    monkeypatch.setattr(running.trees, "git", lambda *words: b"" if "--unmerged" in words else b"there")
 
     def few(params: Params, task: Task) -> None:
         raise StandinError(f"prepare.test asks for {params.prepare.test} texts")

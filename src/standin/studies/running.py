@@ -74,9 +74,14 @@ def check_settings(plan: Sequence[Planned]) -> None:
 def check(study: Study, plan: Sequence[Planned]) -> None:
     """Check every different setting before the first run begins, with the data themselves.
 
-    Raises StandinError: parameters that are none, a task whose file, data or recorded texts git and DVC do not hold (a
-    temporary copy would lack them), or every task whose data are fewer than the study takes.
+    Raises StandinError: files in conflict, parameters that are none, a task whose file, data or recorded texts git and
+    DVC do not hold (a temporary copy would lack them), or every task whose data are fewer than the study takes.
     """
+    if trees.git("ls-files", "--unmerged"):
+        raise StandinError(
+            "git has files in conflict, and DVC makes no experiment of them: `git status` names them and says "
+            "how to go on"
+        )
     check_settings(plan)
     first = {(one.point.task, one.point.values.get("generator.model")): one for one in reversed(plan) if not one.done}
     for task in dict.fromkeys(one.point.task for one in plan):
