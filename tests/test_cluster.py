@@ -6,13 +6,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from standin import cluster
+from standin import cluster, embedded
+from standin.cluster import alone
 from standin.engines import registry
 from standin.engines.protocol import Answer, Chat, Request, Sampling
 from standin.engines.spreading import SpreadEngine, chosen
@@ -349,6 +352,23 @@ def test_an_engine_on_the_cluster_chooses_as_one_here(runtime: Runtime, tmp_path
     assert engine.choose(chats[2], ["a", "b"]).tolist() == [[3, 3]] * 3
     request = Request((("user", "a"),), 5)
     assert [answer.text for _, answer in engine.answer([request], SAMPLING)] == ["Answer 1 of 5 in 5"]
+
+
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
+def test_vllm_on_two_nodes_writes_and_chooses_what_it_does_here(runtime: Runtime, tmp_path: Path) -> None:
+    asked = "vllm", embedded.GENERATOR, "main", "float32"
+    here = registry.load(*asked, alone(runtime))
+    identity = IDENTITY | {"engine": "vllm", "version": registry.version("vllm", embedded.GENERATOR)}
+    rows, short = plan(6), Sampling(0.8, 0.95, 16)
+    with AnswerStore(tmp_path / "one.db") as one, AnswerStore(tmp_path / "many.db") as many:
+        fill(rows, say, identity, short, 2, many, partial(registry.load, *asked), True, Budget(), runtime)
+        expected = answer_plan(rows, say, identity, short, 2, one, lambda: here, lambda _: None)
+        stored = answer_plan(rows, say, identity, short, 2, many, pytest.fail, lambda _: None)
+    assert stored == expected
+    assert len({row.answer.text for row in stored}) > 6
+    chats: list[list[Chat]] = [[(("user", f"Is {word} a fruit?"),)] * 2 for word in ("an apple", "a car")]
+    found = dict(chosen(registry.load(*asked, runtime), chats, ["Yes", "No"]))
+    assert all((found[place] == here.choose(chats[place], ["Yes", "No"])).all() for place in range(2))
 
 
 def test_only_engines_that_run_a_model_are_on_the_cluster(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
