@@ -11,7 +11,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from standin.engines.decoding import Decoder, shared_prefixes, top_p_draw
 from standin.engines.protocol import loops
-from standin.engines.rowcache import ATTENTION, side_by_side
+from standin.engines.rowcache import ATTENTION
 
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 1], [5, 6, 7, 8, 9], [3], [5, 6, 2, 2, 2, 2, 2, 4], [9, 8]]
 
@@ -165,41 +165,6 @@ def test_a_next_turn_goes_on_from_what_was_kept_and_answers_as_if_all_was_read(m
     found = decoder.generate(asked, seeds, 1.0, 0.9, 8, continued)
     assert sum(read) == sum(len(asked[at]) - len(PROMPTS[row]) for at, row in enumerate(order)) + 3
     assert found == Decoder(make(), frozenset()).generate(asked, seeds, 1.0, 0.9, 8)
-
-
-@pytest.mark.parametrize(("lengths", "runs"), [
-    ([5, 5, 5, 5], [2, 2]), ([1, 1, 1, 9, 1], [3, 1, 1]), ([11, 30, 2], [1, 1, 1]), ([3, 3, 3], [3]), ([10], [1]),
-])  # fmt: skip
-def test_rows_go_together_as_far_as_memory_reaches_and_one_goes_always(
-    lengths: list[int], runs: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 100)
-    found = side_by_side(lengths, 10)
-    assert [len(lengths[part]) for part in found] == runs
-    assert [length for part in found for length in lengths[part]] == lengths
-
-
-@pytest.mark.parametrize(("make", "each"), [(llama, 2 * 3 * 2 * 8 * 4), (gpt2, 2 * 2 * 4 * 8 * 4)])
-def test_more_rows_than_memory_holds_go_one_part_after_the_other(
-    make: type, each: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Keys and values, layers, heads of them, width of a head, bytes a number."""
-    whole = Decoder(make(), frozenset())
-    expected = whole.generate(PROMPTS, list(range(6)), 1.0, 0.9, 8)
-    scores = whole.choose(PROMPTS, [[1, 2], [3]])
-    decoder = Decoder(make(), frozenset())
-    decoder.generate(PROMPTS[:1], [0], 1.0, 0.9, 8)
-    assert decoder.token_bytes == each == decoder.kept.layers[0][0].nbytes * 2 * decoder.layers // (len(PROMPTS[0]) + 8)
-    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 2 * 16 * each)
-    rows: list[int] = []
-    forward = decoder.forward
-    decoder.forward = lambda tokens, cache: rows.append(len(tokens)) or forward(tokens, cache)
-    assert decoder.generate(PROMPTS, list(range(6)), 1.0, 0.9, 8, [True] * 6) == expected
-    assert max(rows) == 2
-    assert decoder.kept is None, "the last part's alone would be of no use"
-    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 2 * 10 * each)
-    assert torch.allclose(decoder.choose(PROMPTS, [[1, 2], [3]]), scores, atol=1e-5)
-    assert max(rows) == 2
 
 
 def test_what_takes_too_much_memory_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,15 +163,6 @@ def test_within_its_window_a_model_takes_the_fast_decoder_and_says_nothing(capsy
     assert answers == said(found, short, Sampling(1.0, 0.95, 4))
 
 
-@families
-def test_rows_that_memory_does_not_hold_side_by_side_write_the_same(
-    family: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = said(engine(family), asked())
-    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 1)
-    assert said(engine(family), asked()) == expected
-
-
 def test_rows_of_a_model_that_cannot_be_padded_go_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """RecurrentGemma reads the padding."""
     found = engine("recurrent_gemma")

@@ -17,7 +17,6 @@ from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from standin.engines.decoding import Decoder, top_p_draw, uniforms
 from standin.engines.protocol import loops
-from standin.engines.rowcache import side_by_side, token_bytes
 
 PART = 4096
 """Prompt tokens, padding among them, that pass the model at a time on a CPU when choices are scored."""
@@ -57,7 +56,6 @@ class PlainDecoder:
         self.stop = stop
         self.device = model.device
         self.pad = min(stop, default=0)
-        self.token_bytes = token_bytes(model)
         self.takes = set(inspect.signature(model.forward).parameters)
         self.pads = self._pads()
 
@@ -98,11 +96,9 @@ class PlainDecoder:
         mask = torch.tensor([[*[0] * (width - len(row)), *[1] * len(row)] for row in rows], device=self.device)
         return ids, mask
 
-    def _together(self, rows: Sequence[Sequence[int]], room: int) -> Iterator[list[int]]:
-        """Places of rows that pass the model together, and ``room`` tokens after each."""
-        parts = side_by_side([len(row) + room for row in rows], self.token_bytes)
-        together = [list(range(len(rows))[part]) for part in parts]
-        yield from together if self.pads else [[place] for part in together for place in part]
+    def _together(self, rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Places of rows that pass the model together."""
+        yield from [list(range(len(rows)))] if self.pads else [[place] for place in range(len(rows))]
 
     @torch.inference_mode()
     def generate(
@@ -125,7 +121,7 @@ class PlainDecoder:
             max_new_tokens=max_tokens,
         )
         results: list[list[int]] = [[] for _ in prompts]
-        for places in self._together(prompts, max_tokens):
+        for places in self._together(prompts):
             ids, mask = self._padded([prompts[place] for place in places])
             uniform = uniforms([seeds[place] for place in places], max_tokens).to(self.device)
             start = ids.shape[1]
@@ -162,7 +158,7 @@ class PlainDecoder:
         for beginning in sorted({tuple(choice[:-1]) for choice in choices}):
             mine = [place for place, choice in enumerate(choices) if tuple(choice[:-1]) == beginning]
             rows = [[*prompt, *beginning] for prompt in prompts]
-            for places in self._together(rows, 0):
+            for places in self._together(rows):
                 size = max(1, part_tokens // max(len(rows[place]) for place in places))
                 for start in range(0, len(places), size):
                     part = places[start : start + size]

@@ -6,8 +6,6 @@ of the row alone. In grouped-query attention the query heads of a group become q
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -15,8 +13,6 @@ from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 ATTENTION = "standin_grouped"
-BATCH_BYTES = 4 << 30
-"""Memory for keys and values of rows side by side, 64 chats of 1,400 tokens of SmolLM2-135M; more rows take turns."""
 
 
 def grouped_attention(
@@ -58,33 +54,6 @@ def grouped_attention(
 
 
 AttentionInterface.register(ATTENTION, grouped_attention)
-
-
-def token_bytes(model: Any) -> int:
-    """Memory that the keys and values of one token take in all layers; 0 for a model that has none."""
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_attention_heads", None)
-    if not isinstance(heads, int) or not heads:
-        return 0
-    width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    shared = getattr(config, "num_key_value_heads", None) or heads
-    return int(2 * config.num_hidden_layers * shared * width * model.dtype.itemsize)
-
-
-def side_by_side(lengths: Sequence[int], each: int) -> list[slice]:
-    """Runs of consecutive rows whose keys and values together take ``BATCH_BYTES`` at most; one row at least.
-
-    Args:
-        lengths: tokens of each row, those to come too.
-        each: bytes a token.
-    """
-    bounds, widest = [0], 0
-    for place, length in enumerate(lengths):
-        widest = max(widest, length)
-        if place > bounds[-1] and widest * (place + 1 - bounds[-1]) * each > BATCH_BYTES:
-            bounds.append(place)
-            widest = length
-    return [slice(start, stop) for start, stop in pairwise([*bounds, len(lengths)])]
 
 
 class _RowLayer(CacheLayerMixin):  # type: ignore[misc]

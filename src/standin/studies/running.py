@@ -77,7 +77,7 @@ def check(study: Study, plan: Sequence[Planned]) -> None:
     Raises StandinError: files in conflict, parameters that are none, a task whose file, data or recorded texts git and
     DVC do not hold (a temporary copy would lack them), or every task whose data are fewer than the study takes.
     """
-    if trees.git("ls-files", "--unmerged"):
+    if trees.git("ls-files", "--unmerged", ":/"):
         raise StandinError(
             "git has files in conflict, and DVC makes no experiment of them: `git status` names them and says "
             "how to go on"
