@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from standin import cluster, embedded
-from standin.cluster import alone
 from standin.engines import registry
 from standin.engines.protocol import Answer, Chat, Request, Sampling
 from standin.engines.spreading import SpreadEngine, chosen
@@ -357,7 +356,7 @@ def test_an_engine_on_the_cluster_chooses_as_one_here(runtime: Runtime, tmp_path
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
 def test_vllm_on_two_nodes_writes_and_chooses_what_it_does_here(runtime: Runtime, tmp_path: Path) -> None:
     asked = "vllm", embedded.GENERATOR, "main", "float32"
-    here = registry.load(*asked, alone(runtime))
+    here = registry.load(*asked, cluster.alone(runtime))
     identity = IDENTITY | {"engine": "vllm", "version": registry.version("vllm", embedded.GENERATOR)}
     rows, short = plan(6), Sampling(0.8, 0.95, 16)
     with AnswerStore(tmp_path / "one.db") as one, AnswerStore(tmp_path / "many.db") as many:

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -758,8 +759,26 @@ def test_a_task_whose_files_git_does_not_hold_is_told_before_anything_runs(
 
 
 def test_files_in_conflict_are_told_before_anything_runs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those above the project's folder too."""
+    inside = project / "inside"
+    inside.mkdir()
+    for name in ("params.yaml", "tasks", "studies"):
+        shutil.move(project / name, inside)
+    monkeypatch.chdir(inside)
+    monkeypatch.setattr(running, "check_settings", pytest.fail)
     own = load_study("mine")
-    monkeypatch.setattr(running.trees, "git", lambda *words: b"there" if "--unmerged" in words else b"")
+
+    def git(*words: str, succeeds: bool = True) -> None:
+        named = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *words]
+        subprocess.run(named, cwd=project, check=succeeds, capture_output=True)
+
+    git("init", "--quiet", "--initial-branch=main")
+    for branch, text in (("main", "one"), ("other", "two"), ("main", "three")):
+        git("checkout", "--quiet", *(["-B", branch] if branch == "other" else [branch]), succeeds=text != "one")
+        (project / "file").write_text(text)
+        git("add", "file")
+        git("commit", "--quiet", "-m", text)
+    git("merge", "other", succeeds=False)
     with pytest.raises(StandinError, match=r"^git has files in conflict.* `git status` names them"):
         running.check(own, running.planned(own, points(own)))
 
