@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -166,9 +167,27 @@ def test_a_machine_that_is_no_node_asks_the_cluster_too(nodes: Any, runtime: Run
         "except StandinError as error:\n    print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, tmp_path / "afar.py"], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, tmp_path / "afar.py"], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.stdout.splitlines() == [str([(n, n * n) for n in range(9)]), "7 is wrong"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"), [(4, ""), (9, r"no Ray cluster answers there \(RuntimeError: too slow\)")]
+)
+def test_a_busy_head_is_asked_again(monkeypatch: pytest.MonkeyPatch, failures: int, said: str) -> None:
+    """What Ray's client raises where the process that a head starts for it is not up in time."""
+    asked: list[str] = []
+
+    def init(address: str, **settings: Any) -> None:
+        asked.append(address)
+        if len(asked) <= failures:
+            raise ConnectionAbortedError("Initialization failure from server:\nTraceback:\nRuntimeError: too slow\n\n")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(StandinError, match=said) if said else nullcontext():
+        cluster._connected.__wrapped__("ray://head:10001")
+    assert asked == ["ray://head:10001"] * 5
 
 
 def test_of_many_items_only_some_are_sent_at_a_time(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

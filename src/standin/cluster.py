@@ -26,7 +26,8 @@ Resources = dict[str, float]
 SHARE, MOST = 0.25, 2**30
 """Of the cluster's object store, what is filled with items at a time, and bytes at most: one node holds them first."""
 TRIES = 5
-"""How often a work is begun at most, where its worker is lost each time, by a node that goes or for want of memory."""
+"""How often a work is begun at most, where its worker is lost each time, by a node that goes or for want of memory;
+and how often a cluster is asked for a connection, where it answers and cannot give one, being busy perhaps."""
 
 
 def alone(runtime: Runtime) -> Runtime:
@@ -172,6 +173,8 @@ class _Worker:
 @cache
 def _connected(address: str) -> Any:
     """Ray, connected to the cluster once a process; the workers get this package as it is here."""
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
@@ -182,8 +185,11 @@ def _connected(address: str) -> Any:
         raise StandinError(
             "params.yaml, runtime.cluster: Ray is not installed: pip install --no-deps -r requirements-ray.lock"
         ) from None
+    # Ray's client alone says that it was aborted: what the head starts for each client did not answer in time.
+    again = retry_if_exception_type(ConnectionAbortedError)
     try:
-        ray.init(
+        Retrying(retry=again, stop=stop_after_attempt(TRIES), reraise=True)(
+            ray.init,
             address=address,
             ignore_reinit_error=True,
             log_to_driver=False,
@@ -192,7 +198,7 @@ def _connected(address: str) -> Any:
         )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise StandinError(
-            f"params.yaml: runtime.cluster is {address!r}, and no Ray cluster answers there ({first_line(error)}). "
+            f"params.yaml: runtime.cluster is {address!r}, and no Ray cluster answers there ({_told(error)}). "
             "`ray status` shows whether one runs; null works on this machine alone"
         ) from None
     return ray
