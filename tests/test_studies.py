@@ -494,11 +494,40 @@ def test_the_page_says_what_guessing_gives_what_had_not_learned_and_what_arms_le
     made = [record("sms-spam", seed, {"real": [TRUE], "synthetic": [HALF]}, truth="0001" * 10, unlearned=["synthetic"],
                    metrics={"arms": [sizes]}) for seed in (1, 2)]  # fmt: skip
     text, _ = reporting.page(study(), made, 8, {})
-    assert "**No verdict: 1 not learned.**" in text
+    assert (
+        "**No verdict: 1 not learned.**\n\nLearned in no run: zero-shot.\n\nHad learned in every run: real.\n\nWhat"
+        in text
+    )
     assert "| task | real | zero-shot | five-shot | most frequent label |" in text
     row = next(line for line in text.splitlines() if line.startswith("| sms-spam"))
     assert row.endswith("0.429 (0.43 to 0.43) † |  | 0.429 |")  # ham for all of 30 ham in 40
     assert "| real | 40 (25% spam) |\n| zero-shot | 12 (50% spam) |" in text
+
+
+def test_the_page_says_which_arms_had_learned_where_and_tells_those_of_one_title_apart() -> None:
+    columns = {
+        "real": {"title": "real", "arm": "real"},
+        "zero_shot": {"title": "texts", "arm": "synthetic"},
+        "five_shot": {"title": "texts", "arm": "synthetic", "at": {"generator.shots": 5}},
+        "label": {"title": "texts", "arm": "synthetic", "at": {"generator.shots": 5}, "label": "spam"},
+        "probe": {"title": "texts", "arm": "probe", "at": {"generator.shots": 5}},
+    }
+    claims = [{"says": name, "first": name, "expect": "lower", "second": "real"} for name in columns if name != "real"]
+    arms = {arm: [arm] for arm in ("real", "synthetic", "probe")}
+    own = study(columns=columns, tables=[{"title": "T", "columns": list(columns)}], claims=claims, arms=arms)
+    answers = {"real": [TRUE], "synthetic": [HALF], "probe": [HALF]}
+    made = [
+        record(task, seed, answers, shots=shots, truth=TRUE, unlearned=lost)
+        for task in SMALL["tasks"]
+        for seed, shots, lost in [(1, 0, ["synthetic"]), (2, 0, ["synthetic"]), (1, 5, ["synthetic"]), (2, 5, [])]
+    ]
+    made[3] = replace(made[3], unlearned=["synthetic"])
+    text, _ = reporting.page(own, made, 8, {})
+    assert (
+        "Learned in no run: texts (arm `synthetic`).\n\nHad not learned in some runs:\n\n"
+        "- texts (arm `synthetic`, `generator.shots: 5`): city-topics 2 of 2 runs, sms-spam 1 of 2 runs\n\n"
+        "Had learned in every run: real; texts (arm `probe`, `generator.shots: 5`).\n\nWhat"
+    ) in text
 
 
 def test_nine_arms_have_a_shape_and_a_shade_each() -> None:

@@ -40,8 +40,8 @@ class Drawn:
     resamples: Floats
     texts: int
     base_seeds: int
-    learned: bool
-    """Whether the arm had learned in every run; a claim of one that had not has no verdict."""
+    unlearned: int
+    """In how many base seeds' runs the arm had not learned; a claim of one that had not in any has no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _scored(record: Record, column: Column) -> dict[str, Drawn]:
     """
     if column.figure is not None:
         known = record.figure(column.figure)
-        as_it_is = Drawn(np.array([known]), np.full((1, RESAMPLES), known), 1, 1, learned=True)
+        as_it_is = Drawn(np.array([known]), np.full((1, RESAMPLES), known), 1, 1, unlearned=0)
         return dict.fromkeys(MEASURES, as_it_is) if known is not None else {}
     own = [one for one in record.answers if one.arm == column.arm]
     if not own or (column.label and column.label not in record.labels):
@@ -138,17 +138,17 @@ def _scored(record: Record, column: Column) -> dict[str, Drawn]:
             for question in record.texts]  # fmt: skip
     if any(len(labels) != len(seeds) for labels in said):
         return {}
-    return _over_questions(record, said, only, learned=column.arm not in record.unlearned)
+    return _over_questions(record, said, only, int(column.arm in record.unlearned))
 
 
 def _constant(record: Record) -> dict[str, Drawn]:
     """Scores of the most frequent label, given to every text of a question."""
     said = [[max(sorted(set(one.truth)), key=one.truth.count) * len(one.ids)] for one in record.texts]
-    return _over_questions(record, said, [record.labels.index(label) for label in record.scored], learned=False)
+    return _over_questions(record, said, [record.labels.index(label) for label in record.scored], unlearned=1)
 
 
 def _over_questions(
-    record: Record, said: Sequence[Sequence[str]], only: Sequence[int], *, learned: bool
+    record: Record, said: Sequence[Sequence[str]], only: Sequence[int], unlearned: int
 ) -> dict[str, Drawn]:
     """Means over questions; ``said``: of each question, a string of answers a training seed."""
     parts = [
@@ -159,7 +159,7 @@ def _over_questions(
     found = {}
     for measure in MEASURES:
         by_seed, again = (np.mean(kind, axis=0) for kind in zip(*(part[measure] for part in parts), strict=True))
-        found[measure] = Drawn(by_seed, again, texts, 1, learned)
+        found[measure] = Drawn(by_seed, again, texts, 1, unlearned)
     return found
 
 
@@ -176,7 +176,7 @@ def _joined(seeds: Sequence[Drawn]) -> Drawn:
         np.stack([one.resamples.mean(axis=0) for one in seeds]),
         min(one.texts for one in seeds),
         len(seeds),
-        all(one.learned for one in seeds),
+        sum(one.unlearned for one in seeds),
     )
 
 
@@ -216,7 +216,7 @@ def claims(study: Study, found: Mapping[str, Scores]) -> dict[str | None, list[J
         compared = {
             place: Compared(
                 difference(by_column[claim.first], by_column[claim.second]),
-                by_column[claim.first].learned and by_column[claim.second].learned,
+                not by_column[claim.first].unlearned and not by_column[claim.second].unlearned,
             )
             for place, claim in enumerate(study.claims)
             if claim.first in by_column and claim.second in by_column

@@ -1,5 +1,6 @@
 """What a study found, as a page of Markdown with a figure: verdicts, tables beside the paper's, what differs."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
@@ -142,7 +143,9 @@ def _verdicts(
         + " ".join(meaning for verdict, meaning in MEANING.items() if verdict in every)
     )
     first = overview if over else detail
-    made = [f"## {title}\n\n{_answer([*over.values()] or [one for own in judged.values() for one in own])}", said]
+    made = [f"## {title}\n\n{_answer([*over.values()] or [one for own in judged.values() for one in own])}"]
+    made += [_unlearned(study, found)] * (NOT_LEARNED in every)
+    made.append(said)
     made.append(_markdown(first))
     made += [_trend(one) for one in trends(study, found, ranks)]
     made += [f"By the panel's ranking: {_trend(one)}" for one in trends(study, found, by_panel)]
@@ -165,6 +168,39 @@ def _answer(judged: Sequence[Judged]) -> str:
         if counts[verdict] and len(judged) > 1
     ]
     return " ".join([f"**{number}: {answer}.**", *clear])
+
+
+def _unlearned(study: Study, found: Mapping[str, Scores]) -> str:
+    """Which arms that claims compare never learned, which not in some runs, and which always did."""
+    named = dict.fromkeys(name for claim in study.claims for name in (claim.first, claim.second))
+    arms = {(column.arm, str(column.at)): column for column in map(study.columns.__getitem__, named) if column.arm}
+    never, some, always = [], [], []
+    for column in arms.values():
+        told = _apart(column, [one for one in arms.values() if one.title == column.title])
+        name = next(name for name in named if study.columns[name] is column)
+        own = {task: of_task[MEASURES[0]][name] for task, of_task in found.items() if name in of_task[MEASURES[0]]}
+        if all(one.unlearned == one.base_seeds for one in own.values()):
+            never += [told] * bool(own)
+        elif lost := {task: one for task, one in own.items() if one.unlearned}:
+            runs = (f"{task} {one.unlearned} of {counted(one.base_seeds, 'run')}" for task, one in lost.items())
+            some.append(f"- {told}: {', '.join(runs)}")
+        else:
+            always.append(told)
+    said = [f"Learned in no run: {'; '.join(never)}."] * bool(never)
+    said += ["Had not learned in some runs:\n\n" + "\n".join(some)] * bool(some)
+    said += [f"Had learned in every run: {'; '.join(always)}."] * bool(always)
+    return "\n\n".join(said)
+
+
+def _apart(column: Column, same: Sequence[Column]) -> str:
+    """A column's title, and where others have it too its arm and the values it is read under that they do not share."""
+    own = [f"arm `{column.arm}`"] * (len({one.arm for one in same}) > 1)
+    own += [
+        f"`{axis}: {json.dumps(value)}`"
+        for axis, value in column.at.items()
+        if any(one.at.get(axis) != value for one in same)
+    ]
+    return f"{column.title} ({', '.join(own)})" if own else column.title
 
 
 def _difference(one: Judged | None, column: Column) -> str:
@@ -280,7 +316,7 @@ def _cell(one: Drawn | None, column: Column) -> str:
     if one is None:
         return ""
     estimate = value(one)
-    return f"{estimate.value:.3f}{_interval(estimate, column, 0, 2)}" + f" {UNLEARNED}" * (not one.learned)
+    return f"{estimate.value:.3f}{_interval(estimate, column, 0, 2)}" + f" {UNLEARNED}" * bool(one.unlearned)
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
