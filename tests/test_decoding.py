@@ -1,6 +1,10 @@
 """Decoding side by side equals decoding alone, and draws come from exactly the nucleus."""
 
+import gc
+import weakref
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +15,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from standin.engines.decoding import Decoder, shared_prefixes, top_p_draw
 from standin.engines.protocol import loops
-from standin.engines.rowcache import ATTENTION
+from standin.engines.rowcache import ATTENTION, side_by_side
 
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7, 1], [5, 6, 7, 8, 9], [3], [5, 6, 2, 2, 2, 2, 2, 4], [9, 8]]
 
@@ -165,6 +169,74 @@ def test_a_next_turn_goes_on_from_what_was_kept_and_answers_as_if_all_was_read(m
     found = decoder.generate(asked, seeds, 1.0, 0.9, 8, continued)
     assert sum(read) == sum(len(asked[at]) - len(PROMPTS[row]) for at, row in enumerate(order)) + 3
     assert found == Decoder(make(), frozenset()).generate(asked, seeds, 1.0, 0.9, 8)
+
+
+@pytest.mark.parametrize(("lengths", "runs"), [
+    ([5, 5, 5, 5], [2, 2]), ([1, 1, 1, 9, 1], [3, 1, 1]), ([11, 30, 2], [1, 1, 1]), ([3, 3, 3], [3]), ([10], [1]),
+])  # fmt: skip
+def test_rows_go_together_as_far_as_memory_reaches_and_one_goes_always(
+    lengths: list[int], runs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 100)
+    found = side_by_side(lengths, 10, torch.device("cpu"))
+    assert [len(lengths[part]) for part in found] == runs
+    assert [length for part in found for length in lengths[part]] == lengths
+
+
+def test_a_gpu_gives_a_quarter_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 100)
+    for total, rows in ((80, 10), (800, 20)):
+        card = SimpleNamespace(total_memory=total)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, card=card: card)
+        assert side_by_side([1] * 20, 10, torch.device("cuda"))[0] == slice(0, rows)
+
+
+@pytest.mark.parametrize("make", [llama, gpt2])
+def test_more_rows_than_memory_holds_go_one_part_after_the_other(make: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder(make(), frozenset())
+    seeds = list(range(6))
+    expected = decoder.generate(PROMPTS, seeds, 1.0, 0.9, 8)
+    scores = decoder.choose(PROMPTS, [[1, 2], [3]])
+    turns = [[*prompt, *answer, 7] for prompt, answer in zip(PROMPTS, expected, strict=True)]
+    second = Decoder(make(), frozenset()).generate(turns, seeds, 1.0, 0.9, 8)
+    read: list[list[int]] = []
+    forward = decoder.forward
+    decoder.forward = lambda tokens, cache: read.append([len(row) for row in tokens]) or forward(tokens, cache)
+
+    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 2 * 32 * decoder.token_bytes)
+    assert decoder.kept is not None
+    assert decoder.generate(turns, seeds, 1.0, 0.9, 8, [True] * 6) == second
+    new = [len(turn) - len(prompt) for turn, prompt in zip(turns, PROMPTS, strict=True)]
+    assert read == [new[:2], new[2:4], new[4:]], "every part goes on from what was kept"
+    assert decoder.kept is None, "the last part's alone would be of no use"
+
+    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 2 * 16 * decoder.token_bytes)
+    read.clear()
+    assert decoder.generate(PROMPTS, seeds, 1.0, 0.9, 8) == expected
+    assert len(read) >= 2 * 3
+    assert max(map(len, read)) == 2
+    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 2 * 10 * decoder.token_bytes)
+    assert torch.allclose(decoder.choose(PROMPTS, [[1, 2], [3]]), scores, atol=1e-5)
+    assert max(map(len, read)) == 2
+
+
+def test_nothing_of_a_batch_stays_in_memory_but_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("standin.engines.decoding.KEPT_BYTES", 0)
+    decoder, caches = Decoder(llama(), frozenset()), []
+    go_on = decoder.go_on
+
+    def seen(*asked: Any) -> Any:
+        cache, logits = go_on(*asked)
+        caches.append(weakref.ref(cache))
+        return cache, logits
+
+    decoder.go_on = seen
+    gc.disable()
+    try:
+        decoder.generate(PROMPTS, list(range(6)), 1.0, 0.9, 4)
+        assert [cache() for cache in caches] == [None]
+    finally:
+        gc.enable()
 
 
 def test_what_takes_too_much_memory_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,11 @@ from tiny_models import FAMILIES, model, tokenizer
 
 from standin.config import Runtime
 from standin.engines import plain, registry
-from standin.engines.decoding import top_p_draw
+from standin.engines.decoding import Decoder, top_p_draw
 from standin.engines.families import ENDLESS, seen, window
 from standin.engines.plain import PlainDecoder
 from standin.engines.protocol import Answer, Request, Sampling
+from standin.engines.rowcache import cache_bytes
 from standin.engines.transformers import TransformersEngine
 
 FAST, OWN = "fast decoder", "its own code"
@@ -161,6 +162,33 @@ def test_within_its_window_a_model_takes_the_fast_decoder_and_says_nothing(capsy
     found.reach = 0
     found.decoder = None
     assert answers == said(found, short, Sampling(1.0, 0.95, 4))
+
+
+@families
+def test_the_memory_of_a_token_is_that_of_its_keys_and_values(family: str) -> None:
+    found = engine(family)
+    made, ids = model(family), torch.tensor([list(range(3, 10))])
+    with torch.no_grad():
+        past = getattr(made(ids, use_cache=True), "past_key_values", None)
+    for decoder in (found.decoder, found.plain):
+        if decoder is not None and getattr(decoder, "pads", True):
+            found._for(7 if decoder is found.decoder else found.reach + 1)  # the attention that it needs
+            assert decoder.token_bytes == cache_bytes(past) // ids.numel()
+            assert (decoder.token_bytes > 0) == (family not in {"mamba", "mamba2"})
+
+
+@families
+def test_rows_that_memory_does_not_hold_side_by_side_write_the_same(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = said(engine(family), asked())
+    rows: list[int] = []
+    go_on, padded = Decoder.go_on, PlainDecoder._padded
+    monkeypatch.setattr(Decoder, "go_on", lambda self, own, *more: rows.append(len(own)) or go_on(self, own, *more))
+    monkeypatch.setattr(PlainDecoder, "_padded", lambda self, own: rows.append(len(own)) or padded(self, own))
+    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 1)
+    assert said(engine(family), asked()) == expected
+    assert set(rows) == {4 if family in {"mamba", "mamba2"} else 1}
 
 
 def test_rows_of_a_model_that_cannot_be_padded_go_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,6 @@
 import itertools
+from collections.abc import Iterator
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from scipy.stats import kendalltau
 from sklearn.linear_model import LogisticRegression
 from test_measures_panel import FakeEngine
 
+from standin.engines.protocol import Chat
 from standin.measures.rankings import PRIOR, ranking, spearman
 from standin.measures.subjectivity import (
     Comparisons,
@@ -56,6 +59,23 @@ class TestComparing:
         compare_tasks(engine, tasks(*"abcdef"), 3)
         assert [len(batch) for batch in engine.batches] == [3, 2] * 6
         assert all(len({chat[1][1].split("Task 2")[0] for chat in batch}) == 1 for batch in engine.batches)
+
+    def test_all_batches_are_asked_for_at_once_and_may_come_in_any_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A cluster begins its workers for every call."""
+        engine = FakeEngine(lambda prompt, choice: crc32(f"{prompt}{choice}".encode()) / 2**32)
+        named = tasks(*"abcdef")
+        calls: list[int] = []
+
+        def backwards(
+            engine: FakeEngine, batches: list[list[Chat]], choices: list[str]
+        ) -> Iterator[tuple[int, np.ndarray]]:
+            calls.append(len(batches))
+            return ((at, engine.choose(batches[at], choices)) for at in reversed(range(len(batches))))
+
+        expected = compare_tasks(engine, named, 3).log_odds
+        monkeypatch.setattr("standin.measures.panel.chosen", backwards)
+        assert (compare_tasks(engine, named, 3).log_odds == expected).all()
+        assert calls == [12]
 
     def test_log_odds_are_those_of_the_task_shown_first(self) -> None:
         engine = FakeEngine(lambda _, choice: {"1": -0.5, "2": -2.0}[choice])

@@ -226,7 +226,7 @@ def gemma() -> Any:
 
 def gemma4() -> Any:
     return hf.Gemma4TextConfig(
-        **SIZES, **HEADS, global_head_dim=8, sliding_window=12, layer_types=["sliding_attention", "full_attention"],
+        **SIZES, **HEADS, global_head_dim=16, sliding_window=12, layer_types=["sliding_attention", "full_attention"],
         hidden_size_per_layer_input=0, num_kv_shared_layers=0,
     )  # fmt: skip
 

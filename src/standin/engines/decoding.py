@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -20,14 +21,14 @@ import numpy as np
 import torch
 
 from standin.engines.protocol import loops
-from standin.engines.rowcache import RowCache
+from standin.engines.rowcache import BATCH_BYTES, RowCache, cache_bytes, side_by_side
 
 TOP = 256
 """Candidates looked at before the whole vocabulary is sorted."""
 PART = 2048
 """Prompt tokens that pass the model at a time on a CPU."""
-KEPT_BYTES = 4 << 30
-"""Most memory that keys and values may take between the turns of a chat: 64 chats of 1,400 tokens of SmolLM2-135M."""
+KEPT_BYTES = BATCH_BYTES
+"""Most memory that keys and values may take between the turns of a chat."""
 COMPACT = 0.75
 """Share of unfinished rows below which finished rows leave the batch."""
 
@@ -145,6 +146,14 @@ class Decoder:
         self.groups = heads // (getattr(config, "num_key_value_heads", None) or heads)
         self.part_tokens = PART if model.device.type == "cpu" else 32 * PART
 
+    @cached_property
+    @torch.inference_mode()
+    def token_bytes(self) -> int:
+        """Memory of one token's keys and values, as a cache of one token has it: configurations do not tell for all."""
+        cache = RowCache(self.layers, 1, 1, self.device)
+        self.forward([[0]], cache)
+        return cache_bytes(cache)
+
     def forward(self, tokens: Sequence[Sequence[int]], cache: RowCache) -> torch.Tensor:
         """Append tokens to the rows of the cache; the logits after each row's last token, (rows, vocabulary).
 
@@ -222,8 +231,7 @@ class Decoder:
         when rows leave.
         """
         layers = [(layer.keys, layer.values) for layer in cache.layers]
-        size = sum(keys.nbytes + values.nbytes for keys, values in layers)
-        self.kept = Kept([list(prompt) for prompt in prompts], layers) if size <= KEPT_BYTES else None
+        self.kept = Kept([list(prompt) for prompt in prompts], layers) if cache_bytes(cache) <= KEPT_BYTES else None
 
     @torch.inference_mode()
     def generate(
@@ -238,6 +246,8 @@ class Decoder:
     ) -> list[list[int]]:
         """Continue each prompt until a stop token, ``max_tokens`` or a loop; the stop token is part of the result.
 
+        Rows whose keys and values memory does not hold side by side take turns, and nothing of them is kept.
+
         Args:
             prompts: token ids, at least one a prompt.
             seeds: one a prompt, of its own random stream.
@@ -247,13 +257,35 @@ class Decoder:
             continued: which prompts continue a chat of the call before; its keys and values are kept.
             ended: whether a row's new tokens hold a string that ends it.
         """
+        goes_on = continued or [False] * len(prompts)
+        parts = side_by_side([len(prompt) + max_tokens for prompt in prompts], self.token_bytes, self.device)
+        found: list[list[int]] = []
+        for part in parts:
+            cache, logits = self.go_on(prompts[part], max_tokens, goes_on[part])
+            if len(parts) == 1:
+                self._keep(prompts, cache)
+            found += self._continued(cache, logits, seeds[part], temperature, top_p, max_tokens, ended)
+            del cache
+        if len(parts) > 1:
+            self.kept = None
+        return found
+
+    def _continued(
+        self,
+        cache: RowCache,
+        logits: torch.Tensor,
+        seeds: Sequence[int],
+        temperature: float,
+        top_p: float,
+        max_tokens: int,
+        ended: Callable[[list[int]], bool] | None,
+    ) -> list[list[int]]:
+        """As :meth:`generate`, from what the rows' prompts gave."""
         uniform = uniforms(seeds, max_tokens).to(self.device)
-        cache, logits = self.go_on(prompts, max_tokens, continued or [False] * len(prompts))
-        self._keep(prompts, cache)
         stop = torch.tensor(sorted(self.stop), device=self.device)
-        alive = torch.arange(len(prompts), device=self.device)
-        results: list[list[int]] = [[] for _ in prompts]
-        running = list(range(len(prompts)))
+        alive = torch.arange(len(seeds), device=self.device)
+        results: list[list[int]] = [[] for _ in seeds]
+        running = list(range(len(seeds)))
         for step in range(max_tokens):
             tokens = top_p_draw(logits, uniform[alive, step], temperature, top_p)
             done = torch.isin(tokens, stop).tolist()
@@ -278,6 +310,10 @@ class Decoder:
     def choose(self, prompts: Sequence[Sequence[int]], choices: Sequence[Sequence[int]]) -> torch.Tensor:
         """Log-probability of each choice's tokens after each prompt, natural log, shape (prompts, choices)."""
         room = max(len(choice) for choice in choices)
+        parts = side_by_side([len(prompt) + room for prompt in prompts], self.token_bytes, self.device)
+        return torch.cat([self._chosen(prompts[part], choices, room) for part in parts])
+
+    def _chosen(self, prompts: Sequence[Sequence[int]], choices: Sequence[Sequence[int]], room: int) -> torch.Tensor:
         cache, logits = self.prefill(prompts, room)
         lengths = cache.lengths
         first = logits.float().log_softmax(-1)

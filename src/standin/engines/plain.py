@@ -17,6 +17,7 @@ from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from standin.engines.decoding import Decoder, top_p_draw, uniforms
 from standin.engines.protocol import loops
+from standin.engines.rowcache import cache_bytes, side_by_side
 
 PART = 4096
 """Prompt tokens, padding among them, that pass the model at a time on a CPU when choices are scored."""
@@ -57,6 +58,7 @@ class PlainDecoder:
         self.device = model.device
         self.pad = min(stop, default=0)
         self.takes = set(inspect.signature(model.forward).parameters)
+        self.token_bytes = 0
         self.pads = self._pads()
 
     @torch.inference_mode()
@@ -70,13 +72,17 @@ class PlainDecoder:
         return close(beside, self._first_logits([short]))
 
     def _first_logits(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Logits of the first row's next three tokens, shape (3, vocabulary): two of them with the cache."""
+        """Logits of the first row's next three tokens, shape (3, vocabulary): two of them with the cache.
+
+        What that takes a token is noted; of layers that look at a window only it is all that they take at most.
+        """
         self.model.generation_config = GenerationConfig()
         ids, mask = self._padded(rows)
         settings = GenerationConfig(
             do_sample=False, max_new_tokens=3, pad_token_id=self.pad, output_logits=True, return_dict_in_generate=True
         )
         found = self.model.generate(ids, attention_mask=mask, generation_config=settings)
+        self.token_bytes = cache_bytes(getattr(found, "past_key_values", None)) // (ids.numel() + 2 * len(ids))
         return torch.stack([step[0] for step in found.logits])
 
     def _logits(self, rows: Sequence[Sequence[int]], last: int) -> tuple[torch.Tensor, int]:
@@ -96,9 +102,15 @@ class PlainDecoder:
         mask = torch.tensor([[*[0] * (width - len(row)), *[1] * len(row)] for row in rows], device=self.device)
         return ids, mask
 
-    def _together(self, rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Places of rows that pass the model together."""
-        yield from [list(range(len(rows)))] if self.pads else [[place] for place in range(len(rows))]
+    def _together(self, rows: Sequence[Sequence[int]], room: int | None = None) -> Iterator[list[int]]:
+        """Places of rows that pass the model together; with a cache, where it has ``room`` for more tokens."""
+        if not self.pads:
+            yield from ([place] for place in range(len(rows)))
+        elif room is None:
+            yield [*range(len(rows))]
+        else:
+            parts = side_by_side([len(row) + room for row in rows], self.token_bytes, self.device)
+            yield from ([*range(len(rows))[part]] for part in parts)
 
     @torch.inference_mode()
     def generate(
@@ -121,7 +133,7 @@ class PlainDecoder:
             max_new_tokens=max_tokens,
         )
         results: list[list[int]] = [[] for _ in prompts]
-        for places in self._together(prompts):
+        for places in self._together(prompts, max_tokens):
             ids, mask = self._padded([prompts[place] for place in places])
             uniform = uniforms([seeds[place] for place in places], max_tokens).to(self.device)
             start = ids.shape[1]

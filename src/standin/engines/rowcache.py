@@ -6,13 +6,18 @@ of the row alone. In grouped-query attention the query heads of a group become q
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, cast
 
 import torch
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 ATTENTION = "standin_grouped"
+BATCH_BYTES = 4 << 30
+"""Memory for keys and values of rows side by side: 64 chats of 1,400 tokens of SmolLM2-135M. More rows take turns."""
 
 
 def grouped_attention(
@@ -56,12 +61,42 @@ def grouped_attention(
 AttentionInterface.register(ATTENTION, grouped_attention)
 
 
+def cache_bytes(cache: Any) -> int:
+    """Memory of a cache's keys and values; state-space layers have none, and no other state is counted."""
+    held = (getattr(layer, name, None) for layer in getattr(cache, "layers", ()) for name in ("keys", "values"))
+    return sum(one.nbytes for one in held if isinstance(one, torch.Tensor))
+
+
+def side_by_side(lengths: Sequence[int], token_bytes: int, device: torch.device) -> list[slice]:
+    """Runs of consecutive rows whose keys and values take no more than their memory together; one row at least.
+
+    That is ``BATCH_BYTES``, on a CUDA device a quarter of what it has where that is more. Counted is the cache of all
+    tokens; what a model takes beside it comes on top.
+
+    Args:
+        lengths: tokens of each row, those to come too.
+        token_bytes: of the keys and values of one token, over all layers.
+        device: where they are.
+    """
+    most = BATCH_BYTES
+    if device.type == "cuda":
+        most = max(most, torch.cuda.get_device_properties(device).total_memory // 4)
+    bounds, widest = [0], 0
+    for place, length in enumerate(lengths):
+        widest = max(widest, length)
+        if place > bounds[-1] and widest * (place + 1 - bounds[-1]) * token_bytes > most:
+            bounds.append(place)
+            widest = length
+    return [slice(start, stop) for start, stop in pairwise([*bounds, len(lengths)])]
+
+
 class _RowLayer(CacheLayerMixin):  # type: ignore[misc]
     """Keys and values of one layer, shape (rows, heads, capacity, width); ``owner`` says where each row writes."""
 
     def __init__(self, owner: RowCache) -> None:
         super().__init__()
-        self.owner = owner
+        # A circle would keep the tensors until Python collects its garbage.
+        self.owner = cast("RowCache", weakref.proxy(owner))
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         rows, heads, width = len(self.owner.lengths), key_states.shape[1], key_states.shape[3]

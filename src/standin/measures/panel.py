@@ -97,7 +97,7 @@ def ask_panel(
     places = [(judge, at) for at in sorted(range(len(asked)), key=lambda at: len(asked[at])) for judge in range(judges)]
     chats = [judge_chat(judge, asked[at], labels, prompt, question) for judge, at in places]
     with progress("panel", len(chats), "prompts") as done:
-        scores = choose_in_batches(engine, chats, labels, batch, done)
+        scores = choose_in_batches(engine, [chats], labels, batch, done)
     found = np.empty((judges, len(asked), len(labels)))
     found[tuple(np.array(places).T)] = scores
     raw = normalised(found)
@@ -107,13 +107,14 @@ def ask_panel(
 
 
 def choose_in_batches(
-    engine: Engine, chats: Sequence[Chat], choices: Sequence[str], batch: int, done: Callable[[int], None]
+    engine: Engine, groups: Sequence[Sequence[Chat]], choices: Sequence[str], batch: int, done: Callable[[int], None]
 ) -> LogProbabilities:
-    """The engine's log-probabilities, shape (chats, choices), asked for ``batch`` chats at a time."""
-    found = np.empty((len(chats), len(choices)))
-    batches = [chats[start : start + batch] for start in range(0, len(chats), batch)]
+    """The engine's log-probabilities, shape (chats, choices), asked for ``batch`` chats of one group at a time."""
+    batches = [group[start : start + batch] for group in groups for start in range(0, len(group), batch)]
+    starts = np.cumsum([0, *map(len, batches)])
+    found = np.empty((starts[-1], len(choices)))
     for place, scores in chosen(engine, batches, choices):
-        found[place * batch : place * batch + len(scores)] = scores
+        found[starts[place] : starts[place + 1]] = scores
         done(len(scores))
     return found
 

@@ -79,12 +79,9 @@ def compare_tasks(engine: Engine, tasks: Sequence[DescribedTask], batch: int) ->
         batch: prompts asked at once.
     """
     pairs = tuple((i, j) for i in range(len(tasks)) for j in range(len(tasks)) if i != j)
-    answers = []
+    groups = [[comparison_chat(first, second) for second in tasks if second is not first] for first in tasks]
     with progress("compare tasks", len(pairs), "prompts") as done:
-        for first in tasks:
-            chats = [comparison_chat(first, second) for second in tasks if second is not first]
-            answers.append(choose_in_batches(engine, chats, CHOICES, batch, done))
-    found = np.concatenate(answers)
+        found = choose_in_batches(engine, groups, CHOICES, batch, done)
     return Comparisons(pairs, found[:, 0] - found[:, 1])
 
 
