@@ -210,6 +210,16 @@ def test_more_rows_than_memory_holds_go_one_part_after_the_other(make: type, mon
     assert read == [new[:2], new[2:4], new[4:]], "every part goes on from what was kept"
     assert decoder.kept is None, "the last part's alone would be of no use"
 
+    monkeypatch.undo()
+    decoder.generate(PROMPTS, seeds, 1.0, 0.9, 8)
+    assert decoder.kept is not None
+    monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 2 * 32 * decoder.token_bytes)
+    mixed = [turns[0], *PROMPTS[1:5], turns[5]]
+    goes_on = [True, False, False, False, False, True]
+    apart = Decoder(make(), frozenset()).generate(mixed, seeds, 1.0, 0.9, 8)
+    assert decoder.generate(mixed, seeds, 1.0, 0.9, 8, goes_on) == apart, "the second part is read whole"
+    assert decoder.kept is None
+
     monkeypatch.setattr("standin.engines.rowcache.BATCH_BYTES", 2 * 16 * decoder.token_bytes)
     read.clear()
     assert decoder.generate(PROMPTS, seeds, 1.0, 0.9, 8) == expected

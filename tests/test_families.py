@@ -170,17 +170,22 @@ def test_the_memory_of_a_token_is_that_of_its_keys_and_values(family: str) -> No
     made, ids = model(family), torch.tensor([list(range(3, 10))])
     with torch.no_grad():
         past = getattr(made(ids, use_cache=True), "past_key_values", None)
-    for decoder in (found.decoder, found.plain):
-        if decoder is not None and getattr(decoder, "pads", True):
-            found._for(7 if decoder is found.decoder else found.reach + 1)  # the attention that it needs
-            assert decoder.token_bytes == cache_bytes(past) // ids.numel()
-            assert (decoder.token_bytes > 0) == (family not in {"mamba", "mamba2"})
+    ways = [one for one in (found.decoder, found.plain) if one is not None and getattr(one, "pads", True)]
+    assert bool(ways) == (family != "recurrent_gemma"), "whose rows go one by one"
+    if family == "llama":
+        found._for(7)
+        assert ways[0].token_bytes == 2 * 2 * 2 * 8 * 4, "keys and values, layers, heads of them, width, float32"
+    for decoder in ways:
+        found._for(7 if decoder is found.decoder else found.reach + 1)  # the attention that it needs
+        assert decoder.token_bytes == cache_bytes(past) // ids.numel()
+        assert (decoder.token_bytes > 0) == (family not in {"mamba", "mamba2"})
 
 
 @families
 def test_rows_that_memory_does_not_hold_side_by_side_write_the_same(
     family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Rows of RecurrentGemma go one by one anyway; Mamba has no keys and values."""
     expected = said(engine(family), asked())
     rows: list[int] = []
     go_on, padded = Decoder.go_on, PlainDecoder._padded

@@ -260,6 +260,8 @@ class Decoder:
         goes_on = continued or [False] * len(prompts)
         parts = side_by_side([len(prompt) + max_tokens for prompt in prompts], self.token_bytes, self.device)
         found: list[list[int]] = []
+        if len(parts) > 1 and not any(goes_on):
+            self.kept = None  # it would stand beside every part
         for part in parts:
             cache, logits = self.go_on(prompts[part], max_tokens, goes_on[part])
             if len(parts) == 1:

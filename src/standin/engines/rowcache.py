@@ -70,8 +70,9 @@ def cache_bytes(cache: Any) -> int:
 def side_by_side(lengths: Sequence[int], token_bytes: int, device: torch.device) -> list[slice]:
     """Runs of consecutive rows whose keys and values take no more than their memory together; one row at least.
 
-    That is ``BATCH_BYTES``, on a CUDA device a quarter of what it has where that is more. Counted is the cache of all
-    tokens; what a model takes beside it comes on top.
+    That is ``BATCH_BYTES``, on a CUDA device a quarter of what it has where that is more. Counted is a cache that has
+    all tokens in every layer, which windows bound; rows that share beginnings of very unlike lengths take up to twice
+    that while they are read, and what a model takes beside it comes on top.
 
     Args:
         lengths: tokens of each row, those to come too.
