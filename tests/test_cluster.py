@@ -373,7 +373,7 @@ def test_an_engine_on_the_cluster_chooses_as_one_here(runtime: Runtime, tmp_path
 
 
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
-def test_vllm_on_two_nodes_writes_and_chooses_what_it_does_here(runtime: Runtime, tmp_path: Path) -> None:
+def test_vllm_on_a_cluster_writes_and_chooses_what_it_does_here(runtime: Runtime, tmp_path: Path) -> None:
     asked = "vllm", embedded.GENERATOR, "main", "float32"
     here = registry.load(*asked, cluster.alone(runtime))
     identity = IDENTITY | {"engine": "vllm", "version": registry.version("vllm", embedded.GENERATOR)}
