@@ -33,6 +33,7 @@ from standin.task import Task
 
 PAGES = Path("docs/studies")
 HOW = "../how-to.md#run-a-papers-study"
+RULE = "../science.md#evaluation-ours"
 SAME = 1e-9
 """A smaller error is one of rounding."""
 UNLEARNED = "\N{DAGGER}"
@@ -42,8 +43,8 @@ MEANING = {
     "holds": "**holds**, **the opposite**: clear after Holm's correction over these claims.",
     "not clear": "**not clear**: clear only before Holm's correction over these claims.",
     "within the noise": "**within the noise**: no difference is shown.",
-    NOT_LEARNED: "**not learned**: an arm answered no better than by chance, or nearly always with one label, so that "
-    "nothing follows.",
+    NOT_LEARNED: "**not learned**: an arm answered no better than by chance, or nearly always with one label "
+    f"([the rule]({RULE})), so that there is no verdict.",
     ONE: "**one base seed**: of one run, whose splits and texts others would draw otherwise, so there is no verdict.",
 }
 """What a verdict says; the opposite is told with holds."""
@@ -139,6 +140,7 @@ def _verdicts(
     said = (
         f"What a claim names first less what it names second, in macro-F1{', or the figure that it is of' * figures}: "
         f"above 0 the first has more. {CONFIDENCE:.0%} intervals over base seeds and test texts{of_one}. "
+        + "A mean over tasks pools what they know; of two base seeds a task's own interval says little. " * bool(over)
         + OURS * (any("(ours)" in claim.says for claim in study.claims) and not ours)
         + " ".join(meaning for verdict, meaning in MEANING.items() if verdict in every)
     )
@@ -188,7 +190,7 @@ def _unlearned(study: Study, found: Mapping[str, Scores]) -> str:
             always.append(told)
     said = [f"Learned in no run: {'; '.join(never)}."] * bool(never)
     said += ["Had not learned in some runs:\n\n" + "\n".join(some)] * bool(some)
-    said += [f"Had learned in every run: {'; '.join(always)}."] * bool(always)
+    said += [f"The other arms that claims compare had learned in every run: {'; '.join(always)}."] * bool(always)
     return "\n\n".join(said)
 
 
@@ -225,10 +227,10 @@ def _named(verdicts: Mapping[str, str], wanted: str) -> str:
 
 def _trend(one: Ranked) -> str:
     sign = one.tau > 0 if one.trend.expect == "rising" else one.tau < 0
-    held = "holds" if one.p < 1 - CONFIDENCE and sign else "the opposite" if one.p < 1 - CONFIDENCE else "is not clear"
+    held = "within the noise" if one.p >= 1 - CONFIDENCE else "holds" if sign else "the opposite"
     return (
-        f"{one.trend.says}: Kendall's tau {one.tau:.2f} ({one.low:.2f} to {one.high:.2f} over base seeds and texts) "
-        f"over {len(one.tasks)} tasks, p {one.p:.2f}: {held}."
+        f"{one.trend.says}: Kendall's tau {one.tau:.2f} over {len(one.tasks)} tasks, p {one.p:.2f}: {held}. "
+        f"(Of these tasks, over base seeds and texts: {one.low:.2f} to {one.high:.2f}.)"
     )
 
 
