@@ -495,9 +495,9 @@ def test_the_page_says_what_guessing_gives_what_had_not_learned_and_what_arms_le
                    metrics={"arms": [sizes]}) for seed in (1, 2)]  # fmt: skip
     text, _ = reporting.page(study(), made, 8, {})
     assert (
-        "**No verdict: 1 not learned.**\n\nLearned in no run: zero-shot.\n\nThe other arms that claims compare had learned in every run: real.\n\nWhat"
-        in text
-    )
+        "**No verdict: 1 not learned.**\n\nLearned in no run: zero-shot.\n\n"
+        "The other arms that claims compare had learned in every run: real.\n\nWhat"
+    ) in text
     assert "| task | real | zero-shot | five-shot | most frequent label |" in text
     row = next(line for line in text.splitlines() if line.startswith("| sms-spam"))
     assert row.endswith("0.429 (0.43 to 0.43) † |  | 0.429 |")  # ham for all of 30 ham in 40
@@ -526,7 +526,8 @@ def test_the_page_says_which_arms_had_learned_where_and_tells_those_of_one_title
     assert (
         "Learned in no run: texts (arm `synthetic`).\n\nHad not learned in some runs:\n\n"
         "- texts (arm `synthetic`, `generator.shots: 5`): city-topics 2 of 2 runs, sms-spam 1 of 2 runs\n\n"
-        "The other arms that claims compare had learned in every run: real; texts (arm `probe`, `generator.shots: 5`).\n\nWhat"
+        "The other arms that claims compare had learned in every run: real; texts (arm `probe`, `generator.shots: 5`)."
+        "\n\nWhat"
     ) in text
 
 

@@ -174,12 +174,14 @@ def _answer(judged: Sequence[Judged]) -> str:
 
 def _unlearned(study: Study, found: Mapping[str, Scores]) -> str:
     """Which arms that claims compare never learned, which not in some runs, and which always did."""
-    named = dict.fromkeys(name for claim in study.claims for name in (claim.first, claim.second))
-    arms = {(column.arm, str(column.at)): column for column in map(study.columns.__getitem__, named) if column.arm}
+    arms: dict[tuple[str, str], str] = {}  # columns of one arm under one setting have learned alike: the first is told
+    for name in (name for claim in study.claims for name in (claim.first, claim.second)):
+        if study.columns[name].arm:
+            arms.setdefault((str(study.columns[name].arm), str(study.columns[name].at)), name)
+    columns = {name: study.columns[name] for name in arms.values()}
     never, some, always = [], [], []
-    for column in arms.values():
-        told = _apart(column, [one for one in arms.values() if one.title == column.title])
-        name = next(name for name in named if study.columns[name] is column)
+    for name, column in columns.items():
+        told = _apart(column, [one for one in columns.values() if one.title == column.title])
         own = {task: of_task[MEASURES[0]][name] for task, of_task in found.items() if name in of_task[MEASURES[0]]}
         if all(one.unlearned == one.base_seeds for one in own.values()):
             never += [told] * bool(own)
