@@ -1,6 +1,7 @@
 """A Ray cluster of three nodes on this machine: equal results, lost nodes and workers, errors that say what to change."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -10,9 +11,11 @@ from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from standin import cluster, embedded
@@ -185,9 +188,63 @@ def test_a_busy_head_is_asked_again(monkeypatch: pytest.MonkeyPatch, failures: i
             raise ConnectionAbortedError("Initialization failure from server:\nTraceback:\nRuntimeError: too slow\n\n")
 
     monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(cluster, "_reach", lambda _: None)
     with pytest.raises(StandinError, match=said) if said else nullcontext():
         cluster._connected.__wrapped__("ray://head:10001")
     assert asked == ["ray://head:10001"] * 5
+
+
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:{}", "127.0.0.1:{}", "ray://localhost:{}", "no-such.invalid:{}"])
+def test_where_nothing_listens_ray_is_not_asked(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """It would ask on for minutes."""
+    monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("asked"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(
+        StandinError, match=r"^params\.yaml: runtime\.cluster is '.*', and no Ray cluster answers there"
+    ):
+        cluster._connected.__wrapped__(address.format(port))
+
+
+@pytest.fixture
+def guarded() -> Iterator[dict[str, str]]:
+    """The environment of a cluster with a token, which listens at PORT + 1."""
+    environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+    with TemporaryDirectory(prefix="ray") as folder:  # a path of pytest's is too long for a socket's
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={PORT + 1}",
+                   "--num-cpus=1", f"--object-store-memory={STORE}", "--include-dashboard=false", "--disable-usage-stats",
+                   f"--temp-dir={folder}", f"--ray-client-server-port={PORT + 2}"]  # fmt: skip
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as head:
+            assert head.stdout is not None
+            while "Ray runtime started" not in (line := head.stdout.readline()):
+                assert line, "the head did not start"
+            yield environment
+            for process in [*psutil.Process(head.pid).children(recursive=True), head]:  # asked to end, it takes 30 s
+                process.kill()
+
+
+def test_a_cluster_with_a_token_asks_for_it(guarded: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "driver.py").write_text(
+        "from standin.cluster import spread\n"
+        "from standin.errors import StandinError\n"
+        "from standin.machine import Runtime\n\n"
+        f"runtime = Runtime(threads=1, device='cpu', cluster='127.0.0.1:{PORT + 1}')\n"
+        "try:\n    print(sorted(spread(runtime, [3, 4], lambda: abs)))\n"
+        "except StandinError as error:\n    print(error)\n"
+    )
+
+    def said(**settings: str) -> str:
+        command = [sys.executable, tmp_path / "driver.py"]
+        done = subprocess.run(command, env=guarded | settings, capture_output=True, text=True, timeout=300, check=True)
+        return done.stdout
+
+    assert said() == "[(0, 3), (1, 4)]\n"
+    without = said(RAY_AUTH_MODE="disabled")
+    assert "no Ray cluster answers there" in without
+    assert "RAY_AUTH_MODE, here disabled, and where it is token ~/.ray/auth_token, have to be as where" in without
+    unknown = said(RAY_AUTH_TOKEN="", RAY_AUTH_TOKEN_PATH="", HOME=str(tmp_path))
+    assert "no Ray cluster answers there" in unknown
+    assert "RAY_AUTH_MODE, here token" in unknown
 
 
 def test_of_many_items_only_some_are_sent_at_a_time(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

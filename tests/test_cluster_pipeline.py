@@ -24,6 +24,7 @@ def test_the_pipeline_makes_on_a_cluster_what_it_makes_here(nodes: Any, tmp_path
     project.change(runtime={"threads": 1})
     project.run("git", "commit", "-qam", "one processor")
     project.env["RAY_ADDRESS"] = nodes.address  # of a cluster that `ray start` began, auto finds it by itself
+    project.env.setdefault("RAY_AUTH_MODE", "disabled")  # as the nodes, whether or not there is a token on this machine
     said = "".join(project.run(*shlex.split(line)) for line in block.splitlines())
     assert "on 2 nodes:" in said
     assert "generate, on the cluster:" in said

@@ -9,6 +9,7 @@ import logging
 import os
 import pickle
 import re
+import socket
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,8 @@ SHARE, MOST = 0.25, 2**30
 TRIES = 5
 """How often a work is begun at most, where its worker is lost each time, by a node that goes or for want of memory;
 and how often a cluster is asked for a connection, where it answers and cannot give one, being busy perhaps."""
+REACHED = 10.0
+"""Seconds within which a cluster's address takes a connection."""
 
 
 def alone(runtime: Runtime) -> Runtime:
@@ -75,7 +78,8 @@ def spread(
                     raise found
                 yield place, found
     except (ray.exceptions.RayError, ConnectionError) as error:
-        raise StandinError(f"runtime.cluster {runtime.cluster!r}: {_told(error)}") from error
+        never = f". {_token_advice()}" if "never ran" in str(error) else ""
+        raise StandinError(f"runtime.cluster {runtime.cluster!r}: {_told(error)}{never}") from error
 
 
 def _parts(items: Iterable[tuple[int, Any]], most: int) -> Iterator[Sent]:
@@ -188,6 +192,7 @@ def _connected(address: str) -> Any:
     # Ray's client alone says that it was aborted: what the head starts for each client did not answer in time.
     again = retry_if_exception_type(ConnectionAbortedError)
     try:
+        _reach(address)
         Retrying(retry=again, stop=stop_after_attempt(TRIES), reraise=True)(
             ray.init,
             address=address,
@@ -196,12 +201,26 @@ def _connected(address: str) -> Any:
             logging_level=logging.WARNING,
             runtime_env={"py_modules": [str(Path(__file__).parent)]},
         )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as error:
         raise StandinError(
             f"params.yaml: runtime.cluster is {address!r}, and no Ray cluster answers there ({_told(error)}). "
-            "`ray status` shows whether one runs; null works on this machine alone"
+            "`ray status` shows whether one runs. auto or HOST:6379 is for a machine that is a node of it, "
+            f"ray://HOST:10001 for any other; null works on this machine alone. {_token_advice()}"
         ) from None
     return ray
+
+
+def _token_advice() -> str:
+    """What has to be alike here and there: where it is not, Ray says that no node is there, or that a worker died."""
+    mode = os.environ.get("RAY_AUTH_MODE", "not set")
+    return f"RAY_AUTH_MODE, here {mode}, and where it is token ~/.ray/auth_token, have to be as where the cluster began"
+
+
+def _reach(address: str) -> None:
+    """Raise OSError where nothing listens at an address: Ray itself asks on for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), REACHED).close()
 
 
 def _quiet() -> None:
@@ -218,7 +237,7 @@ def _told(error: Exception) -> str:
     if isinstance(cause := getattr(error, "cause", None), Exception):
         return f"{type(cause).__name__}: {first_line(cause)}"
     lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return lines[-1].rstrip(".") if lines else type(error).__name__
 
 
 def _needs(there: Sequence[Resources], runtime: Runtime, gpus: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -121,9 +121,7 @@ def run(
     for one in missing:
         if one.experiment in there:
             took(one, 0.0, "was made before")
-    waiting = [one for one in missing if one.experiment not in there]
-    for number, ended in spread(runtime, [asked[one.experiment] for one in waiting], partial(_worker, place)):
-        one = waiting[number]
+    for one, ended in _ended([one for one in missing if one.experiment not in there], asked, place, runtime):
         if ended.status is None:
             left += 1
         elif ended.status:
@@ -153,6 +151,24 @@ def _data(one: Planned) -> tuple[str, ...]:
     params, _ = load_with(list(one.changes))
     named = (f"data/raw/{one.point.task}.dvc", f"{params.generator.model}.dvc")
     return tuple(name for name in named if trees.git("ls-files", name))
+
+
+def _ended(
+    waiting: Sequence[Planned], asked: Mapping[str, Asked], place: Place, runtime: Runtime
+) -> Iterator[tuple[Planned, Ended]]:
+    """Every run with how it ended, as they come from the cluster.
+
+    Of runs that ask the LLM for the same texts one is made first, and DVC's cache gives the others what it was told.
+    """
+    first: dict[str, Planned] = {}
+    for one in waiting:
+        params, _ = load_with(list(one.changes))
+        texts = params.model_dump_json(include={"base", "prepare", "generator"})
+        first.setdefault(one.experiment if params.generator.engine == "replay" else texts, one)
+    for together in (list(first.values()), [one for one in waiting if one not in first.values()]):
+        runs = [asked[one.experiment] for one in together]
+        for number, ended in spread(runtime, runs, partial(_worker, place)):
+            yield together[number], ended
 
 
 def _prepare(place: Place, asked: Iterable[Asked]) -> None:
