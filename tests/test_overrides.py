@@ -91,6 +91,23 @@ def test_a_value_means_here_what_it_means_to_dvc(change: str, root: Path, tmp_pa
     assert found == expected
 
 
+ALL_ARMS = [f"~arms.{name}" for name in load_params(ROOT).arms]
+
+
+@pytest.mark.parametrize("changes", [[*ALL_ARMS, "+arms.few=[shots]"], ["+arms.few=[shots]", *ALL_ARMS]])
+def test_all_entries_of_a_group_are_replaced_in_either_order(changes: list[str], root: Path, tmp_path: Path) -> None:
+    changes = ["base.task=toy", *changes]
+    assert load_params_with(changes, root) == load_params(by_dvc(changes, root, tmp_path / "copy"))
+    assert load_with(changes, root)[0].arms == {"few": ["shots"]}
+
+
+def test_the_last_entry_of_a_group_stays(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(StandinError, match="broken YAML"):
+        load_params(by_dvc(ALL_ARMS, root, tmp_path / "copy"))
+    with pytest.raises(StandinError, match=rf"-S '{ALL_ARMS[-1]}': takes a group's last entry.*: leave one"):
+        load_params_with(ALL_ARMS, root)
+
+
 REFUSED = [
     ("generator.pattern=(a|b) c", "no value as DVC reads it"),
     ("generator.model=a=b", "no value as DVC reads it"),

@@ -133,25 +133,37 @@ def _of(changes: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
-    """The values of a file after the changes, which DVC makes in a copy."""
+    """The values of a file after the changes, which DVC makes in a copy.
+
+    All at once, as a run does; before that one after the other, in a copy without comments, to name a wrong one.
+    """
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
+    from dvc.utils.serialize import dump_yaml, load_yaml
     from omegaconf.errors import OmegaConfBaseException
 
     with tempfile.TemporaryDirectory(prefix="standin-params-") as folder:
-        copy = Path(folder) / path.name
+        copy, plain = Path(folder) / path.name, Path(folder) / "plain.yaml"
         shutil.copyfile(path, copy)
+        dump_yaml(plain, load_yaml(copy))
         for change in changes:
-            values = raw_params(copy, as_dvc=path.name != PARAMS)
-            _check(change, values)
+            _check(change, raw_params(plain, as_dvc=path.name != PARAMS))
             try:
-                apply_overrides(copy, [change])
+                apply_overrides(plain, [change])
             except (DvcException, OmegaConfBaseException, RecursionError) as error:
                 why = first_line(error.__cause__ or error).rstrip(".")
                 raise StandinError(
                     f"-S {shown(change)}: cannot be set in {path.name} ({why}){_hint(change, why)}"
                 ) from None
-        return raw_params(copy, as_dvc=path.name != PARAMS)
+        apply_overrides(copy, changes)
+        try:
+            return raw_params(copy, as_dvc=path.name != PARAMS)
+        except StandinError:
+            if not (taken := [change for change in changes if change.startswith("~")]):
+                raise
+            raise StandinError(
+                f"-S {shown(taken[-1])}: takes a group's last entry, which DVC writes as broken YAML: leave one"
+            ) from None
 
 
 def _check(change: str, values: dict[str, Any]) -> None:
