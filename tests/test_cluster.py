@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,6 +92,14 @@ def test_what_is_done_is_there_before_the_rest_is(runtime: Runtime) -> None:
     assert came[0] < came[-1] - 1
 
 
+def test_few_long_items_are_not_all_kept_by_the_worker_that_is_there_first(runtime: Runtime) -> None:
+    def work(item: int) -> int:
+        time.sleep(6)
+        return os.getpid()
+
+    assert len({pid for _, pid in cluster.spread(runtime, [1, 2], lambda: work)}) == 2
+
+
 def test_a_lost_node_costs_no_item_and_brings_none_twice(nodes: Any, runtime: Runtime) -> None:
     list(cluster.spread(runtime, [1], lambda: slowly))  # the code is there
     lost = losing(nodes, 3)
@@ -124,7 +132,7 @@ def test_a_work_that_kills_its_worker_time_and_again_is_given_up(
         os._exit(137)
 
     with pytest.raises(
-        StandinError, match=r"^2 workers of the cluster were lost over the same work, for want of memory"
+        StandinError, match=r"^on node \S+: 2 workers of the cluster were lost over the same work, for want of memory"
     ):
         list(cluster.spread(runtime, [1], lambda: work))
 
@@ -147,9 +155,13 @@ def test_what_is_wrong_is_told(runtime: Runtime) -> None:
     def broken(item: int) -> int:
         raise ValueError("out of paper")
 
-    with pytest.raises(StandinError, match=r"^params\.yaml: no such model$"):
+    with pytest.raises(StandinError, match=r"^on node \S+: params\.yaml: no such model$"):
         list(cluster.spread(runtime, [1, 2], lambda: wrong))
-    with pytest.raises(StandinError, match=r"a worker of the cluster failed: ValueError: out of paper"):
+    found = list(cluster.spread(runtime, [1, 2], lambda: wrong, fails=False))
+    assert sorted((place, str(error).split(": ", 1)[1]) for place, error in found) == [
+        (place, "params.yaml: no such model") for place in (0, 1)
+    ]
+    with pytest.raises(StandinError, match=r"on node \S+: a worker of the cluster failed: ValueError: out of paper"):
         list(cluster.spread(runtime, [1, 2], lambda: broken))
     with pytest.raises(
         StandinError, match=r"a worker takes 2 processors \(runtime\.threads\) of one node, and no node"
@@ -172,7 +184,10 @@ def test_a_machine_that_is_no_node_asks_the_cluster_too(nodes: Any, runtime: Run
     done = subprocess.run(
         [sys.executable, tmp_path / "afar.py"], capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.stdout.splitlines() == [str([(n, n * n) for n in range(9)]), "7 is wrong"], done.stderr
+    assert done.stdout.splitlines() == [
+        str([(n, n * n) for n in range(9)]),
+        f"on node {socket.gethostname()}: 7 is wrong",
+    ], done.stderr
 
 
 @pytest.mark.parametrize(
@@ -194,16 +209,41 @@ def test_a_busy_head_is_asked_again(monkeypatch: pytest.MonkeyPatch, failures: i
     assert asked == ["ray://head:10001"] * 5
 
 
-@pytest.mark.parametrize("address", ["ray://127.0.0.1:{}", "127.0.0.1:{}", "ray://localhost:{}", "no-such.invalid:{}"])
+@pytest.mark.parametrize(
+    "address", ["ray://127.0.0.1:{}", "127.0.0.1:{}", "ray://localhost:{}", "[::1]:{}", "no-such.invalid:{}", "auto"]
+)
 def test_where_nothing_listens_ray_is_not_asked(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """It would ask on for minutes."""
+    """It would ask on for minutes. auto is what the environment names."""
     monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("asked"))
+    monkeypatch.setattr(cluster, "REACHED", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    monkeypatch.setenv("RAY_ADDRESS", f"ray://127.0.0.1:{port}")
     with pytest.raises(
-        StandinError, match=r"^params\.yaml: runtime\.cluster is '.*', and no Ray cluster answers there"
-    ):
+        StandinError, match=r"^params\.yaml: runtime\.cluster is '.*', and no Ray cluster answers"
+    ) as told:
         cluster._connected.__wrapped__(address.format(port))
+    assert "RAY_AUTH_MODE" not in str(told.value)
+
+
+def test_a_head_that_is_starting_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    late: list[socket.socket] = []
+    threading.Timer(1.5, lambda: late.append(socket.create_server(("127.0.0.1", port)))).start()
+    cluster._reach(f"ray://127.0.0.1:{port}")
+    late[0].close()
+
+
+def test_why_a_worker_never_ran_and_what_versions_differ_are_told() -> None:
+    """What Ray says of a token that one side has, and of another Python."""
+    died = RuntimeError("The actor died.\n\tclass_name: W\nThe node has died.\nThe actor never ran - it was cancelled.")
+    assert cluster._told(died) == "The node has died. The actor never ran - it was cancelled"
+    differ = RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\nThis "
+                          "process on node 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.12.3\n")  # fmt: skip
+    said = str(cluster._unanswered("auto", differ, ". more"))
+    assert "Python: 3.11.7 This process on node 10.0.0.2 was started with: Ray: 2.60.0 Python: 3.12.3: install" in said
+    assert "more" not in said
 
 
 @pytest.fixture
@@ -216,11 +256,17 @@ def guarded() -> Iterator[dict[str, str]]:
                    f"--temp-dir={folder}", f"--ray-client-server-port={PORT + 2}"]  # fmt: skip
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as head:
             assert head.stdout is not None
-            while "Ray runtime started" not in (line := head.stdout.readline()):
-                assert line, "the head did not start"
-            yield environment
-            for process in [*psutil.Process(head.pid).children(recursive=True), head]:  # asked to end, it takes 30 s
-                process.kill()
+            try:
+                while "Ray runtime started" not in (line := head.stdout.readline()):
+                    assert line, "the head did not start"
+                yield environment
+            finally:
+                own = psutil.Process(head.pid).children(recursive=True)
+                head.kill()  # asked to end, it takes 30 s
+                for process in own:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+                psutil.wait_procs(own, timeout=20)
 
 
 def test_a_cluster_with_a_token_asks_for_it(guarded: dict[str, str], tmp_path: Path) -> None:
@@ -241,10 +287,11 @@ def test_a_cluster_with_a_token_asks_for_it(guarded: dict[str, str], tmp_path: P
     assert said() == "[(0, 3), (1, 4)]\n"
     without = said(RAY_AUTH_MODE="disabled")
     assert "no Ray cluster answers there" in without
-    assert "RAY_AUTH_MODE, here disabled, and where it is token ~/.ray/auth_token, have to be as where" in without
+    assert "a cluster with a token asks for RAY_AUTH_MODE=token" in without
+    assert without.endswith("here it is disabled\n")
     unknown = said(RAY_AUTH_TOKEN="", RAY_AUTH_TOKEN_PATH="", HOME=str(tmp_path))
     assert "no Ray cluster answers there" in unknown
-    assert "RAY_AUTH_MODE, here token" in unknown
+    assert "couldn't find an authentication token" in unknown
 
 
 def test_of_many_items_only_some_are_sent_at_a_time(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

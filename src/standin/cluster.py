@@ -44,7 +44,7 @@ def placed(name: str) -> str:
 
 
 def spread(
-    runtime: Runtime, items: Iterable[Any], begin: Callable[[], Work], gpus: int = 1
+    runtime: Runtime, items: Iterable[Any], begin: Callable[[], Work], gpus: int = 1, *, fails: bool = True
 ) -> Iterator[tuple[int, Any]]:
     """Do a work to every item, on the workers of the cluster.
 
@@ -54,6 +54,7 @@ def spread(
             neither this process nor the cluster's object store holds all of many.
         begin: called once by each worker, on its node, to load what the work needs; it gives the work.
         gpus: that a worker takes where the cluster has any and ``device`` is not cpu.
+        fails: whether a StandinError of one item ends all; else it is what came of that item.
 
     Yields:
         The place of an item and what came of it, as they come.
@@ -74,12 +75,12 @@ def spread(
             asked = (sent, begin, min(len(sent), places), needs)
             for place, result in _from_afar(ray, *asked) if ray.util.client.ray.is_connected() else _streamed(*asked):
                 found = pickle.loads(result)
-                if isinstance(found, StandinError):
+                if fails and isinstance(found, StandinError):
                     raise found
                 yield place, found
     except (ray.exceptions.RayError, ConnectionError) as error:
-        never = f". {_token_advice()}" if "never ran" in str(error) else ""
-        raise StandinError(f"runtime.cluster {runtime.cluster!r}: {_told(error)}{never}") from error
+        advice = f". If nothing else ended it: {_token_advice()}" if "never ran" in str(error) else ""
+        raise StandinError(f"runtime.cluster {runtime.cluster!r}: {_told(error)}{advice}") from error
 
 
 def _parts(items: Iterable[tuple[int, Any]], most: int) -> Iterator[Sent]:
@@ -111,7 +112,7 @@ def _streamed(
         _Worker,
         fn_constructor_args=(begin, tally, TRIES),
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=workers),
+        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),  # else the first takes all
         **needs,
     )
     yield from ((int(row["place"]), row["result"]) for row in made.iter_rows())
@@ -167,10 +168,15 @@ class _Worker:
             self.work = self.work or self.begin()
             found = [self.work(pickle.loads(item)) for item in batch["item"]]
         except StandinError as error:
-            found = [error]
+            found = [StandinError(f"on node {socket.gethostname()}: {error}")]
         except Exception as error:
             traceback.print_exc()
-            found = [StandinError(f"a worker of the cluster failed: {type(error).__name__}: {error}")]
+            found = [
+                StandinError(
+                    f"on node {socket.gethostname()}: a worker of the cluster failed: {type(error).__name__}: {error} "
+                    "(more in its /tmp/ray/session_latest/logs)"
+                )
+            ]
         return {"place": batch["place"], "result": [pickle.dumps(one) for one in found]}
 
 
@@ -189,10 +195,13 @@ def _connected(address: str) -> Any:
         raise StandinError(
             "params.yaml, runtime.cluster: Ray is not installed: pip install --no-deps -r requirements-ray.lock"
         ) from None
+    try:
+        _reach(address)
+    except (OSError, ValueError) as error:
+        raise _unanswered(address, error) from None
     # Ray's client alone says that it was aborted: what the head starts for each client did not answer in time.
     again = retry_if_exception_type(ConnectionAbortedError)
     try:
-        _reach(address)
         Retrying(retry=again, stop=stop_after_attempt(TRIES), reraise=True)(
             ray.init,
             address=address,
@@ -202,25 +211,45 @@ def _connected(address: str) -> Any:
             runtime_env={"py_modules": [str(Path(__file__).parent)]},
         )
     except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as error:
-        raise StandinError(
-            f"params.yaml: runtime.cluster is {address!r}, and no Ray cluster answers there ({_told(error)}). "
-            "`ray status` shows whether one runs. auto or HOST:6379 is for a machine that is a node of it, "
-            f"ray://HOST:10001 for any other; null works on this machine alone. {_token_advice()}"
-        ) from None
+        raise _unanswered(address, error, f". {_token_advice()}") from None
     return ray
 
 
+def _unanswered(address: str, error: Exception, advice: str = "") -> StandinError:
+    """What to say where no connection came about."""
+    if "Version mismatch" in str(error):
+        return StandinError(
+            f"runtime.cluster {address!r}: {' '.join(str(error).split())}: install the same here and there"
+        )
+    return StandinError(
+        f"params.yaml: runtime.cluster is {address!r}, and no Ray cluster answers there ({_told(error)}). "
+        "`ray status` shows whether one runs. auto or HOST:6379 is for a machine that is a node of it, "
+        f"ray://HOST:10001 for any other; null works on this machine alone{advice}"
+    )
+
+
 def _token_advice() -> str:
-    """What has to be alike here and there: where it is not, Ray says that no node is there, or that a worker died."""
-    mode = os.environ.get("RAY_AUTH_MODE", "not set")
-    return f"RAY_AUTH_MODE, here {mode}, and where it is token ~/.ray/auth_token, have to be as where the cluster began"
+    """Of a missing or needless token Ray says that no node is there, or that a worker did not run."""
+    return (
+        "a cluster with a token asks for RAY_AUTH_MODE=token and the token (~/.ray/auth_token or RAY_AUTH_TOKEN), one "
+        f"without for RAY_AUTH_MODE=disabled; here it is {os.environ.get('RAY_AUTH_MODE', 'not set')}"
+    )
 
 
 def _reach(address: str) -> None:
-    """Raise OSError where nothing listens at an address: Ray itself asks on for minutes."""
+    """Raise OSError or ValueError where nothing listens at an address, or begins to: Ray itself asks on for minutes."""
+    import ray._private.services as services
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+    if address == "auto":  # as Ray finds it
+        address = os.environ.get("RAY_ADDRESS", "auto")
+    if address == "auto":
+        address = services.canonicalize_bootstrap_address("auto") or ""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon:
-        socket.create_connection((host.strip("[]"), int(port)), REACHED).close()
+        again = retry_if_exception_type(ConnectionRefusedError)
+        attempts = Retrying(retry=again, wait=wait_fixed(1), stop=stop_after_delay(REACHED), reraise=True)
+        attempts(socket.create_connection, (host.strip("[]"), int(port)), REACHED).close()
 
 
 def _quiet() -> None:
@@ -237,7 +266,8 @@ def _told(error: Exception) -> str:
     if isinstance(cause := getattr(error, "cause", None), Exception):
         return f"{type(cause).__name__}: {first_line(cause)}"
     lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else type(error).__name__
+    last = lines[-2:] if lines and "never ran" in lines[-1] else lines[-1:]  # before which stands why
+    return " ".join(last).rstrip(".") or type(error).__name__
 
 
 def _needs(there: Sequence[Resources], runtime: Runtime, gpus: int) -> dict[str, Any]:
@@ -255,6 +285,7 @@ def _places(there: Sequence[Resources], needs: dict[str, Any]) -> int:
         most = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in there)
         raise StandinError(
             f"runtime.cluster: a worker takes {needs['num_cpus']} processors (runtime.threads){gpus} of one node, and "
-            f"no node has them (processors and GPUs of each: {most}): lower runtime.threads, or start larger nodes"
+            f"no node has them (processors and GPUs of each: {most}): wait until its nodes are there (`ray status`), "
+            "start larger ones, or lower runtime.threads (GPUs: tensor_parallel, data_parallel)"
         )
     return found

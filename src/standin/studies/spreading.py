@@ -14,13 +14,14 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from standin.cluster import spread
+from standin.engines.registry import gpus_of
 from standin.errors import StandinError
 from standin.machine import Runtime
 from standin.overrides import load_with
@@ -32,6 +33,8 @@ PRCTL, ON_PARENTS_DEATH = getattr(ctypes.CDLL(None), "prctl", None), 1
 """What tells a process of its parent's death; Linux alone has it."""
 SHARED = Path(".standin/cluster")
 REMOTE = "cluster"
+TEXTS: Any = {"base": True, "generator": True, "prepare": {"shots", "validation", "test", "near_duplicate"}}
+"""What the texts of a run depend on, beside the commit: generate reads the first two, and shots that these draw."""
 LAST = 12
 """Lines of a failed run's output that are told."""
 WRITTEN = ("studies/", "docs/studies/")
@@ -40,11 +43,16 @@ WRITTEN = ("studies/", "docs/studies/")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A run as a worker gets it: the experiment's name, what ``-S`` changes, the DVC files of its data."""
+    """A run as a worker gets it: the experiment's name, what ``-S`` changes, the DVC files of its data.
+
+    ``texts``: equal for runs that ask a server for the same texts. ``gpus``: that its engine takes.
+    """
 
     experiment: str
     changes: tuple[str, ...]
     data: tuple[str, ...]
+    texts: str
+    gpus: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ def run(
     _check_committed()
     shared = shared.absolute()
     place = Place(shared, shared / "checkouts" / uuid.uuid4().hex[:8], trees.head(), _identity(), until)
-    asked = {one.experiment: Asked(one.experiment, one.changes, _data(one)) for one in missing}
+    asked = {one.experiment: _asked(one) for one in missing}
     _prepare(place, asked.values())
     made, left = 0, 0
     failed: list[str] = []
@@ -121,7 +129,9 @@ def run(
     for one in missing:
         if one.experiment in there:
             took(one, 0.0, "was made before")
-    for one, ended in _ended([one for one in missing if one.experiment not in there], asked, place, runtime):
+    waiting = [one for one in missing if one.experiment not in there]
+    answered = {each.texts for each in asked.values() if each.experiment in there}
+    for one, ended in _ended(waiting, asked, answered, place, runtime):
         if ended.status is None:
             left += 1
         elif ended.status:
@@ -146,29 +156,37 @@ def _identity() -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _data(one: Planned) -> tuple[str, ...]:
-    """The files by which DVC tracks what the run reads, as far as git has them."""
+def _asked(one: Planned) -> Asked:
+    """A run with its data as far as git has the files that track them."""
     params, _ = load_with(list(one.changes))
-    named = (f"data/raw/{one.point.task}.dvc", f"{params.generator.model}.dvc")
-    return tuple(name for name in named if trees.git("ls-files", name))
+    generator = params.generator
+    named = (f"data/raw/{one.point.task}.dvc", f"{generator.model}.dvc")
+    data = tuple(name for name in named if trees.git("ls-files", name))
+    by_server = generator.engine == "openai" and generator.texts
+    texts = params.model_dump_json(include=TEXTS) if by_server else one.experiment
+    return Asked(one.experiment, one.changes, data, texts, gpus_of(generator.engine, params.runtime))
 
 
 def _ended(
-    waiting: Sequence[Planned], asked: Mapping[str, Asked], place: Place, runtime: Runtime
+    waiting: Sequence[Planned], asked: Mapping[str, Asked], answered: Set[str], place: Place, runtime: Runtime
 ) -> Iterator[tuple[Planned, Ended]]:
     """Every run with how it ended, as they come from the cluster.
 
-    Of runs that ask the LLM for the same texts one is made first, and DVC's cache gives the others what it was told.
+    Of runs that ask a server for the same texts one is made first, and DVC's cache gives the others what it was told;
+    ``answered``: texts that the cache has.
     """
-    first: dict[str, Planned] = {}
+    first: list[Planned] = []
+    after: list[Planned] = []
+    told: set[str] = set()
     for one in waiting:
-        params, _ = load_with(list(one.changes))
-        texts = params.model_dump_json(include={"base", "prepare", "generator"})
-        first.setdefault(one.experiment if params.generator.engine == "replay" else texts, one)
-    for together in (list(first.values()), [one for one in waiting if one not in first.values()]):
+        texts = asked[one.experiment].texts
+        (after if texts in told else first).append(one)
+        told |= {texts} - answered
+    gpus = max((one.gpus for one in asked.values()), default=1)
+    for together in (first, after):
         runs = [asked[one.experiment] for one in together]
-        for number, ended in spread(runtime, runs, partial(_worker, place)):
-            yield together[number], ended
+        for number, ended in spread(runtime, runs, partial(_worker, place), gpus, fails=False):
+            yield together[number], Ended(1, str(ended), 0.0) if isinstance(ended, StandinError) else ended
 
 
 def _prepare(place: Place, asked: Iterable[Asked]) -> None:
@@ -211,7 +229,9 @@ def _by_dvc(place: Place, does: Callable[[Any], object]) -> None:
 
 
 def _worker(place: Place) -> Callable[[Asked], Ended]:
-    """What a worker does to a run."""
+    """What a worker does to a run. Raises StandinError where its node does not see the shared folder."""
+    if not Path(place.origin).exists():
+        raise StandinError(f"{place.shared} is not there: --shared is a folder that every node sees under one path")
 
     def work(asked: Asked) -> Ended:
         if place.until is not None and time.time() >= place.until:
