@@ -291,7 +291,7 @@ def test_a_cluster_with_a_token_asks_for_it(guarded: dict[str, str], tmp_path: P
     assert without.endswith("here it is disabled\n")
     unknown = said(RAY_AUTH_TOKEN="", RAY_AUTH_TOKEN_PATH="", HOME=str(tmp_path))
     assert "no Ray cluster answers there" in unknown
-    assert "couldn't find an authentication token" in unknown
+    assert "Token authentication is enabled" in unknown
 
 
 def test_of_many_items_only_some_are_sent_at_a_time(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
