@@ -92,12 +92,16 @@ def test_what_is_done_is_there_before_the_rest_is(runtime: Runtime) -> None:
     assert came[0] < came[-1] - 1
 
 
-def test_few_long_items_are_not_all_kept_by_the_worker_that_is_there_first(runtime: Runtime) -> None:
-    def work(item: int) -> int:
-        time.sleep(6)
-        return os.getpid()
+def test_few_long_items_are_not_all_kept_by_the_worker_that_is_there_first(runtime: Runtime, tmp_path: Path) -> None:
+    def work(item: int) -> bool:
+        """The first item waits for the second one."""
+        until = time.monotonic() + 60
+        (tmp_path / str(item)).touch()
+        while not (tmp_path / "2").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        return (tmp_path / "2").exists()
 
-    assert len({pid for _, pid in cluster.spread(runtime, [1, 2], lambda: work)}) == 2
+    assert [done for _, done in cluster.spread(runtime, [1, 2], lambda: work)] == [True, True]
 
 
 def test_a_lost_node_costs_no_item_and_brings_none_twice(nodes: Any, runtime: Runtime) -> None:
@@ -161,6 +165,12 @@ def test_what_is_wrong_is_told(runtime: Runtime) -> None:
     assert sorted((place, str(error).split(": ", 1)[1]) for place, error in found) == [
         (place, "params.yaml: no such model") for place in (0, 1)
     ]
+
+    def unfit() -> Callable[[int], int]:
+        raise StandinError("the folder is not there")
+
+    with pytest.raises(StandinError, match=r"^on node \S+: the folder is not there"):
+        list(cluster.spread(runtime, [1, 2], unfit, fails=False))
     with pytest.raises(StandinError, match=r"on node \S+: a worker of the cluster failed: ValueError: out of paper"):
         list(cluster.spread(runtime, [1, 2], lambda: broken))
     with pytest.raises(
@@ -224,6 +234,7 @@ def test_where_nothing_listens_ray_is_not_asked(monkeypatch: pytest.MonkeyPatch,
     ) as told:
         cluster._connected.__wrapped__(address.format(port))
     assert "RAY_AUTH_MODE" not in str(told.value)
+    assert "invalid" in address or "refused" in str(told.value)
 
 
 def test_a_head_that_is_starting_is_waited_for() -> None:

@@ -105,7 +105,19 @@ def test_the_last_entry_of_a_group_stays(root: Path, tmp_path: Path) -> None:
     with pytest.raises(StandinError, match="broken YAML"):
         load_params(by_dvc(ALL_ARMS, root, tmp_path / "copy"))
     with pytest.raises(StandinError, match=rf"-S '{ALL_ARMS[-1]}': takes a group's last entry.*: leave one"):
-        load_params_with(ALL_ARMS, root)
+        load_params_with([*ALL_ARMS, "~generator.seed"], root)
+
+
+def test_changes_that_dvc_takes_one_by_one_and_not_together_are_one_message(root: Path) -> None:
+    with pytest.raises(StandinError, match=r"^-S: cannot be set together in params.yaml \("):
+        load_params_with(["generator.model=${generator.engine}", "~generator.engine"], root)
+
+
+def test_a_file_that_dvc_cannot_change_is_told(root: Path) -> None:
+    path = root / "params.yaml"
+    path.write_text(path.read_text().replace("  seed: 1\n", "  seed: 1\t# drawn\n", 1))
+    with pytest.raises(StandinError, match=r"params\.yaml"):
+        load_params_with(["generator.shots=2"], root)
 
 
 REFUSED = [

@@ -74,9 +74,12 @@ def test_a_server_is_asked_once_for_the_same_texts(monkeypatch: pytest.MonkeyPat
         (*SERVER, "base.seed=7"),
         (*SERVER, "generator.shots=1"),
         (*SERVER, "prepare.shots=70"),
+        (*SERVER, "prepare.validation=40"),
+        (*SERVER, "prepare.test=200"),
+        (*SERVER, "prepare.near_duplicate=0.6"),
     ]
-    assert waves(monkeypatch, runs) == [[0, 3, 4, 5], [1, 2]]
-    assert waves(monkeypatch, runs, answered=runs[:1]) == [[0, 1, 2, 3, 4, 5], []]
+    assert waves(monkeypatch, runs) == [[0, *range(3, 9)], [1, 2]]
+    assert waves(monkeypatch, runs, answered=runs[:1]) == [[*range(9)], []]
 
 
 @pytest.mark.parametrize("settings", [("generator.engine=transformers",), (*SERVER, "generator.texts=0")])
@@ -85,10 +88,18 @@ def test_where_no_server_is_asked_no_run_waits(monkeypatch: pytest.MonkeyPatch, 
     assert waves(monkeypatch, runs) == [[0, 1, 2], []]
 
 
-def test_a_run_takes_the_gpus_of_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("generator.engine=vllm", "runtime.tensor_parallel=2"),
+        (*SERVER, "verify.engine=vllm", "runtime.data_parallel=2"),
+        ("runtime.processes=2",),
+    ],
+)
+def test_a_run_takes_the_gpus_of_its_stages(monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...]) -> None:
     taken: list[int] = []
     monkeypatch.setattr(spreading, "spread", lambda *given, **_: taken.append(given[3]) or [])
-    one = Planned(Point("s", "city-topics", {}), ("generator.engine=vllm", "runtime.tensor_parallel=2"), "1", False)
+    one = Planned(Point("s", "city-topics", {}), settings, "1", False)
     asked = {"1": spreading._asked(one)}
     assert list(spreading._ended([one], asked, set(), Place(Path(), Path(), "", {}, None), Runtime())) == []
     assert taken == [2, 2]

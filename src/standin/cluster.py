@@ -33,6 +33,10 @@ REACHED = 10.0
 """Seconds within which a cluster's address takes a connection."""
 
 
+class UnfitError(StandinError):
+    """A worker could not begin: its node, not an item, has to be changed."""
+
+
 def alone(runtime: Runtime) -> Runtime:
     """The runtime of a worker, which does its work by itself."""
     return runtime.model_copy(update={"cluster": None, "processes": 1})
@@ -54,7 +58,7 @@ def spread(
             neither this process nor the cluster's object store holds all of many.
         begin: called once by each worker, on its node, to load what the work needs; it gives the work.
         gpus: that a worker takes where the cluster has any and ``device`` is not cpu.
-        fails: whether a StandinError of one item ends all; else it is what came of that item.
+        fails: whether a StandinError of one item ends all; else it is what came of that item. One of ``begin`` does.
 
     Yields:
         The place of an item and what came of it, as they come.
@@ -75,7 +79,7 @@ def spread(
             asked = (sent, begin, min(len(sent), places), needs)
             for place, result in _from_afar(ray, *asked) if ray.util.client.ray.is_connected() else _streamed(*asked):
                 found = pickle.loads(result)
-                if fails and isinstance(found, StandinError):
+                if isinstance(found, StandinError) and (fails or isinstance(found, UnfitError)):
                     raise found
                 yield place, found
     except (ray.exceptions.RayError, ConnectionError) as error:
@@ -165,10 +169,11 @@ class _Worker:
                     f"{self.tries} workers of the cluster were lost over the same work, for want of memory perhaps: "
                     "give nodes more of it, or let less be done at a time (generator.chunk, runtime.batch)"
                 )
-            self.work = self.work or self.begin()
+            self.work = self.work or self._begun()
             found = [self.work(pickle.loads(item)) for item in batch["item"]]
         except StandinError as error:
-            found = [StandinError(f"on node {socket.gethostname()}: {error}")]
+            kind = UnfitError if isinstance(error, UnfitError) else StandinError
+            found = [kind(f"on node {socket.gethostname()}: {error}")]
         except Exception as error:
             traceback.print_exc()
             found = [
@@ -178,6 +183,12 @@ class _Worker:
                 )
             ]
         return {"place": batch["place"], "result": [pickle.dumps(one) for one in found]}
+
+    def _begun(self) -> Work:
+        try:
+            return self.begin()
+        except StandinError as error:
+            raise UnfitError(str(error)) from None
 
 
 @cache
@@ -242,7 +253,7 @@ def _reach(address: str) -> None:
     from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
     if address == "auto":  # as Ray finds it
-        address = os.environ.get("RAY_ADDRESS", "auto")
+        address = os.environ.get("RAY_ADDRESS") or "auto"
     if address == "auto":
         address = services.canonicalize_bootstrap_address("auto") or ""
     host, colon, port = address.removeprefix("ray://").rpartition(":")

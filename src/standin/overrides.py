@@ -139,31 +139,48 @@ def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
     """
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
-    from dvc.utils.serialize import dump_yaml, load_yaml
+    from dvc.utils.serialize import dump_yaml
     from omegaconf.errors import OmegaConfBaseException
 
+    refused = (DvcException, OmegaConfBaseException, RecursionError)
+    as_dvc = path.name != PARAMS
     with tempfile.TemporaryDirectory(prefix="standin-params-") as folder:
         copy, plain = Path(folder) / path.name, Path(folder) / "plain.yaml"
         shutil.copyfile(path, copy)
-        dump_yaml(plain, load_yaml(copy))
+        dump_yaml(plain, raw_params(copy, as_dvc=as_dvc))
         for change in changes:
-            _check(change, raw_params(plain, as_dvc=path.name != PARAMS))
+            _check(change, raw_params(plain, as_dvc=as_dvc))
             try:
                 apply_overrides(plain, [change])
-            except (DvcException, OmegaConfBaseException, RecursionError) as error:
+            except refused as error:
                 why = first_line(error.__cause__ or error).rstrip(".")
                 raise StandinError(
                     f"-S {shown(change)}: cannot be set in {path.name} ({why}){_hint(change, why)}"
                 ) from None
-        apply_overrides(copy, changes)
         try:
-            return raw_params(copy, as_dvc=path.name != PARAMS)
+            apply_overrides(copy, changes)
+        except refused as error:
+            why = first_line(error.__cause__ or error).rstrip(".")
+            raise StandinError(f"-S: cannot be set together in {path.name} ({why})") from None
+        try:
+            return raw_params(copy, as_dvc=as_dvc)
         except StandinError:
-            if not (taken := [change for change in changes if change.startswith("~")]):
+            if not (taken := _emptying(changes, raw_params(plain, as_dvc=as_dvc))):
                 raise
             raise StandinError(
-                f"-S {shown(taken[-1])}: takes a group's last entry, which DVC writes as broken YAML: leave one"
+                f"-S {shown(taken)}: takes a group's last entry, which DVC writes as broken YAML: leave one"
             ) from None
+
+
+def _emptying(changes: Sequence[str], values: dict[str, Any]) -> str | None:
+    """The last change by which a group has no entry left."""
+    for change in reversed(changes):
+        group: Any = values
+        for name in change.removeprefix("~").partition("=")[0].split(".")[:-1]:
+            group = group.get(name) if isinstance(group, dict) else None
+        if change.startswith("~") and group == {}:
+            return change
+    return None
 
 
 def _check(change: str, values: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ WRITTEN = ("studies/", "docs/studies/")
 class Asked:
     """A run as a worker gets it: the experiment's name, what ``-S`` changes, the DVC files of its data.
 
-    ``texts``: equal for runs that ask a server for the same texts. ``gpus``: that its engine takes.
+    ``texts``: equal for runs that ask a server for the same texts. ``gpus``: that its stages take.
     """
 
     experiment: str
@@ -130,7 +130,7 @@ def run(
         if one.experiment in there:
             took(one, 0.0, "was made before")
     waiting = [one for one in missing if one.experiment not in there]
-    answered = {each.texts for each in asked.values() if each.experiment in there}
+    answered = {_asked(one).texts for one in plan if one.experiment in there}
     for one, ended in _ended(waiting, asked, answered, place, runtime):
         if ended.status is None:
             left += 1
@@ -164,7 +164,9 @@ def _asked(one: Planned) -> Asked:
     data = tuple(name for name in named if trees.git("ls-files", name))
     by_server = generator.engine == "openai" and generator.texts
     texts = params.model_dump_json(include=TEXTS) if by_server else one.experiment
-    return Asked(one.experiment, one.changes, data, texts, gpus_of(generator.engine, params.runtime))
+    asking = (generator.engine, params.verify.engine, params.zeroshot.engine, params.subjectivity.engine)
+    gpus = max(params.runtime.processes, *(gpus_of(engine, params.runtime) for engine in asking))
+    return Asked(one.experiment, one.changes, data, texts, gpus)
 
 
 def _ended(
@@ -182,7 +184,7 @@ def _ended(
         texts = asked[one.experiment].texts
         (after if texts in told else first).append(one)
         told |= {texts} - answered
-    gpus = max((one.gpus for one in asked.values()), default=1)
+    gpus = max((asked[one.experiment].gpus for one in waiting), default=1)
     for together in (first, after):
         runs = [asked[one.experiment] for one in together]
         for number, ended in spread(runtime, runs, partial(_worker, place), gpus, fails=False):
