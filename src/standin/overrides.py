@@ -153,15 +153,14 @@ def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
             try:
                 apply_overrides(plain, [change])
             except refused as error:
-                why = first_line(error.__cause__ or error).rstrip(".")
+                why = _why(error)
                 raise StandinError(
                     f"-S {shown(change)}: cannot be set in {path.name} ({why}){_hint(change, why)}"
                 ) from None
         try:
             apply_overrides(copy, changes)
         except refused as error:
-            why = first_line(error.__cause__ or error).rstrip(".")
-            raise StandinError(f"-S: cannot be set together in {path.name} ({why})") from None
+            raise StandinError(f"-S: cannot be set together in {path.name} ({_why(error)})") from None
         try:
             return raw_params(copy, as_dvc=as_dvc)
         except StandinError:
@@ -170,6 +169,10 @@ def _changed(path: Path, changes: Sequence[str]) -> dict[str, Any]:
             raise StandinError(
                 f"-S {shown(taken)}: takes a group's last entry, which DVC writes as broken YAML: leave one"
             ) from None
+
+
+def _why(error: Exception) -> str:
+    return first_line(error.__cause__ or error).rstrip(".")
 
 
 def _emptying(changes: Sequence[str], values: dict[str, Any]) -> str | None:

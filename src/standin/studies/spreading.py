@@ -92,7 +92,7 @@ def run(
 
     Args:
         plan: of the grid, in order.
-        runtime: ``cluster`` is its address, ``threads`` the processors that a run takes, beside a GPU where there are.
+        runtime: ``cluster`` is its address, ``threads`` the processors that a run takes, beside GPUs where there are.
         shared: the folder that all nodes see.
         say: tells a person.
         until: no run begins after this time, in seconds as ``time.time`` gives them.
@@ -130,7 +130,7 @@ def run(
         if one.experiment in there:
             took(one, 0.0, "was made before")
     waiting = [one for one in missing if one.experiment not in there]
-    answered = {_asked(one).texts for one in plan if one.experiment in there}
+    answered = {(asked.get(one.experiment) or _asked(one)).texts for one in plan if one.experiment in there}
     for one, ended in _ended(waiting, asked, answered, place, runtime):
         if ended.status is None:
             left += 1
